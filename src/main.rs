@@ -1,0 +1,2 @@
+//! Roomful.
+fn main() {}
