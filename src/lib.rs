@@ -1,1 +1,3 @@
 //! Roomful.
+
+pub mod proto;

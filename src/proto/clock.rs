@@ -1,0 +1,92 @@
+//! Time as plain numbers. Nothing here reads a clock: the driver says what time it is with every input.
+
+use super::limits::CLOCK_AHEAD_MS_MAX;
+
+/// What time it is, said by the driver with every input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Now {
+    /// Milliseconds on a clock that never goes back. Every timeout counts on this one.
+    pub mono_ms: u64,
+    /// Milliseconds since 1970 in UTC, as this machine believes; may jump either way.
+    pub wall_ms: u64,
+}
+
+/// A hybrid logical time: milliseconds × 65,536 + a counter, below 2^62.
+///
+/// Source: Kulkarni et al., "Logical Physical Clocks", 2014.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Stamp(pub u64);
+
+impl Stamp {
+    /// The first value that is not a time any more.
+    pub const END: u64 = 1 << 62;
+
+    /// The first stamp of a millisecond.
+    pub fn from_ms(ms: u64) -> Self {
+        Self((ms.min((Self::END >> 16) - 1)) << 16)
+    }
+
+    /// The millisecond since 1970 it belongs to.
+    pub fn ms(self) -> u64 {
+        self.0 >> 16
+    }
+}
+
+/// The next time to sign with: not before `wall_ms`, above `last`, and past what was `seen` from others as far
+/// as that is at most 60 s ahead of this node's wall clock.
+///
+/// `None` where `last` is itself more than 60 s ahead (the wall clock was set back): the log can't go on, since its
+/// times must grow, and the author begins a new one.
+pub fn next_stamp(wall_ms: u64, last: Option<Stamp>, seen: Stamp) -> Option<Stamp> {
+    let limit = Stamp::from_ms(wall_ms + CLOCK_AHEAD_MS_MAX);
+    let after_seen = Stamp(seen.0 + 1);
+    let mut next = Stamp::from_ms(wall_ms);
+    if after_seen <= limit {
+        next = next.max(after_seen);
+    }
+    if let Some(last) = last {
+        next = next.max(Stamp(last.0 + 1));
+    }
+    (next <= limit).then_some(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: u64 = 1_800_000_000_000;
+
+    #[track_caller]
+    fn check(last: Option<u64>, seen: u64, expected: Option<Stamp>) {
+        let last = last.map(Stamp::from_ms);
+        assert_eq!(next_stamp(NOON, last, Stamp::from_ms(seen)), expected);
+    }
+
+    #[test]
+    fn follows_the_wall_clock() {
+        check(None, 0, Some(Stamp::from_ms(NOON)));
+        check(Some(NOON - 5), NOON - 5, Some(Stamp::from_ms(NOON)));
+    }
+
+    #[test]
+    fn grows_within_a_log() {
+        check(Some(NOON), 0, Some(Stamp(Stamp::from_ms(NOON).0 + 1)));
+        check(Some(NOON + 3), 0, Some(Stamp(Stamp::from_ms(NOON + 3).0 + 1)));
+    }
+
+    #[test]
+    fn follows_others_by_at_most_a_minute() {
+        check(None, NOON + 59_000, Some(Stamp(Stamp::from_ms(NOON + 59_000).0 + 1)));
+        check(None, NOON + 61_000, Some(Stamp::from_ms(NOON)));
+    }
+
+    #[test]
+    fn a_log_ahead_of_a_clock_that_was_set_back_ends() {
+        check(Some(NOON + 61_000), 0, None);
+    }
+
+    #[test]
+    fn no_time_reaches_the_end() {
+        assert!(Stamp::from_ms(u64::MAX >> 1).0 < Stamp::END);
+    }
+}

@@ -1,0 +1,135 @@
+//! Every limit of the program, each with its reason. What a peer, a page or a user can make grow ends here.
+
+/// Longest text of a message, in bytes of UTF-8: a long log excerpt fits, and a batch of one always does.
+pub const TEXT_BYTES_MAX: usize = 32 * 1024;
+
+/// Longest name, in characters as people see them (graphemes).
+pub const NAME_GRAPHEMES_MAX: usize = 32;
+
+/// Longest name in bytes of UTF-8, so that a beacon stays below 512 bytes.
+pub const NAME_BYTES_MAX: usize = 64;
+
+/// Most entries under one signature. A signature costs as much as 200 sealed records, so 64 make it cheap.
+pub const BATCH_ENTRIES_MAX: usize = 64;
+
+/// Longest batch in bytes: two fit into a frame, and one body of [`TEXT_BYTES_MAX`] into a batch.
+pub const BATCH_BYTES_MAX: usize = 128 * 1024;
+
+/// Longest body of an entry in bytes: a text, its random bytes and the names of channel and answered entry.
+pub const BODY_BYTES_MAX: usize = TEXT_BYTES_MAX + 1024;
+
+/// Longest frame on a link in bytes.
+pub const FRAME_BYTES_MAX: usize = 256 * 1024;
+
+/// Longest first frame in bytes: whoever has proved nothing yet gets little memory.
+pub const FIRST_FRAME_BYTES_MAX: usize = 4 * 1024;
+
+/// Longest beacon in bytes: below every network's smallest packet, so never fragmented.
+pub const BEACON_BYTES_MAX: usize = 512;
+
+/// How far a node's logical clock may be ahead of its own wall clock, in milliseconds.
+pub const CLOCK_AHEAD_MS_MAX: u64 = 60_000;
+
+/// Most logs of one author: one for each start and audience, so years of daily starts.
+pub const LOGS_PER_AUTHOR_MAX: usize = 4096;
+
+/// Most ranges held beyond a gap in one log: enough for splits in life, too few to be a burden.
+pub const RANGES_PER_LOG_MAX: usize = 8;
+
+/// TCP, TLS and first frames together, in milliseconds.
+pub const HANDSHAKE_MS_MAX: u64 = 10_000;
+
+/// Links that have not finished their handshake.
+pub const HANDSHAKES_MAX: usize = 64;
+
+/// Silence on a link after which a node asks "are you there", in milliseconds.
+pub const PING_AFTER_MS: u64 = 3_000;
+
+/// Silence after which a member is shown as unsure, in milliseconds.
+pub const UNSURE_AFTER_MS: u64 = 8_000;
+
+/// Silence after which a link is given up, in milliseconds.
+pub const LOST_AFTER_MS: u64 = 15_000;
+
+/// A link that ended without a goodbye and is back within this time is not announced, in milliseconds.
+pub const LOST_GRACE_MS: u64 = 2_000;
+
+/// A second instance of one key is let in once the first was silent on a probe this long, in milliseconds.
+pub const PROBE_MS: u64 = 2_000;
+
+/// When one key is in use twice, the next try, in milliseconds.
+pub const KEY_IN_USE_RETRY_MS: u64 = 60_000;
+
+/// A gap between two turns of the engine that means this machine slept, in milliseconds.
+pub const SLEPT_MS: u64 = 5_000;
+
+/// After it slept, a node declares nobody lost for this long, in milliseconds.
+pub const SLEPT_GRACE_MS: u64 = 2_000;
+
+/// How long receipts are gathered before they go out, in milliseconds.
+pub const RECEIPT_GATHER_MS: u64 = 20;
+
+/// How often a node compares what it holds with one peer in turn, in milliseconds.
+pub const COMPARE_EVERY_MS: u64 = 5_000;
+
+/// A comparison or fetch without an answer this long is given up, and another peer asked, in milliseconds.
+pub const FETCH_PATIENCE_MS: u64 = 2_000;
+
+/// Longest page of a comparison in bytes.
+pub const COMPARE_PAGE_BYTES_MAX: usize = 16 * 1024;
+
+/// Fetches that a node serves at a time; more are told "busy" and try elsewhere.
+pub const FETCHES_SERVED_MAX: usize = 4;
+
+/// Longest page of history in bytes: with its frame below [`FRAME_BYTES_MAX`], and one batch always fits.
+pub const PAGE_BYTES_MAX: usize = 192 * 1024;
+
+/// Shortest page of history that is asked for, in bytes.
+pub const PAGE_BYTES_MIN: usize = 4 * 1024;
+
+/// How long a page of history may occupy a link, in milliseconds: what is new never waits longer behind what is old.
+pub const PAGE_MS: u64 = 250;
+
+/// Bytes of own batches on a link without a receipt; beyond, that peer is behind and fetches.
+pub const PUSH_UNRECEIPTED_BYTES_MAX: usize = 1024 * 1024;
+
+/// Rows of the address book, and senders of beacons remembered; beyond, the oldest unverified row goes.
+pub const ADDRESSES_MAX: usize = 1024;
+
+/// First wait after a dial that failed, in milliseconds.
+pub const DIAL_BACKOFF_MS_MIN: u64 = 1_000;
+
+/// Longest wait between dials to one address, in milliseconds.
+pub const DIAL_BACKOFF_MS_MAX: u64 = 60_000;
+
+/// Failed dials that one address may cost at once; one more every [`DIAL_FAILURES_PER_ADDRESS_REFILL_MS`].
+pub const DIAL_FAILURES_PER_ADDRESS: u64 = 16;
+
+/// How long until an address has one more failed dial to spend, in milliseconds.
+pub const DIAL_FAILURES_PER_ADDRESS_REFILL_MS: u64 = 5_000;
+
+/// Failed dials in all at once; one more every [`DIAL_FAILURES_REFILL_MS`].
+pub const DIAL_FAILURES: u64 = 32;
+
+/// How long until there is one more failed dial to spend in all, in milliseconds.
+pub const DIAL_FAILURES_REFILL_MS: u64 = 500;
+
+/// Beacons of unknown nodes that count, a second from one address.
+pub const BEACONS_PER_ADDRESS: u64 = 64;
+
+/// Beacons of unknown nodes that count, a second in all.
+pub const BEACONS: u64 = 512;
+
+/// Entries of this node's user that wait for their commit; beyond, the answer is "busy".
+pub const SAYS_WAITING_MAX: usize = 4096;
+
+/// Links at a time, whoever is at the other end.
+pub const LINKS_MAX: usize = 1024;
+
+/// Lowest and highest version of the protocol that this program speaks.
+pub const PROTOCOL_VERSIONS: (u64, u64) = (1, 1);
+
+const _: () = assert!(BODY_BYTES_MAX < BATCH_BYTES_MAX);
+const _: () = assert!(BATCH_BYTES_MAX < PAGE_BYTES_MAX);
+const _: () = assert!(PAGE_BYTES_MAX + 1024 < FRAME_BYTES_MAX);
+const _: () = assert!(PING_AFTER_MS < UNSURE_AFTER_MS && UNSURE_AFTER_MS < LOST_AFTER_MS);

@@ -1,0 +1,114 @@
+//! What people call themselves and their channels. Names are free and need not be unique, but they can't
+//! imitate the program's own text: nothing invisible, nothing that turns the direction of what follows.
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_segmentation::UnicodeSegmentation as _;
+
+use super::limits::{NAME_BYTES_MAX, NAME_GRAPHEMES_MAX};
+
+/// A cleaned name: NFC, trimmed, 1 to 32 graphemes, at most 64 bytes, no control, bidi-override or invisible characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(String);
+
+/// Why a text is no name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing visible is left of it.
+    #[error("a name needs at least one visible character")]
+    Empty,
+    /// Over 32 graphemes or 64 bytes.
+    #[error("a name has at most {NAME_GRAPHEMES_MAX} characters and {NAME_BYTES_MAX} bytes")]
+    TooLong,
+}
+
+impl Name {
+    /// Cleans `text` and checks what is left.
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        let visible: String = text.nfc().map(space).filter(|c| !is_invisible(*c)).collect();
+        let name = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+        // A joiner holds together one emoji of several; alone it would be a name nobody can see.
+        if name.chars().all(is_joiner) {
+            return Err(NameError::Empty);
+        }
+        if name.len() > NAME_BYTES_MAX || name.graphemes(true).count() > NAME_GRAPHEMES_MAX {
+            return Err(NameError::TooLong);
+        }
+        Ok(Self(name))
+    }
+
+    /// As [`Name::new`], but cut to what fits, and `fallback` where nothing is left: for names that come from elsewhere.
+    pub fn lossy(text: &str, fallback: &str) -> Self {
+        let mut kept = String::new();
+        for grapheme in text.graphemes(true).take(NAME_GRAPHEMES_MAX) {
+            if kept.len() + grapheme.len() > NAME_BYTES_MAX {
+                break;
+            }
+            kept.push_str(grapheme);
+        }
+        Self::new(&kept).unwrap_or_else(|_| Self(fallback.to_owned()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn space(c: char) -> char {
+    if c.is_whitespace() { ' ' } else { c }
+}
+
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
+}
+
+/// Control characters and those that show nothing or turn the direction of text (Unicode TR 36, section 3.6).
+/// The joiners and variation selectors stay: emoji and several scripts need them.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Result<&str, NameError>) {
+        assert_eq!(Name::new(text).as_ref().map(Name::as_str).map_err(|e| *e), expected);
+    }
+
+    #[test]
+    fn names_are_cleaned() {
+        check("  Ana \t Lima ", Ok("Ana Lima"));
+        check("Jose\u{301}", Ok("José"));
+        check("a\u{202e}b\u{200b}c\u{7}", Ok("abc"));
+        check("👩\u{200d}💻", Ok("👩\u{200d}💻"));
+        check("שלום", Ok("שלום"));
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        check("", Err(NameError::Empty));
+        check(" \u{2066}\u{200d} ", Err(NameError::Empty));
+        check(&"x".repeat(33), Err(NameError::TooLong));
+        check(&"界".repeat(22), Err(NameError::TooLong));
+        check(&"x".repeat(32), Ok(&"x".repeat(32)));
+    }
+
+    #[test]
+    fn foreign_names_are_cut() {
+        assert_eq!(Name::lossy(&"界".repeat(40), "?").as_str(), "界".repeat(21));
+        assert_eq!(Name::lossy("\u{202e}", "?").as_str(), "?");
+    }
+}

@@ -1,0 +1,204 @@
+//! What the engine and the store say to each other: what to write, what was written, what was there at the start.
+
+use std::net::IpAddr;
+
+use super::batch::Verified;
+use super::clock::Stamp;
+use super::frame::Fetch;
+use super::ids::{Arrival, EntryId, Hash, LogId, LogKey, NodeId, Seq};
+use super::name::Name;
+use super::timeline::{Conversation, Line, NoticeKind, Place};
+
+/// One piece of work for the store. All of them are done in the order they were given; many share one commit.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// Store batches; answered by [`Written::Appended`] or [`Written::Failed`] with the same token.
+    Append {
+        /// Names the answer.
+        token: u64,
+        /// In the order they get their arrival numbers.
+        batches: Vec<Append>,
+    },
+    /// Others have stored entries of own logs.
+    Receipts(Vec<MemberReceipt>),
+    /// Number and keep a notice; answered by [`Written::Noted`].
+    Notice {
+        /// When, in milliseconds since 1970.
+        wall_ms: u64,
+        /// What happened.
+        kind: NoticeKind,
+        /// To whom.
+        member: NodeId,
+        /// Their name then.
+        name: Name,
+    },
+    /// Keep what is known of a member.
+    Member(MemberRecord),
+    /// Keep this node's name for the next start.
+    OwnName(Name),
+    /// The user has read a conversation up to here; never goes back. Answered by [`Written::Read`] if it grew.
+    Read {
+        /// Which conversation.
+        conversation: Conversation,
+        /// Everything up to here.
+        arrival: Arrival,
+    },
+}
+
+/// A batch to store.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// The batch.
+    pub batch: Verified,
+    /// What goes with an own one.
+    pub own: Option<OwnBatch>,
+}
+
+/// What a node keeps beside a batch that its own user wrote.
+#[derive(Clone, Debug, Default)]
+pub struct OwnBatch {
+    /// For each entry the caller's `ref`, if there was one.
+    pub refs: Vec<Option<Ref>>,
+    /// The other members in reach (of a direct message: the recipient).
+    pub of: Vec<NodeId>,
+}
+
+/// A caller's own name for a message: the same one never makes a second.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ref {
+    /// 1 to 64 characters.
+    pub name: String,
+    /// A hash of what was asked for, to tell a repetition from a mistake.
+    pub content: Hash,
+}
+
+/// A member's word that it stored entries of an own log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberReceipt {
+    /// Whose word.
+    pub member: NodeId,
+    /// Which own log.
+    pub log: LogId,
+    /// The first entry.
+    pub first: Seq,
+    /// The last entry.
+    pub last: Seq,
+}
+
+/// What the store answers, in the order of the commits.
+#[derive(Clone, Debug)]
+pub enum Written {
+    /// All batches of an [`Write::Append`] are on the disk.
+    Appended {
+        /// The token of the request.
+        token: u64,
+        /// The messages in them, in arrival order.
+        lines: Vec<Line>,
+        /// Messages stored before whose order changed.
+        moved: Vec<Line>,
+    },
+    /// Nothing of this [`Write::Append`] was stored.
+    Failed {
+        /// The token of the request.
+        token: u64,
+        /// Why.
+        error: WriteError,
+    },
+    /// A notice has its number.
+    Noted(super::timeline::Notice),
+    /// A conversation was read further.
+    Read {
+        /// Which conversation.
+        conversation: Conversation,
+        /// Everything up to here.
+        arrival: Arrival,
+    },
+}
+
+/// Why nothing was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// No room on the disk; it goes on when there is.
+    #[error("the disk is full")]
+    DiskFull,
+}
+
+/// What a node keeps of a member beside its logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberRecord {
+    /// Who.
+    pub id: NodeId,
+    /// What they were called last, and since when by their own clock.
+    pub name: Name,
+    /// See `name`.
+    pub name_time: Stamp,
+    /// Where they were last seen.
+    pub addresses: Vec<IpAddr>,
+    /// The port where they listened last.
+    pub port: u16,
+    /// When they went, or came, by this node's wall clock in milliseconds since 1970.
+    pub since_ms: u64,
+    /// Whether they went without a goodbye.
+    pub lost: bool,
+}
+
+/// Everything that an engine has to know of the past when it starts.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// What is held of each log.
+    pub logs: Vec<LogRecord>,
+    /// The greatest place of each conversation, and whose it is.
+    pub tops: Vec<(Conversation, Place, EntryId)>,
+    /// Everybody ever known, from records or from logs alone.
+    pub members: Vec<MemberRecord>,
+    /// The newest 200 own messages, oldest first.
+    pub own: Vec<OwnLine>,
+    /// What others have stored of own logs.
+    pub receipts: Vec<MemberReceipt>,
+}
+
+/// What is held of one log.
+#[derive(Clone, Debug)]
+pub struct LogRecord {
+    /// Which log of whom.
+    pub key: LogKey,
+    /// Who may hold it.
+    pub audience: Option<NodeId>,
+    /// Ascending; only the first may begin at 1.
+    pub ranges: Vec<Run>,
+}
+
+/// Whole batches of one log without a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The first entry.
+    pub first: Seq,
+    /// What the first batch names as `prev`.
+    pub prev: Option<Hash>,
+    /// The last entry.
+    pub last: Seq,
+    /// The header hash of the last batch.
+    pub head: Hash,
+    /// The time of the first entry.
+    pub first_time: Stamp,
+    /// The time of the last entry.
+    pub last_time: Stamp,
+}
+
+/// An own message whose receipts are still of interest.
+#[derive(Clone, Debug)]
+pub struct OwnLine {
+    /// Its id.
+    pub id: EntryId,
+    /// Who was in reach when it was said.
+    pub of: Vec<NodeId>,
+}
+
+/// A page of history for a peer: the answer to a [`Fetch`].
+#[derive(Clone, Debug)]
+pub struct HistoryPage {
+    /// What was asked for.
+    pub fetch: Fetch,
+    /// The batches as they were stored, ascending; every one was checked again when it was read.
+    pub batches: Vec<Verified>,
+}
