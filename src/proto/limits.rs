@@ -120,6 +120,45 @@ pub const BEACONS_PER_ADDRESS: u64 = 64;
 /// Beacons of unknown nodes that count, a second in all.
 pub const BEACONS: u64 = 512;
 
+/// Dials at a time: each costs a socket and a handshake at both ends.
+pub const DIALS_MAX: usize = 32;
+
+/// Failures after which an address that was not given by the user is forgotten.
+pub const DIAL_FAILURES_FORGET: u32 = 12;
+
+/// A node younger than this lets those with smaller ids dial first, in milliseconds.
+pub const YOUNG_MS: u64 = 3_000;
+
+/// How long a young node waits before it dials a smaller id, in milliseconds.
+pub const YOUNG_WAIT_MS: u64 = 300;
+
+/// For each link that a node has it waits up to this long before it dials a newcomer, in milliseconds.
+pub const DIAL_SPREAD_MS: u64 = 2;
+
+/// When the first beacons go out, in milliseconds after the start: one may be lost, an interface may come up late.
+pub const BEACON_BURST_MS: [u64; 3] = [0, 300, 1_000];
+
+/// Until so long after the start beacons go out faster, in milliseconds.
+pub const BEACON_FAST_UNTIL_MS: u64 = 10_000;
+
+/// Time between beacons at first, in milliseconds.
+pub const BEACON_FAST_MS: u64 = 2_000;
+
+/// Time between beacons later, in milliseconds.
+pub const BEACON_SLOW_MS: u64 = 5_000;
+
+/// Random part of the time between beacons, so that nodes that started together do not stay together.
+pub const BEACON_JITTER_PER_CENT: u64 = 10;
+
+/// Shortest time before an early beacon, in milliseconds.
+pub const BEACON_EARLY_MS: u64 = 1_000;
+
+/// Own messages whose receipts are followed for the page; of older ones the store still counts them.
+pub const OWN_LINES_FOLLOWED_MAX: usize = 1_000;
+
+/// Entries signed for one commit: enough to fill the disk's time, few enough to keep the next one near.
+pub const SIGN_AT_ONCE_MAX: usize = 1_024;
+
 /// Entries of this node's user that wait for their commit; beyond, the answer is "busy".
 pub const SAYS_WAITING_MAX: usize = 4096;
 

@@ -1,9 +1,15 @@
-//! Who is here: the members of the room with their states, as the user sees them.
+//! Who is here: the members of the room with their states, and the notices that their coming and going makes.
+//!
+//! The roster decides nothing about links; it is told that a member came, fell silent or went, and says what changed.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::clock::{Now, Stamp};
 use super::ids::NodeId;
 use super::name::Name;
+use super::record::MemberRecord;
+use super::timeline::NoticeKind;
 
 /// Whether a member is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +22,16 @@ pub enum State {
     Lost,
     /// Said goodbye, or known from history only.
     Left,
+}
+
+impl State {
+    /// Whether a member counts as in reach.
+    pub fn is_here(self) -> bool {
+        match self {
+            Self::Online | Self::Unsure => true,
+            Self::Lost | Self::Left => false,
+        }
+    }
 }
 
 /// A node as the user sees it.
@@ -39,4 +55,355 @@ pub struct Member {
     pub via: Option<NodeId>,
     /// Their wall clock minus ours, in milliseconds, where it is known.
     pub clock_error_ms: Option<i64>,
+}
+
+/// What else the roster keeps of a member.
+#[derive(Debug)]
+struct Entry {
+    member: Member,
+    /// Since when, by their own clock, they have their name.
+    name_time: Stamp,
+    port: u16,
+    /// Whether they were linked with this start of the program.
+    seen: bool,
+}
+
+/// What changed, for the page and for the store.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The members as they are now.
+    pub members: Vec<Member>,
+    /// What to keep of them.
+    pub records: Vec<MemberRecord>,
+    /// Notices to number and show.
+    pub notices: Vec<(NoticeKind, NodeId, Name)>,
+}
+
+/// How a member comes: what the link and the first words on it say.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Who.
+    pub id: NodeId,
+    /// What they are called.
+    pub name: Name,
+    /// Where the link comes from, then where else they listen.
+    pub addresses: Vec<IpAddr>,
+    /// The port where they listen.
+    pub port: u16,
+    /// How long their program has been running, in milliseconds.
+    pub uptime_ms: u64,
+    /// Their wall clock, in milliseconds since 1970.
+    pub wall_ms: u64,
+}
+
+/// Everybody ever known, oneself included.
+#[derive(Debug)]
+pub struct Roster {
+    own: NodeId,
+    started_ms: u64,
+    entries: BTreeMap<NodeId, Entry>,
+}
+
+impl Roster {
+    /// The roster at the start: oneself, and everybody from earlier runs as gone.
+    pub fn new(now: Now, own: Member, known: Vec<MemberRecord>) -> Self {
+        let mut roster = Self { own: own.id, started_ms: now.mono_ms, entries: BTreeMap::new() };
+        for record in known {
+            let member = Member {
+                id: record.id,
+                name: record.name,
+                state: if record.lost { State::Lost } else { State::Left },
+                own: false,
+                addresses: record.addresses,
+                since_ms: record.since_ms,
+                direct: false,
+                via: None,
+                clock_error_ms: None,
+            };
+            let entry = Entry { member, name_time: record.name_time, port: record.port, seen: false };
+            roster.entries.insert(record.id, entry);
+        }
+        let own = Entry { member: own, name_time: Stamp::default(), port: 0, seen: true };
+        roster.entries.insert(roster.own, own);
+        roster
+    }
+
+    /// Everybody, oneself included, by id.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.entries.values().map(|entry| &entry.member)
+    }
+
+    /// One member.
+    pub fn member(&self, id: NodeId) -> Option<&Member> {
+        self.entries.get(&id).map(|entry| &entry.member)
+    }
+
+    /// The others who are in reach now.
+    pub fn here(&self) -> Vec<NodeId> {
+        let others = self.members().filter(|member| member.state.is_here() && member.id != self.own);
+        others.map(|member| member.id).collect()
+    }
+
+    /// A member has a link with this node, for the first time or again.
+    pub fn came(&mut self, now: Now, arrival: Arrival) -> Changes {
+        let mut changes = Changes::default();
+        let id = arrival.id;
+        let known = self.entries.get(&id);
+        let before = known.map(|entry| (entry.member.state, entry.seen));
+        let renamed = known.is_none_or(|entry| entry.member.name != arrival.name);
+        let younger = arrival.uptime_ms < now.mono_ms - self.started_ms;
+        let kind = match before {
+            Some((State::Online | State::Unsure, _)) => None,
+            Some((State::Lost, true)) => Some(NoticeKind::Back),
+            Some((State::Left, true)) => Some(NoticeKind::Joined),
+            Some((State::Lost | State::Left, false)) | None => younger.then_some(NoticeKind::Joined),
+        };
+        if let Some(kind) = kind {
+            changes.notices.push((kind, id, arrival.name.clone()));
+        }
+        if renamed && self.is_taken(id, &arrival.name) {
+            changes.notices.push((NoticeKind::Conflict, id, arrival.name.clone()));
+        }
+        let since_ms = match before {
+            Some((State::Online, _)) => self.entries[&id].member.since_ms,
+            _ => now.wall_ms,
+        };
+        let member = Member {
+            id,
+            name: arrival.name,
+            state: State::Online,
+            own: false,
+            addresses: arrival.addresses,
+            since_ms,
+            direct: true,
+            via: None,
+            clock_error_ms: Some(difference(arrival.wall_ms, now.wall_ms)),
+        };
+        let name_time = Stamp::from_ms(arrival.wall_ms);
+        self.entries.insert(id, Entry { member, name_time, port: arrival.port, seen: true });
+        self.report(id, &mut changes);
+        changes
+    }
+
+    /// A member is somewhere else now: it has another link.
+    pub fn moved(&mut self, id: NodeId, addresses: Vec<IpAddr>) -> Changes {
+        self.change(id, |entry| entry.member.addresses = addresses)
+    }
+
+    /// A member fell silent, or spoke again.
+    pub fn silent(&mut self, now: Now, id: NodeId, silent: bool) -> Changes {
+        self.change(id, |entry| {
+            let state = if silent { State::Unsure } else { State::Online };
+            if entry.member.state.is_here() && entry.member.state != state {
+                (entry.member.state, entry.member.since_ms) = (state, now.wall_ms);
+            }
+        })
+    }
+
+    /// A member has no link any more: it said goodbye, or it did not.
+    pub fn went(&mut self, now: Now, id: NodeId, goodbye: bool) -> Changes {
+        let (state, kind) = if goodbye { (State::Left, NoticeKind::Left) } else { (State::Lost, NoticeKind::Lost) };
+        let here = self.member(id).filter(|member| member.state.is_here());
+        let Some(name) = here.map(|member| member.name.clone()) else { return Changes::default() };
+        let mut changes = self.change(id, |entry| {
+            (entry.member.state, entry.member.since_ms) = (state, now.wall_ms);
+            (entry.member.direct, entry.member.via, entry.member.clock_error_ms) = (false, None, None);
+        });
+        changes.notices.push((kind, id, name));
+        changes
+    }
+
+    /// A member's log says what it is called since `time`, by its own clock.
+    pub fn named(&mut self, now: Now, id: NodeId, name: &Name, time: Stamp) -> Changes {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            if time < entry.name_time {
+                return Changes::default();
+            }
+            entry.name_time = time;
+            if entry.member.name == *name {
+                return Changes::default();
+            }
+            let here = entry.member.state.is_here();
+            let mut changes = self.change(id, |entry| entry.member.name = name.clone());
+            if here {
+                changes.notices.push((NoticeKind::Renamed, id, name.clone()));
+            }
+            if id != self.own && self.is_taken(id, name) {
+                changes.notices.push((NoticeKind::Conflict, id, name.clone()));
+            }
+            return changes;
+        }
+        // Somebody who is known from history alone.
+        let record = MemberRecord {
+            id,
+            name: name.clone(),
+            name_time: time,
+            addresses: Vec::new(),
+            port: 0,
+            since_ms: time.ms().min(now.wall_ms),
+            lost: false,
+        };
+        let known = Self::new(now, self.entries[&self.own].member.clone(), vec![record]);
+        self.entries.extend(known.entries.into_iter().filter(|(known, _)| *known == id));
+        let mut changes = Changes::default();
+        self.report(id, &mut changes);
+        changes
+    }
+
+    /// A member told what its clock says.
+    pub fn clock(&mut self, id: NodeId, error_ms: i64) -> Changes {
+        let Some(entry) = self.entries.get_mut(&id) else { return Changes::default() };
+        let before = entry.member.clock_error_ms.replace(error_ms);
+        let mut changes = Changes::default();
+        if before.is_none_or(|before| before.abs_diff(error_ms) >= 1_000) {
+            changes.members.push(entry.member.clone());
+        } else {
+            // Below a second it is jitter: compare the next one with what was told last.
+            entry.member.clock_error_ms = before;
+        }
+        changes
+    }
+
+    /// The network changed: these are the own addresses now.
+    pub fn own_addresses(&mut self, addresses: Vec<IpAddr>) -> Changes {
+        let mut changes = self.change(self.own, |entry| entry.member.addresses = addresses);
+        changes.records.clear();
+        changes
+    }
+
+    /// Whether another known member has the same name, as a reader would see it.
+    fn is_taken(&self, id: NodeId, name: &Name) -> bool {
+        let folded = name.as_str().to_lowercase();
+        self.members().any(|member| member.id != id && member.name.as_str().to_lowercase() == folded)
+    }
+
+    fn change(&mut self, id: NodeId, change: impl FnOnce(&mut Entry)) -> Changes {
+        let mut changes = Changes::default();
+        let Some(entry) = self.entries.get_mut(&id) else { return changes };
+        let before = entry.member.clone();
+        change(entry);
+        if entry.member != before {
+            self.report(id, &mut changes);
+        }
+        changes
+    }
+
+    fn report(&self, id: NodeId, changes: &mut Changes) {
+        let entry = &self.entries[&id];
+        changes.members.push(entry.member.clone());
+        if id != self.own {
+            changes.records.push(MemberRecord {
+                id,
+                name: entry.member.name.clone(),
+                name_time: entry.name_time,
+                addresses: entry.member.addresses.clone(),
+                port: entry.port,
+                since_ms: entry.member.since_ms,
+                lost: entry.member.state == State::Lost,
+            });
+        }
+    }
+}
+
+/// Theirs minus ours.
+fn difference(theirs_ms: u64, ours_ms: u64) -> i64 {
+    i64::try_from(theirs_ms).unwrap_or(i64::MAX).saturating_sub(i64::try_from(ours_ms).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: NodeId = NodeId([9; 32]);
+    const ANA: NodeId = NodeId([1; 32]);
+    const BEN: NodeId = NodeId([2; 32]);
+
+    fn name(text: &str) -> Name {
+        Name::new(text).expect("a clean name")
+    }
+
+    fn at(mono_ms: u64) -> Now {
+        Now { mono_ms, wall_ms: 1_000_000 + mono_ms }
+    }
+
+    fn roster() -> Roster {
+        let own = Member {
+            id: OWN,
+            name: name("Kai"),
+            state: State::Online,
+            own: true,
+            addresses: Vec::new(),
+            since_ms: 0,
+            direct: true,
+            via: None,
+            clock_error_ms: None,
+        };
+        Roster::new(at(0), own, Vec::new())
+    }
+
+    fn arrival(id: NodeId, called: &str, uptime_ms: u64) -> Arrival {
+        Arrival { id, name: name(called), addresses: Vec::new(), port: 7666, uptime_ms, wall_ms: 1_000_000 }
+    }
+
+    fn kinds(changes: &Changes) -> Vec<NoticeKind> {
+        changes.notices.iter().map(|(kind, _, _)| *kind).collect()
+    }
+
+    #[test]
+    fn a_newcomer_joins_and_those_before_us_were_simply_here() {
+        let mut roster = roster();
+        assert_eq!(kinds(&roster.came(at(100), arrival(ANA, "Ana", 50))), [NoticeKind::Joined]);
+        assert_eq!(kinds(&roster.came(at(100), arrival(BEN, "Ben", 5_000))), []);
+        assert_eq!(roster.here(), [ANA, BEN]);
+    }
+
+    #[test]
+    fn lost_comes_back_and_left_joins() {
+        let mut roster = roster();
+        roster.came(at(100), arrival(ANA, "Ana", 500));
+        assert_eq!(kinds(&roster.went(at(200), ANA, false)), [NoticeKind::Lost]);
+        assert_eq!(kinds(&roster.went(at(200), ANA, false)), []);
+        assert_eq!(kinds(&roster.came(at(300), arrival(ANA, "Ana", 700))), [NoticeKind::Back]);
+        assert_eq!(kinds(&roster.went(at(400), ANA, true)), [NoticeKind::Left]);
+        assert_eq!(kinds(&roster.came(at(500), arrival(ANA, "Ana", 900))), [NoticeKind::Joined]);
+    }
+
+    #[test]
+    fn unsure_changes_the_member_alone() {
+        let mut roster = roster();
+        roster.came(at(100), arrival(ANA, "Ana", 0));
+        let changes = roster.silent(at(9_000), ANA, true);
+        assert_eq!((changes.members[0].state, changes.notices.len()), (State::Unsure, 0));
+        assert_eq!(roster.silent(at(9_001), ANA, true), Changes::default());
+        assert_eq!(roster.silent(at(9_002), ANA, false).members[0].since_ms, 1_009_002);
+    }
+
+    #[test]
+    fn a_taken_name_is_a_conflict() {
+        let mut roster = roster();
+        roster.came(at(100), arrival(ANA, "Ana", 500));
+        assert_eq!(kinds(&roster.came(at(100), arrival(BEN, "ANA", 500))), [NoticeKind::Conflict]);
+        roster.went(at(200), BEN, true);
+        assert_eq!(kinds(&roster.came(at(300), arrival(BEN, "ANA", 0))), [NoticeKind::Joined]);
+    }
+
+    #[test]
+    fn names_follow_the_authors_own_time() {
+        let mut roster = roster();
+        roster.came(at(100), arrival(ANA, "Ana", 500));
+        let later = Stamp::from_ms(1_000_500);
+        assert_eq!(kinds(&roster.named(at(600), ANA, &name("Anna"), later)), [NoticeKind::Renamed]);
+        roster.named(at(700), ANA, &name("Old"), Stamp::from_ms(500));
+        assert_eq!(roster.member(ANA).map(|member| member.name.as_str()), Some("Anna"));
+        roster.named(at(700), BEN, &name("Ben"), Stamp::from_ms(500));
+        assert_eq!(roster.member(BEN).map(|member| (member.state, member.since_ms)), Some((State::Left, 500)));
+    }
+
+    #[test]
+    fn clocks_are_told_by_the_second() {
+        let mut roster = roster();
+        roster.came(at(0), arrival(ANA, "Ana", 500));
+        assert_eq!(roster.clock(ANA, 999).members.len(), 0);
+        assert_eq!(roster.clock(ANA, -1_000).members[0].clock_error_ms, Some(-1_000));
+    }
 }

@@ -1,0 +1,363 @@
+//! The address book and the dial scheduler: the one place that decides whom to dial, where and when.
+//!
+//! A row is an address together with the id expected there. It comes from a beacon, from the user (`--peer`), or from
+//! an earlier run. Backoff belongs to the row; a dial that ends in a link to the id it expected costs nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+use super::bucket::Bucket;
+use super::ids::{DialId, Instance, NodeId};
+use super::limits::{
+    ADDRESSES_MAX, BEACONS, BEACONS_PER_ADDRESS, DIAL_BACKOFF_MS_MAX, DIAL_BACKOFF_MS_MIN, DIAL_FAILURES,
+    DIAL_FAILURES_FORGET, DIAL_FAILURES_PER_ADDRESS, DIAL_FAILURES_PER_ADDRESS_REFILL_MS, DIAL_FAILURES_REFILL_MS,
+    DIALS_MAX, KEY_IN_USE_RETRY_MS,
+};
+
+/// Where to dial.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Target {
+    /// An address.
+    Address(SocketAddr),
+    /// A name that the driver resolves at each dial, and a port.
+    Host(String, u16),
+}
+
+impl Target {
+    fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(address.ip()),
+            Self::Host(..) => None,
+        }
+    }
+}
+
+/// Where a row comes from, the most trusted last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// An earlier run was linked with it there.
+    Remembered,
+    /// A beacon came from there.
+    Beacon,
+    /// The user named it.
+    Given,
+}
+
+/// A row is an address together with the id expected there; none: whoever answers.
+type RowKey = (Target, Option<NodeId>);
+
+#[derive(Debug)]
+struct Row {
+    source: Source,
+    instance: Option<Instance>,
+    /// Not before this time.
+    next_ms: u64,
+    backoff_ms: u64,
+    failures: u32,
+    /// When it was last heard of or dialled, to know which row to forget.
+    used_ms: u64,
+    /// Who answered there, while that member is linked: no reason to dial.
+    linked: Option<NodeId>,
+}
+
+/// A dial to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dial {
+    /// Names the answer.
+    pub dial: DialId,
+    /// Where.
+    pub target: Target,
+    /// Who must answer; none: anybody.
+    pub expected: Option<NodeId>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Book {
+    rows: BTreeMap<RowKey, Row>,
+    dialling: BTreeMap<DialId, RowKey>,
+    dials: u64,
+    failures: Bucket,
+    failures_at: BTreeMap<IpAddr, Bucket>,
+    unknown: Bucket,
+    unknown_from: BTreeMap<IpAddr, Bucket>,
+}
+
+impl Book {
+    /// An empty book.
+    pub fn new() -> Self {
+        Self {
+            rows: BTreeMap::new(),
+            dialling: BTreeMap::new(),
+            dials: 0,
+            failures: Bucket::new(DIAL_FAILURES, DIAL_FAILURES_REFILL_MS),
+            failures_at: BTreeMap::new(),
+            unknown: Bucket::new(BEACONS, 1_000 / BEACONS.min(1_000)),
+            unknown_from: BTreeMap::new(),
+        }
+    }
+
+    /// Whether a beacon of an unknown id from `source` still counts now.
+    pub fn admits_beacon(&mut self, source: IpAddr, mono_ms: u64) -> bool {
+        if self.unknown_from.len() >= ADDRESSES_MAX && !self.unknown_from.contains_key(&source) {
+            self.unknown_from.clear();
+        }
+        let per_address = || Bucket::new(BEACONS_PER_ADDRESS, 1_000 / BEACONS_PER_ADDRESS);
+        self.unknown_from.entry(source).or_insert_with(per_address).take(mono_ms) && self.unknown.take(mono_ms)
+    }
+
+    /// Adds or refreshes a row, to be dialled in `wait_ms` unless it has to wait for its backoff.
+    ///
+    /// Another instance than the last one heard there is a new start of the program: its backoff begins anew.
+    pub fn add(
+        &mut self,
+        target: Target,
+        expected: Option<NodeId>,
+        source: Source,
+        instance: Option<Instance>,
+        mono_ms: u64,
+        wait_ms: u64,
+    ) {
+        let key = (target, expected);
+        if !self.rows.contains_key(&key) && self.rows.len() >= ADDRESSES_MAX {
+            self.forget_oldest();
+        }
+        let next_ms = mono_ms + wait_ms;
+        let row = self.rows.entry(key).or_insert_with(|| Row {
+            source,
+            instance,
+            next_ms,
+            backoff_ms: 0,
+            failures: 0,
+            used_ms: mono_ms,
+            linked: None,
+        });
+        row.source = row.source.max(source);
+        row.used_ms = mono_ms;
+        if instance.is_some() && row.instance != instance {
+            (row.instance, row.next_ms, row.backoff_ms) = (instance, next_ms, 0);
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let unverified = self.rows.iter().filter(|(_, row)| row.source < Source::Given && row.linked.is_none());
+        if let Some(key) = unverified.min_by_key(|(_, row)| row.used_ms).map(|(key, _)| key.clone()) {
+            self.rows.remove(&key);
+        }
+    }
+
+    /// The dials to make now: rows that are due, whose id has no link and is not being dialled, the longest unused first.
+    pub fn due(&mut self, mono_ms: u64, is_linked: impl Fn(NodeId) -> bool) -> Vec<Dial> {
+        let mut busy: BTreeSet<RowKey> = self.dialling.values().cloned().collect();
+        let mut busy_ids: BTreeSet<NodeId> = busy.iter().filter_map(|(_, id)| *id).collect();
+        let mut rows: Vec<(u64, RowKey)> = Vec::new();
+        for (key, row) in &mut self.rows {
+            if row.linked.is_some_and(|id| !is_linked(id)) {
+                row.linked = None;
+            }
+            let wanted = row.linked.is_none() && !key.1.is_some_and(&is_linked);
+            if wanted && row.next_ms <= mono_ms && !busy.contains(key) {
+                rows.push((row.used_ms, key.clone()));
+            }
+        }
+        rows.sort();
+        let mut dials = Vec::new();
+        for (_, key) in rows {
+            if self.dialling.len() >= DIALS_MAX {
+                break;
+            }
+            let (target, expected) = key.clone();
+            if expected.is_some_and(|id| !busy_ids.insert(id)) || !self.may_fail(&target, mono_ms) {
+                continue;
+            }
+            let dial = DialId(self.dials);
+            self.dials += 1;
+            self.dialling.insert(dial, key.clone());
+            busy.insert(key);
+            dials.push(Dial { dial, target, expected });
+        }
+        dials
+    }
+
+    /// Whether the budget of failures allows another dial to this address.
+    fn may_fail(&mut self, target: &Target, mono_ms: u64) -> bool {
+        let here = target.ip().and_then(|ip| self.failures_at.get_mut(&ip));
+        here.is_none_or(|bucket| bucket.left(mono_ms) > 0) && self.failures.left(mono_ms) > 0
+    }
+
+    /// A dial ended in a link to `id`.
+    pub fn succeeded(&mut self, dial: DialId, id: NodeId) {
+        let Some(key) = self.dialling.remove(&dial) else { return };
+        if let Some(row) = self.rows.get_mut(&key) {
+            (row.backoff_ms, row.failures, row.linked) = (0, 0, Some(id));
+        }
+    }
+
+    /// A dial failed. `jitter` is a random number. Returns the id that was expected.
+    pub fn failed(&mut self, dial: DialId, mono_ms: u64, jitter: u64) -> Option<NodeId> {
+        let key = self.dialling.remove(&dial)?;
+        self.failures.take(mono_ms);
+        if let Some(ip) = key.0.ip() {
+            if self.failures_at.len() >= ADDRESSES_MAX {
+                self.failures_at.clear();
+            }
+            let new = || Bucket::new(DIAL_FAILURES_PER_ADDRESS, DIAL_FAILURES_PER_ADDRESS_REFILL_MS);
+            self.failures_at.entry(ip).or_insert_with(new).take(mono_ms);
+        }
+        let row = self.rows.get_mut(&key)?;
+        row.failures += 1;
+        row.used_ms = mono_ms;
+        row.backoff_ms = (row.backoff_ms * 2).clamp(DIAL_BACKOFF_MS_MIN, DIAL_BACKOFF_MS_MAX);
+        row.next_ms = mono_ms + row.backoff_ms - row.backoff_ms / 4 * (jitter % 100) / 100;
+        if row.source < Source::Given && row.failures >= DIAL_FAILURES_FORGET {
+            self.rows.remove(&key);
+        }
+        key.1
+    }
+
+    /// The key of `id` is in use on two machines: its addresses have a minute before the next try.
+    pub fn rest(&mut self, id: NodeId, mono_ms: u64) {
+        for (_, row) in self.rows.iter_mut().filter(|((_, expected), _)| *expected == Some(id)) {
+            row.next_ms = mono_ms + KEY_IN_USE_RETRY_MS;
+        }
+    }
+
+    /// A member said goodbye: nothing is dialled for it until it is heard of again.
+    pub fn left(&mut self, id: NodeId) {
+        self.rows.retain(|(_, expected), row| row.source == Source::Given || *expected != Some(id));
+    }
+
+    /// A link ended that should not have: its addresses may be tried at once.
+    pub fn lost(&mut self, id: NodeId, mono_ms: u64, wait_ms: u64) {
+        for ((_, expected), row) in &mut self.rows {
+            if *expected == Some(id) || row.linked == Some(id) {
+                row.next_ms = row.next_ms.min(mono_ms + wait_ms);
+            }
+        }
+    }
+
+    /// The network changed: what failed before may work now.
+    pub fn network_changed(&mut self, mono_ms: u64) {
+        for row in self.rows.values_mut() {
+            row.backoff_ms = 0;
+            row.next_ms = row.next_ms.min(mono_ms);
+        }
+    }
+
+    /// When the next row is due, if one waits for its time.
+    pub fn next_ms(&self, is_linked: impl Fn(NodeId) -> bool) -> Option<u64> {
+        let busy: BTreeSet<&RowKey> = self.dialling.values().collect();
+        let waits = |key: &RowKey, row: &Row| {
+            !row.linked.is_some_and(&is_linked) && !key.1.is_some_and(&is_linked) && !busy.contains(key)
+        };
+        self.rows.iter().filter(|(key, row)| waits(key, row)).map(|(_, row)| row.next_ms).min()
+    }
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANA: NodeId = NodeId([1; 32]);
+
+    fn at(last: u8) -> Target {
+        Target::Address(SocketAddr::from(([192, 0, 2, last], 7666)))
+    }
+
+    fn nobody(_: NodeId) -> bool {
+        false
+    }
+
+    #[test]
+    fn one_dial_for_an_id_with_two_addresses() {
+        let mut book = Book::new();
+        book.add(at(1), Some(ANA), Source::Beacon, None, 0, 0);
+        book.add(at(2), Some(ANA), Source::Beacon, None, 0, 0);
+        let first = book.due(0, nobody);
+        assert_eq!(first.len(), 1);
+        assert_eq!(book.due(0, nobody), []);
+        assert_eq!(book.failed(first[0].dial, 10, 0), Some(ANA));
+        let second = book.due(10, nobody);
+        assert_ne!(second[0].target, first[0].target);
+        book.succeeded(second[0].dial, ANA);
+        assert_eq!(book.due(99_999, |id| id == ANA), []);
+    }
+
+    #[test]
+    fn backoff_doubles_and_ends_with_a_new_instance() {
+        let mut book = Book::new();
+        let hear = |book: &mut Book, instance, now| {
+            book.add(at(1), Some(ANA), Source::Beacon, Some(Instance(instance)), now, 0);
+        };
+        hear(&mut book, 1, 0);
+        let mut now = 0;
+        for wait in [1_000, 2_000, 4_000] {
+            let dials = book.due(now, nobody);
+            book.failed(dials[0].dial, now, 0);
+            hear(&mut book, 1, now + 1);
+            assert_eq!(book.due(now + wait - 1, nobody), []);
+            now += wait;
+        }
+        let dials = book.due(now, nobody);
+        book.failed(dials[0].dial, now, 0);
+        hear(&mut book, 2, now + 5);
+        assert_eq!(book.due(now + 5, nobody).len(), 1);
+    }
+
+    #[test]
+    fn failures_cost_a_budget_per_address() {
+        let mut book = Book::new();
+        for port in 0..40 {
+            let target = Target::Address(SocketAddr::from(([192, 0, 2, 1], 2_000 + port)));
+            book.add(target, None, Source::Beacon, None, 0, 0);
+        }
+        let mut dialled = 0;
+        loop {
+            let dials = book.due(0, nobody);
+            if dials.is_empty() {
+                break;
+            }
+            dialled += dials.len();
+            for dial in dials {
+                book.failed(dial.dial, 0, 0);
+            }
+        }
+        // The dials of one round go out together; then the budget is spent.
+        assert_eq!(dialled, DIALS_MAX);
+        assert_eq!(book.due(DIAL_FAILURES_PER_ADDRESS_REFILL_MS, nobody).len(), 32.min(40));
+    }
+
+    #[test]
+    fn a_given_address_is_dialled_again_when_its_link_ends() {
+        let mut book = Book::new();
+        book.add(at(1), None, Source::Given, None, 0, 0);
+        let dial = book.due(0, nobody)[0].dial;
+        book.succeeded(dial, ANA);
+        assert_eq!(book.due(5, |id| id == ANA), []);
+        assert_eq!(book.due(6, nobody).len(), 1);
+    }
+
+    #[test]
+    fn who_left_is_not_dialled() {
+        let mut book = Book::new();
+        book.add(at(1), Some(ANA), Source::Beacon, None, 0, 0);
+        book.left(ANA);
+        assert_eq!(book.due(9, nobody), []);
+        assert_eq!(book.next_ms(nobody), None);
+    }
+
+    #[test]
+    fn unknown_beacons_are_counted() {
+        let mut book = Book::new();
+        let source = IpAddr::from([192, 0, 2, 1]);
+        let admitted = (0..1_000).filter(|_| book.admits_beacon(source, 0)).count();
+        assert_eq!(admitted as u64, BEACONS_PER_ADDRESS);
+        assert!(book.admits_beacon(IpAddr::from([192, 0, 2, 2]), 0));
+    }
+}

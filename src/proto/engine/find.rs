@@ -1,0 +1,77 @@
+//! Meeting others: the own beacons, those of others, and whom to dial when.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::{Action, Engine};
+use crate::proto::book::{Source, Target};
+use crate::proto::clock::Now;
+use crate::proto::frame::Beacon;
+use crate::proto::ids::DialId;
+use crate::proto::limits::{DIAL_SPREAD_MS, YOUNG_MS, YOUNG_WAIT_MS};
+
+/// Lowest TCP port that is dialled: below are other services, and a beacon must not make a node knock there.
+const PORT_MIN: u16 = 1024;
+
+impl Engine {
+    /// A beacon of this room from an id without a link makes a row in the book; all others cost nothing.
+    pub(super) fn heard_beacon(&mut self, now: Now, source: SocketAddr, beacon: Beacon) {
+        let ip = source.ip();
+        let dialable = !ip.is_unspecified() && !ip.is_multicast() && ip != IpAddr::from([255; 4]);
+        if beacon.room != self.tag || beacon.id == self.own || beacon.port < PORT_MIN || !dialable {
+            return;
+        }
+        let linked = self.links.primary(beacon.id);
+        if linked.is_some_and(|link| link.instance == beacon.instance) || !self.book.admits_beacon(ip, now.mono_ms) {
+            return;
+        }
+        let mut address = source;
+        address.set_port(beacon.port);
+        let wait_ms = self.patience_ms(now, beacon.id < self.own);
+        let target = Target::Address(address);
+        self.book.add(target, Some(beacon.id), Source::Beacon, Some(beacon.instance), now.mono_ms, wait_ms);
+        self.wake_at(now.mono_ms + wait_ms);
+    }
+
+    /// How long to wait before dialling somebody new, so that not everybody does at once.
+    fn patience_ms(&mut self, now: Now, smaller: bool) -> u64 {
+        let young = now.mono_ms - self.started_ms < YOUNG_MS;
+        let politeness_ms = if young && smaller { YOUNG_WAIT_MS } else { 0 };
+        politeness_ms + self.random() % (self.links.count() as u64 * DIAL_SPREAD_MS + 1)
+    }
+
+    /// A dial failed. Perhaps a firewall passes only the other direction: an early beacon lets the other side dial.
+    pub(super) fn dial_failed(&mut self, now: Now, dial: DialId) {
+        let jitter = self.random();
+        self.book.failed(dial, now.mono_ms, jitter);
+        self.announcer.hurry(now.mono_ms);
+        self.wake_at(now.mono_ms);
+    }
+
+    pub(super) fn network_changed(&mut self, now: Now, addresses: Vec<IpAddr>, out: &mut Vec<Action>) {
+        self.announcer.restart(now.mono_ms);
+        self.book.network_changed(now.mono_ms);
+        let changes = self.roster.own_addresses(addresses);
+        self.changed(now, changes, out);
+        self.wake_at(now.mono_ms);
+    }
+
+    pub(super) fn find_turn(&mut self, now: Now, out: &mut Vec<Action>) {
+        let jitter = self.random();
+        if self.announcer.is_due(now.mono_ms, jitter) {
+            out.push(Action::Announce(self.beacon()));
+        }
+        self.wake_at(self.announcer.next_ms());
+        let links = &self.links;
+        let is_linked = |id| links.primary(id).is_some();
+        out.extend(self.book.due(now.mono_ms, is_linked).into_iter().map(Action::Dial));
+        if let Some(next_ms) = self.book.next_ms(is_linked) {
+            // A row that is due but over its budget waits for the next turn.
+            let soon_ms = now.mono_ms + 100;
+            self.wake_at(next_ms.max(soon_ms));
+        }
+    }
+
+    fn beacon(&self) -> Beacon {
+        Beacon { room: self.tag, id: self.own, instance: self.instance, port: self.port, name: self.name.clone() }
+    }
+}

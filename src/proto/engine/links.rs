@@ -1,0 +1,357 @@
+//! One link with each peer, and who is here: what comes up, goes down, falls silent, or is there twice.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::sync::Fetching;
+use super::{Action, Engine, Warning};
+use crate::proto::clock::Now;
+use crate::proto::frame::{CloseReason, Frame, Peer, Receipt};
+use crate::proto::ids::{DialId, Instance, LinkId, LogId, NodeId, Seq};
+use crate::proto::limits::{
+    LINKS_MAX, LOST_AFTER_MS, LOST_GRACE_MS, PING_AFTER_MS, PROBE_MS, SLEPT_GRACE_MS, UNSURE_AFTER_MS,
+};
+use crate::proto::roster::Arrival;
+
+/// A link that is through its handshake.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) peer: Peer,
+    pub(super) instance: Instance,
+    heard_ms: u64,
+    pinged_ms: u64,
+    unsure: bool,
+    /// Own batches on this link without a receipt: log, last entry, bytes.
+    pub(super) unreceipted: VecDeque<(LogId, Seq, usize)>,
+    pub(super) unreceipted_bytes: usize,
+    /// Whether this peer has to fetch what it lacks, since too much waits for its receipts.
+    pub(super) behind: bool,
+    /// Receipts to send.
+    pub(super) receipts: Vec<Receipt>,
+    pub(super) fetching: Fetching,
+    /// When it was last compared with.
+    pub(super) compared_ms: Option<u64>,
+}
+
+/// All links.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    by_id: BTreeMap<LinkId, Link>,
+    /// The links of each peer that has one, the one in use first.
+    of: BTreeMap<NodeId, Vec<LinkId>>,
+    /// Links of another instance of a linked id, until the old link has answered or not.
+    challengers: BTreeMap<NodeId, Challenger>,
+    /// Members whose link ended without a goodbye, and when they count as lost.
+    missed: BTreeMap<NodeId, u64>,
+}
+
+#[derive(Debug)]
+struct Challenger {
+    link: LinkId,
+    asked_ms: u64,
+}
+
+impl Links {
+    /// The link in use with a peer.
+    pub(super) fn primary(&self, id: NodeId) -> Option<&Link> {
+        self.of.get(&id).and_then(|links| self.by_id.get(links.first()?))
+    }
+
+    /// The number of the link in use with a peer.
+    pub(super) fn primary_id(&self, id: NodeId) -> Option<LinkId> {
+        self.of.get(&id)?.first().copied()
+    }
+
+    /// The peers with a link, by id.
+    pub(super) fn peers(&self) -> impl DoubleEndedIterator<Item = NodeId> {
+        self.of.keys().copied()
+    }
+
+    /// How many peers have a link.
+    pub(super) fn count(&self) -> usize {
+        self.of.len()
+    }
+
+    pub(super) fn get(&self, link: LinkId) -> Option<&Link> {
+        self.by_id.get(&link)
+    }
+
+    pub(super) fn get_mut(&mut self, link: LinkId) -> Option<&mut Link> {
+        self.by_id.get_mut(&link)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (LinkId, &mut Link)> {
+        self.by_id.iter_mut().map(|(id, link)| (*id, link))
+    }
+
+    pub(super) fn ids(&self) -> Vec<LinkId> {
+        self.by_id.keys().copied().collect()
+    }
+
+    /// Takes a link out. Returns it and the link that is in use with its peer from now on.
+    fn remove(&mut self, link: LinkId) -> Option<(Link, Option<LinkId>)> {
+        let gone = self.by_id.remove(&link)?;
+        let id = gone.peer.id;
+        if self.challengers.get(&id).is_some_and(|challenger| challenger.link == link) {
+            self.challengers.remove(&id);
+        }
+        let links = self.of.get_mut(&id)?;
+        links.retain(|other| *other != link);
+        let next = links.first().copied();
+        if next.is_none() {
+            self.of.remove(&id);
+        }
+        Some((gone, next))
+    }
+}
+
+impl Engine {
+    pub(super) fn link_up(&mut self, now: Now, link: LinkId, dial: Option<DialId>, peer: Peer, out: &mut Vec<Action>) {
+        let id = peer.id;
+        if let Some(dial) = dial {
+            self.book.succeeded(dial, id);
+        }
+        if self.stopping || id == self.own || self.links.by_id.len() >= LINKS_MAX {
+            out.push(Action::Close {
+                link,
+                reason: if self.stopping { CloseReason::Stopping } else { CloseReason::Busy },
+            });
+            return;
+        }
+        let instance = peer.instance;
+        let old = self.links.primary_id(id);
+        self.links.by_id.insert(link, Link::new(peer, now.mono_ms));
+        match old {
+            None => self.adopt(now, link, out),
+            Some(old) if self.links.by_id[&old].instance == instance => self.second_link(now, old, link, out),
+            Some(old) => self.challenged(now, id, old, link, out),
+        }
+        self.wake_at(now.mono_ms);
+    }
+
+    /// A peer has its first link, or its first after another instance of it is gone.
+    fn adopt(&mut self, now: Now, link: LinkId, out: &mut Vec<Action>) {
+        let peer = self.links.by_id[&link].peer.clone();
+        self.links.missed.remove(&peer.id);
+        self.links.of.insert(peer.id, vec![link]);
+        let mut addresses = vec![peer.address];
+        addresses.extend(peer.intro.listens.iter().map(std::net::SocketAddr::ip));
+        let mut seen = std::collections::BTreeSet::new();
+        addresses.retain(|address| seen.insert(*address));
+        let arrival = Arrival {
+            id: peer.id,
+            name: peer.intro.name,
+            addresses,
+            port: peer.intro.listens.first().map_or(0, std::net::SocketAddr::port),
+            uptime_ms: peer.intro.uptime_ms,
+            wall_ms: peer.intro.wall_ms,
+        };
+        let changes = self.roster.came(now, arrival);
+        self.changed(now, changes, out);
+        self.compare_soon(link);
+    }
+
+    /// Two links of the same two instances: dialled by different sides, the smaller id's stays; by the same, the newer.
+    /// Only the smaller id closes, so that never both do; nobody sees anybody leave.
+    fn second_link(&mut self, now: Now, old: LinkId, new: LinkId, out: &mut Vec<Action>) {
+        let (first, second) = (&self.links.by_id[&old].peer, &self.links.by_id[&new].peer);
+        let id = first.id;
+        let ours_stays = self.own < id;
+        let (stays, goes) = match (first.dialled, second.dialled) {
+            (first, second) if first == second => (new, old),
+            (true, _) if ours_stays => (old, new),
+            (false, _) if !ours_stays => (old, new),
+            _ => (new, old),
+        };
+        self.links.of.insert(id, vec![stays, goes]);
+        if self.own < id {
+            out.push(Action::Close { link: goes, reason: CloseReason::Duplicate });
+            self.links.remove(goes);
+        }
+        if stays == new {
+            self.in_use_now(now, new, out);
+        }
+    }
+
+    /// Another link of the same peer is in use: what was under way on the old one is found by comparing.
+    fn in_use_now(&mut self, now: Now, link: LinkId, out: &mut Vec<Action>) {
+        let peer = &self.links.by_id[&link].peer;
+        let (id, address) = (peer.id, peer.address);
+        let mut addresses = vec![address];
+        let known = self.roster.member(id).map(|member| member.addresses.clone()).unwrap_or_default();
+        addresses.extend(known.into_iter().filter(|other| *other != address));
+        let changes = self.roster.moved(id, addresses);
+        self.changed(now, changes, out);
+        self.compare_soon(link);
+    }
+
+    /// Another instance of a linked id: either the old one is dead, or the key is in use on two machines.
+    fn challenged(&mut self, now: Now, id: NodeId, old: LinkId, link: LinkId, out: &mut Vec<Action>) {
+        let challenger = Challenger { link, asked_ms: now.mono_ms };
+        if let Some(before) = self.links.challengers.insert(id, challenger) {
+            self.links.by_id.remove(&before.link);
+            out.push(Action::Close { link: before.link, reason: CloseReason::Duplicate });
+        }
+        out.push(Action::Send { links: vec![old], frame: Frame::Ping { wall_ms: now.wall_ms } });
+        self.wake_at(now.mono_ms + PROBE_MS);
+    }
+
+    /// The other side ended a link, or it broke.
+    pub(super) fn link_down(&mut self, now: Now, link: LinkId, reason: Option<CloseReason>, out: &mut Vec<Action>) {
+        let was_used = self.links.get(link).is_some_and(|gone| self.links.primary_id(gone.peer.id) == Some(link));
+        self.sync_link_gone(link);
+        let Some((gone, next)) = self.links.remove(link) else { return };
+        let id = gone.peer.id;
+        if reason == Some(CloseReason::KeyInUse) {
+            self.book.rest(id, now.mono_ms);
+            out.push(Action::Warn(Warning::KeyInUse(self.own)));
+        }
+        self.wake_at(now.mono_ms);
+        if let Some(next) = next {
+            if was_used {
+                self.in_use_now(now, next, out);
+            }
+            return;
+        }
+        if !was_used {
+            return;
+        }
+        if let Some(challenger) = self.links.challengers.remove(&id) {
+            self.adopt(now, challenger.link, out);
+            return;
+        }
+        if reason == Some(CloseReason::Stopping) {
+            self.book.left(id);
+            let changes = self.roster.went(now, id, true);
+            self.changed(now, changes, out);
+            return;
+        }
+        // A link that is back within the grace is not announced at all.
+        let wait_ms = self.random() % 200;
+        self.book.lost(id, now.mono_ms, wait_ms);
+        self.links.missed.insert(id, now.mono_ms + LOST_GRACE_MS);
+    }
+
+    /// Any frame is a sign of life. Returns who is at the other end; `None` on a link that is gone already.
+    pub(super) fn heard(&mut self, now: Now, link: LinkId, out: &mut Vec<Action>) -> Option<NodeId> {
+        let entry = self.links.by_id.get_mut(&link)?;
+        entry.heard_ms = now.mono_ms;
+        let id = entry.peer.id;
+        if std::mem::take(&mut entry.unsure) {
+            let changes = self.roster.silent(now, id, false);
+            self.changed(now, changes, out);
+        }
+        Some(id)
+    }
+
+    pub(super) fn links_turn(&mut self, now: Now, out: &mut Vec<Action>) {
+        self.settle_challenges(now, out);
+        for link in self.links.ids() {
+            self.check_silence(now, link, out);
+        }
+        let due = |at_ms: &u64| *at_ms <= now.mono_ms;
+        let lost: Vec<NodeId> = self.links.missed.iter().filter(|(_, at)| due(at)).map(|(id, _)| *id).collect();
+        for id in lost {
+            self.links.missed.remove(&id);
+            let changes = self.roster.went(now, id, false);
+            self.changed(now, changes, out);
+        }
+        if let Some(next_ms) = self.links.missed.values().min().copied() {
+            self.wake_at(next_ms);
+        }
+    }
+
+    fn settle_challenges(&mut self, now: Now, out: &mut Vec<Action>) {
+        let ids: Vec<NodeId> = self.links.challengers.keys().copied().collect();
+        for id in ids {
+            let Challenger { link, asked_ms } = self.links.challengers[&id];
+            let old = self.links.primary_id(id);
+            if self.links.primary(id).is_some_and(|old| old.heard_ms > asked_ms) {
+                self.links.challengers.remove(&id);
+                self.links.by_id.remove(&link);
+                out.push(Action::Close { link, reason: CloseReason::KeyInUse });
+                out.push(Action::Warn(Warning::KeyInUse(id)));
+                self.book.rest(id, now.mono_ms);
+            } else if now.mono_ms >= asked_ms + PROBE_MS {
+                self.links.challengers.remove(&id);
+                for old in old.into_iter().chain(self.links.of.get(&id).cloned().unwrap_or_default()) {
+                    if self.links.remove(old).is_some() {
+                        self.sync_link_gone(old);
+                        out.push(Action::Close { link: old, reason: CloseReason::Silent });
+                    }
+                }
+                self.adopt(now, link, out);
+            } else {
+                self.wake_at(asked_ms + PROBE_MS);
+            }
+        }
+    }
+
+    fn check_silence(&mut self, now: Now, link: LinkId, out: &mut Vec<Action>) {
+        let Some(entry) = self.links.by_id.get_mut(&link) else { return };
+        let id = entry.peer.id;
+        let silent_ms = now.mono_ms.saturating_sub(entry.heard_ms);
+        if silent_ms >= LOST_AFTER_MS && now.mono_ms >= self.nobody_lost_until_ms {
+            out.push(Action::Close { link, reason: CloseReason::Silent });
+            self.sync_link_gone(link);
+            let next = self.links.remove(link).and_then(|(_, next)| next);
+            if next.is_none() {
+                self.book.lost(id, now.mono_ms, 0);
+                let changes = self.roster.went(now, id, false);
+                self.changed(now, changes, out);
+            }
+            return;
+        }
+        let asked_ms = entry.heard_ms.max(entry.pinged_ms);
+        if now.mono_ms >= asked_ms + PING_AFTER_MS {
+            entry.pinged_ms = now.mono_ms;
+            out.push(Action::Send { links: vec![link], frame: Frame::Ping { wall_ms: now.wall_ms } });
+        }
+        let mut next_ms = (asked_ms + PING_AFTER_MS).max(now.mono_ms + 1);
+        if silent_ms >= UNSURE_AFTER_MS && now.mono_ms >= self.nobody_lost_until_ms {
+            if !std::mem::replace(&mut entry.unsure, true) {
+                let changes = self.roster.silent(now, id, true);
+                self.changed(now, changes, out);
+            }
+        } else {
+            next_ms = next_ms.min(now.mono_ms + UNSURE_AFTER_MS.saturating_sub(silent_ms).max(1));
+        }
+        self.wake_at(next_ms);
+    }
+
+    /// Asks everybody "are you there", and gives them [`SLEPT_GRACE_MS`] to answer.
+    pub(super) fn probe_all(&mut self, now: Now, out: &mut Vec<Action>) {
+        for (_, link) in self.links.iter_mut() {
+            link.heard_ms = link.heard_ms.max((now.mono_ms + SLEPT_GRACE_MS).saturating_sub(LOST_AFTER_MS));
+            link.pinged_ms = now.mono_ms;
+        }
+        let links = self.links.ids();
+        if !links.is_empty() {
+            out.push(Action::Send { links, frame: Frame::Ping { wall_ms: now.wall_ms } });
+        }
+    }
+
+    pub(super) fn say_goodbye(&mut self, out: &mut Vec<Action>) {
+        for link in self.links.ids() {
+            out.push(Action::Close { link, reason: CloseReason::Stopping });
+        }
+        self.links = Links::default();
+    }
+}
+
+impl Link {
+    fn new(peer: Peer, mono_ms: u64) -> Self {
+        Self {
+            instance: peer.instance,
+            peer,
+            heard_ms: mono_ms,
+            pinged_ms: mono_ms,
+            unsure: false,
+            unreceipted: VecDeque::new(),
+            unreceipted_bytes: 0,
+            behind: false,
+            receipts: Vec::new(),
+            fetching: Fetching::new(),
+            compared_ms: None,
+        }
+    }
+}

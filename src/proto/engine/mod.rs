@@ -1,0 +1,480 @@
+//! The rules put together: one synchronous engine that is told what happened and answers what to do.
+//!
+//! `handle(now, input)` returns the actions; [`Engine::next_deadline_ms`] says when to call it again if nothing happens
+//! before. It reads no clock, opens no socket and draws no randomness but from the seed it was given, so a thousand of
+//! them run in one test and every run can be replayed.
+//!
+//! The parts, each an `impl Engine` of its own: [`find`] meets others, [`links`] keeps one link with each and knows who
+//! is here, [`talk`] signs what this node's user says, [`take`] checks and stores what others say, [`sync`] finds out
+//! and fetches what is lacking.
+
+mod find;
+mod links;
+mod sync;
+mod take;
+mod talk;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use ed25519_dalek::SigningKey;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use super::announce::Announcer;
+use super::book::{Book, Dial, Source, Target};
+use super::clock::Now;
+use super::frame::{Beacon, CloseReason, Fetch, Frame, Peer};
+use super::frontier::Frontier;
+use super::ids::{DialId, EntryId, Instance, LinkId, NodeId, RoomId, RoomTag};
+use super::limits::SLEPT_MS;
+use super::name::Name;
+use super::receipts::Receipts;
+use super::record::{HistoryPage, Ref, Snapshot, Write, Written};
+use super::roster::{Changes, Member, Roster, State};
+use super::timeline::{Conversation, Held, Line, Notice, Place};
+
+/// Longest time between two turns, so that a gap means that this machine slept, in milliseconds.
+const TURN_MS_MAX: u64 = 2_000;
+
+/// What an engine is made of.
+#[derive(Debug)]
+pub struct Settings {
+    /// The node's key; its public half is the node's id.
+    pub key: SigningKey,
+    /// Which room.
+    pub room: RoomId,
+    /// What the beacons say of it.
+    pub tag: RoomTag,
+    /// This start of the program.
+    pub instance: Instance,
+    /// What the user is called.
+    pub name: Name,
+    /// Where this node listens.
+    pub port: u16,
+    /// The own addresses at the start.
+    pub addresses: Vec<IpAddr>,
+    /// Whom the user asked to dial.
+    pub peers: Vec<Target>,
+    /// All randomness of this engine comes from here.
+    pub seed: [u8; 32],
+}
+
+/// Names a question of the node's user, for the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AskId(pub u64);
+
+/// Something the node's user says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Say {
+    /// To one member; none: to the room.
+    pub to: Option<NodeId>,
+    /// In which channel; has no meaning in a direct message.
+    pub channel: Name,
+    /// Exactly what was typed: checked to be neither blank nor too long.
+    pub text: String,
+    /// What it answers.
+    pub reply_to: Option<EntryId>,
+    /// Whether it is a festive greeting.
+    pub hooray: bool,
+    /// The caller's own name for it.
+    pub reference: Option<Ref>,
+}
+
+/// Everything that can happen.
+#[derive(Debug)]
+pub enum Input {
+    /// Nothing but time.
+    Tick,
+    /// A beacon came in.
+    Beacon {
+        /// Where from: this address is dialled, never one that is named inside.
+        source: SocketAddr,
+        /// What it says.
+        beacon: Beacon,
+    },
+    /// The own addresses are these now.
+    Network(Vec<IpAddr>),
+    /// A dial ended without a link.
+    DialFailed(DialId),
+    /// A link is through its handshake.
+    LinkUp {
+        /// Its number.
+        link: LinkId,
+        /// The dial that it came from; none: the other side dialled.
+        dial: Option<DialId>,
+        /// Who is at the other end.
+        peer: Peer,
+    },
+    /// A link has ended.
+    LinkDown {
+        /// Its number.
+        link: LinkId,
+        /// Why, if the other side said so.
+        reason: Option<CloseReason>,
+    },
+    /// A frame came in.
+    Frame {
+        /// On which link.
+        link: LinkId,
+        /// What it says.
+        frame: Frame,
+    },
+    /// The store has done something.
+    Written(Written),
+    /// The store has read history for a peer.
+    History {
+        /// For which link.
+        link: LinkId,
+        /// What it found.
+        page: HistoryPage,
+    },
+    /// The user says something.
+    Say {
+        /// For the answer.
+        asker: AskId,
+        /// What.
+        say: Say,
+    },
+    /// The user wants another name.
+    Rename {
+        /// For the answer.
+        asker: AskId,
+        /// Which.
+        name: Name,
+    },
+    /// The program is asked to stop: a goodbye on every link.
+    Stop,
+}
+
+/// Everything that can be asked of the drivers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Send this beacon everywhere.
+    Announce(Beacon),
+    /// Connect.
+    Dial(Dial),
+    /// Send a frame on each of these links; encode it once.
+    Send {
+        /// Which links.
+        links: Vec<LinkId>,
+        /// What.
+        frame: Frame,
+    },
+    /// Say why, and end the link.
+    Close {
+        /// Which link.
+        link: LinkId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// Work for the store.
+    Write(WriteAction),
+    /// Read a page of history for a peer; answered by [`Input::History`].
+    ReadHistory {
+        /// For which link.
+        link: LinkId,
+        /// What it asked for.
+        fetch: Fetch,
+    },
+    /// Answer a question of the user.
+    Answer {
+        /// Which.
+        asker: AskId,
+        /// How.
+        answer: Answer,
+    },
+    /// Show something on every page.
+    Show(Show),
+    /// Tell the user's log.
+    Warn(Warning),
+}
+
+/// [`Write`], comparable, so that actions can be compared in tests.
+#[derive(Clone, Debug)]
+pub struct WriteAction(pub Write);
+
+impl PartialEq for WriteAction {
+    fn eq(&self, _: &Self) -> bool {
+        false
+    }
+}
+
+/// The answer to a question of the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is said and on the disk.
+    Said(Box<Line>),
+    /// It was said before, under the same `ref`.
+    SaidBefore(EntryId),
+    /// It is done.
+    Done,
+    /// The same `ref` stands for something else.
+    RefUsed,
+    /// Nobody of this id was ever seen.
+    NoSuchMember,
+    /// One can't write to oneself.
+    Oneself,
+    /// Too much waits for the disk.
+    Busy,
+    /// The disk is full.
+    DiskFull,
+    /// The node is stopping.
+    Stopping,
+}
+
+/// Something for every page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// A message; the question it answers if it was said here.
+    Line {
+        /// The message.
+        line: Line,
+        /// Who asked for it.
+        asker: Option<AskId>,
+    },
+    /// A message that stands elsewhere now.
+    Moved(Line),
+    /// A notice.
+    Notice(Notice),
+    /// A member as it is now.
+    Member(Member),
+    /// An own message is held by more.
+    Held {
+        /// Which message.
+        id: EntryId,
+        /// By how many.
+        held: Held,
+    },
+    /// A conversation was read further.
+    Read {
+        /// Which.
+        conversation: Conversation,
+        /// Everything up to here.
+        arrival: super::ids::Arrival,
+    },
+}
+
+/// Something that the user may have to know to mend it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// Two machines run with one key; this one.
+    KeyInUse(NodeId),
+    /// A member signed two things for one place of its log.
+    Fork(NodeId),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Engine {
+    key: SigningKey,
+    own: NodeId,
+    room: RoomId,
+    tag: RoomTag,
+    instance: Instance,
+    name: Name,
+    port: u16,
+    started_ms: u64,
+    turn_ms: u64,
+    wake_ms: u64,
+    nobody_lost_until_ms: u64,
+    stopping: bool,
+    rng: StdRng,
+    announcer: Announcer,
+    book: Book,
+    roster: Roster,
+    frontier: Frontier,
+    receipts: Receipts,
+    tops: BTreeMap<Conversation, (Place, EntryId)>,
+    tokens: u64,
+    links: links::Links,
+    talk: talk::Talk,
+    taking: take::Taking,
+    sync: sync::Sync,
+}
+
+impl Engine {
+    /// An engine that goes on from what the store holds.
+    pub fn new(now: Now, settings: Settings, snapshot: Snapshot) -> Self {
+        let own = NodeId(settings.key.verifying_key().to_bytes());
+        let mut book = Book::new();
+        for target in settings.peers {
+            book.add(target, None, Source::Given, None, now.mono_ms, 0);
+        }
+        for member in snapshot.members.iter().filter(|member| member.port != 0) {
+            for ip in &member.addresses {
+                let target = Target::Address(SocketAddr::new(*ip, member.port));
+                book.add(target, Some(member.id), Source::Remembered, None, now.mono_ms, 0);
+            }
+        }
+        let member = Member {
+            id: own,
+            name: settings.name.clone(),
+            state: State::Online,
+            own: true,
+            addresses: settings.addresses,
+            since_ms: now.wall_ms,
+            direct: true,
+            via: None,
+            clock_error_ms: Some(0),
+        };
+        Self {
+            own,
+            key: settings.key,
+            room: settings.room,
+            tag: settings.tag,
+            instance: settings.instance,
+            name: settings.name,
+            port: settings.port,
+            started_ms: now.mono_ms,
+            turn_ms: now.mono_ms,
+            wake_ms: now.mono_ms,
+            nobody_lost_until_ms: 0,
+            stopping: false,
+            rng: StdRng::from_seed(settings.seed),
+            announcer: Announcer::new(now.mono_ms),
+            book,
+            roster: Roster::new(now, member, snapshot.members),
+            frontier: Frontier::new(own, snapshot.logs),
+            receipts: Receipts::new(&snapshot.receipts, snapshot.own),
+            tops: snapshot.tops.into_iter().map(|(conversation, place, id)| (conversation, (place, id))).collect(),
+            tokens: 0,
+            links: links::Links::default(),
+            talk: talk::Talk::default(),
+            taking: take::Taking::default(),
+            sync: sync::Sync::new(now.mono_ms),
+        }
+    }
+
+    /// This node's id.
+    pub fn own(&self) -> NodeId {
+        self.own
+    }
+
+    /// What the user is called now.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Everybody ever known, oneself included.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.roster.members()
+    }
+
+    /// When to call [`Engine::handle`] again if nothing happens before, on the monotonic clock.
+    pub fn next_deadline_ms(&self) -> u64 {
+        self.wake_ms
+    }
+
+    /// Tells the engine what happened. What it returns is to be done in this order.
+    pub fn handle(&mut self, now: Now, input: Input) -> Vec<Action> {
+        let mut out = Vec::new();
+        if now.mono_ms.saturating_sub(self.turn_ms) >= SLEPT_MS {
+            self.woke(now, &mut out);
+        }
+        self.turn_ms = now.mono_ms;
+        match input {
+            Input::Tick => {}
+            Input::Beacon { source, beacon } => self.heard_beacon(now, source, beacon),
+            Input::Network(addresses) => self.network_changed(now, addresses, &mut out),
+            Input::DialFailed(dial) => self.dial_failed(now, dial),
+            Input::LinkUp { link, dial, peer } => self.link_up(now, link, dial, peer, &mut out),
+            Input::LinkDown { link, reason } => self.link_down(now, link, reason, &mut out),
+            Input::Frame { link, frame } => self.frame(now, link, frame, &mut out),
+            Input::Written(written) => self.written(now, written, &mut out),
+            Input::History { link, page } => self.history_read(link, page, &mut out),
+            Input::Say { asker, say } => self.say(now, asker, say, &mut out),
+            Input::Rename { asker, name } => self.rename(now, asker, name, &mut out),
+            Input::Stop => self.stop(&mut out),
+        }
+        if now.mono_ms >= self.wake_ms {
+            self.turn(now, &mut out);
+        }
+        out
+    }
+
+    /// Everything that is due, and when the next is.
+    fn turn(&mut self, now: Now, out: &mut Vec<Action>) {
+        self.wake_ms = now.mono_ms + TURN_MS_MAX;
+        if self.stopping {
+            return;
+        }
+        self.find_turn(now, out);
+        self.links_turn(now, out);
+        self.sync_turn(now, out);
+        self.wake_ms = self.wake_ms.max(now.mono_ms + 1);
+    }
+
+    /// Asks to be called at `at_ms` at the latest.
+    fn wake_at(&mut self, at_ms: u64) {
+        self.wake_ms = self.wake_ms.min(at_ms);
+    }
+
+    fn frame(&mut self, now: Now, link: LinkId, frame: Frame, out: &mut Vec<Action>) {
+        let Some(peer) = self.heard(now, link, out) else { return };
+        match frame {
+            Frame::Ping { wall_ms } => {
+                self.clock_told(peer, wall_ms, now.wall_ms, out);
+                out.push(Action::Send { links: vec![link], frame: Frame::Pong { wall_ms: now.wall_ms } });
+            }
+            Frame::Pong { wall_ms } => self.clock_told(peer, wall_ms, now.wall_ms, out),
+            Frame::Push(batches) => self.pushed(now, link, peer, batches, out),
+            Frame::Receipt(receipts) => self.receipted(now, link, peer, &receipts, out),
+            Frame::Compare { hash, from, linked: _ } => self.compare_asked(now, link, peer, hash, from, out),
+            Frame::Authors { same, authors, more, linked: _ } => {
+                self.authors_told(now, link, peer, same, &authors, more, out);
+            }
+            Frame::AskLogs { author, from } => self.logs_asked(link, peer, author, from, out),
+            Frame::Logs { author, logs, more } => self.logs_told(now, link, peer, author, &logs, more, out),
+            Frame::Fetch(fetch) => self.fetch_asked(link, peer, fetch, out),
+            Frame::Page { key, batches, busy } => self.page_told(now, link, peer, key, batches, busy, out),
+            // The driver reports the end of the link, with this reason.
+            Frame::Close(_) => {}
+        }
+    }
+
+    fn clock_told(&mut self, peer: NodeId, theirs_ms: u64, ours_ms: u64, out: &mut Vec<Action>) {
+        let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+        let changes = self.roster.clock(peer, signed(theirs_ms).saturating_sub(signed(ours_ms)));
+        apply(changes, 0, out);
+    }
+
+    /// Tells pages and store what changed in the roster.
+    fn changed(&self, now: Now, changes: Changes, out: &mut Vec<Action>) {
+        apply(changes, now.wall_ms, out);
+    }
+
+    fn token(&mut self) -> u64 {
+        self.tokens += 1;
+        self.tokens
+    }
+
+    fn random(&mut self) -> u64 {
+        self.rng.random()
+    }
+
+    /// This machine slept: nobody could be heard meanwhile, so everybody is asked before anybody is given up.
+    fn woke(&mut self, now: Now, out: &mut Vec<Action>) {
+        self.nobody_lost_until_ms = now.mono_ms + super::limits::SLEPT_GRACE_MS;
+        self.announcer.hurry(now.mono_ms);
+        self.probe_all(now, out);
+        self.wake_at(now.mono_ms);
+    }
+
+    fn stop(&mut self, out: &mut Vec<Action>) {
+        self.stopping = true;
+        self.say_goodbye(out);
+    }
+}
+
+fn apply(changes: Changes, wall_ms: u64, out: &mut Vec<Action>) {
+    for member in changes.members {
+        out.push(Action::Show(Show::Member(member)));
+    }
+    for record in changes.records {
+        out.push(Action::Write(WriteAction(Write::Member(record))));
+    }
+    for (kind, member, name) in changes.notices {
+        out.push(Action::Write(WriteAction(Write::Notice { wall_ms, kind, member, name })));
+    }
+}

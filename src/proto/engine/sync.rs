@@ -1,0 +1,393 @@
+//! Finding out what is lacking, and fetching it: compare hashes with one peer in turn, then ask for pages of history.
+//!
+//! Each node looks after itself: it compares, learns what the other holds, and fetches what it lacks. A node that is
+//! asked and sees a difference compares too, so both sides of a healed split are soon whole.
+
+use std::collections::VecDeque;
+
+use super::{Action, Engine};
+use crate::proto::batch::Verified;
+use crate::proto::clock::Now;
+use crate::proto::frame::{Fetch, Frame, Holding, Receipt};
+use crate::proto::ids::{Hash, LinkId, LogId, LogKey, NodeId, Seq};
+use crate::proto::limits::{
+    COMPARE_EVERY_MS, FETCH_PATIENCE_MS, FETCHES_SERVED_MAX, PAGE_BYTES_MAX, PAGE_BYTES_MIN, PAGE_MS,
+};
+use crate::proto::record::HistoryPage;
+
+/// After a comparison that was asked for by the other side's difference, the next one waits this long.
+const COMPARE_AGAIN_MS: u64 = 1_000;
+
+/// A peer that was busy is asked again after this time.
+const BUSY_RETRY_MS: u64 = 500;
+
+/// The first page that is asked for on a link: small, until it is known how fast the link is.
+const FIRST_PAGE_BYTES: u64 = 16 * 1024;
+
+/// Gaps that are remembered for a link; what is beyond is found by the next comparison.
+const WANTS_MAX: usize = 4_096;
+
+/// What is fetched on one link.
+#[derive(Debug)]
+pub(super) struct Fetching {
+    /// Entries that the peer holds and this node lacked when it compared.
+    wants: VecDeque<(LogKey, Seq, Seq)>,
+    step: Step,
+    page_bytes: u64,
+    not_before_ms: u64,
+    /// Whether anything came since the last comparison.
+    came: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Idle,
+    Asked { fetch: Fetch, at_ms: u64 },
+    Storing { key: LogKey },
+}
+
+impl Fetching {
+    pub(super) fn new() -> Self {
+        Self { wants: VecDeque::new(), step: Step::Idle, page_bytes: FIRST_PAGE_BYTES, not_before_ms: 0, came: false }
+    }
+
+    fn log(&self) -> Option<LogKey> {
+        match self.step {
+            Step::Idle => None,
+            Step::Asked { fetch, .. } => Some(fetch.key),
+            Step::Storing { key } => Some(key),
+        }
+    }
+}
+
+/// The comparison under way: one at a time.
+#[derive(Debug)]
+struct Comparison {
+    link: LinkId,
+    deadline_ms: u64,
+    /// Authors that differ and were not asked about yet.
+    authors: VecDeque<NodeId>,
+    /// The last author of the page, if there are more.
+    more_from: Option<NodeId>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Sync {
+    /// Links to compare on soon.
+    due: VecDeque<LinkId>,
+    current: Option<Comparison>,
+    next_round_ms: u64,
+    last_peer: Option<NodeId>,
+    /// The links for which the store reads history now.
+    serving: Vec<LinkId>,
+}
+
+impl Sync {
+    pub(super) fn new(mono_ms: u64) -> Self {
+        let next_round_ms = mono_ms + COMPARE_EVERY_MS;
+        Self { due: VecDeque::new(), current: None, next_round_ms, last_peer: None, serving: Vec::new() }
+    }
+}
+
+impl Engine {
+    /// Compares on this link as soon as the comparisons before it are through.
+    pub(super) fn compare_soon(&mut self, link: LinkId) {
+        if !self.sync.due.contains(&link) {
+            self.sync.due.push_back(link);
+        }
+        self.wake_at(self.turn_ms);
+    }
+
+    pub(super) fn sync_link_gone(&mut self, link: LinkId) {
+        self.sync.due.retain(|due| *due != link);
+        self.sync.serving.retain(|serving| *serving != link);
+        if self.sync.current.as_ref().is_some_and(|current| current.link == link) {
+            self.sync.current = None;
+            self.wake_at(self.turn_ms);
+        }
+    }
+
+    pub(super) fn sync_turn(&mut self, now: Now, out: &mut Vec<Action>) {
+        self.receipts_turn(now, out);
+        if self.sync.current.as_ref().is_some_and(|current| now.mono_ms >= current.deadline_ms) {
+            self.sync.current = None;
+        }
+        if now.mono_ms >= self.sync.next_round_ms {
+            self.sync.next_round_ms = now.mono_ms + COMPARE_EVERY_MS;
+            let last = self.sync.last_peer;
+            let next = self.links.peers().find(|peer| last.is_none_or(|last| *peer > last));
+            self.sync.last_peer = next.or_else(|| self.links.peers().next());
+            if let Some(link) = self.sync.last_peer.and_then(|peer| self.links.primary_id(peer)) {
+                self.compare_soon(link);
+            }
+        }
+        self.compare_next(now, out);
+        self.wake_at(self.sync.next_round_ms);
+        if let Some(current) = &self.sync.current {
+            self.wake_at(current.deadline_ms);
+        }
+        for link in self.links.ids() {
+            self.fetch_turn(now, link, out);
+        }
+    }
+
+    fn compare_next(&mut self, now: Now, out: &mut Vec<Action>) {
+        while self.sync.current.is_none() {
+            let Some(link) = self.sync.due.pop_front() else { return };
+            let Some(entry) = self.links.get_mut(link) else { continue };
+            entry.compared_ms = Some(now.mono_ms);
+            let peer = entry.peer.id;
+            self.sync.current = Some(Comparison { link, deadline_ms: 0, authors: VecDeque::new(), more_from: None });
+            self.ask_authors(now, link, peer, None, out);
+        }
+    }
+
+    fn ask_authors(&mut self, now: Now, link: LinkId, peer: NodeId, from: Option<NodeId>, out: &mut Vec<Action>) {
+        let hash = self.frontier.hash(peer);
+        let linked = if from.is_none() { self.links.peers().collect() } else { Vec::new() };
+        out.push(Action::Send { links: vec![link], frame: Frame::Compare { hash, from, linked } });
+        self.compare_patience(now);
+    }
+
+    fn compare_patience(&mut self, now: Now) {
+        let deadline_ms = now.mono_ms + FETCH_PATIENCE_MS;
+        if let Some(current) = &mut self.sync.current {
+            current.deadline_ms = deadline_ms;
+        }
+        self.wake_at(deadline_ms);
+    }
+
+    /// A peer asks whether we hold the same.
+    pub(super) fn compare_asked(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        peer: NodeId,
+        hash: Hash,
+        from: Option<NodeId>,
+        out: &mut Vec<Action>,
+    ) {
+        let same = self.frontier.hash(peer) == hash;
+        let (authors, more) = if same { (Vec::new(), false) } else { self.frontier.authors_page(peer, from) };
+        let linked = if from.is_none() { self.links.peers().collect() } else { Vec::new() };
+        out.push(Action::Send { links: vec![link], frame: Frame::Authors { same, authors, more, linked } });
+        let lately = |at_ms: u64| now.mono_ms < at_ms + COMPARE_AGAIN_MS;
+        let rested = self.links.get(link).is_some_and(|link| !link.compared_ms.is_some_and(lately));
+        if !same && from.is_none() && rested {
+            self.compare_soon(link);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one frame")]
+    pub(super) fn authors_told(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        peer: NodeId,
+        same: bool,
+        authors: &[(NodeId, Hash)],
+        more: bool,
+        out: &mut Vec<Action>,
+    ) {
+        let differing = if same { Vec::new() } else { self.frontier.differing(peer, authors) };
+        let Some(current) = self.sync.current.as_mut().filter(|current| current.link == link) else { return };
+        current.authors.extend(differing);
+        current.more_from = if more { authors.last().map(|(author, _)| *author) } else { None };
+        self.compare_step(now, link, peer, out);
+    }
+
+    /// The next question of the comparison under way, or its end.
+    fn compare_step(&mut self, now: Now, link: LinkId, peer: NodeId, out: &mut Vec<Action>) {
+        let Some(current) = &mut self.sync.current else { return };
+        if let Some(author) = current.authors.pop_front() {
+            out.push(Action::Send { links: vec![link], frame: Frame::AskLogs { author, from: None } });
+            self.compare_patience(now);
+        } else if let Some(from) = current.more_from.take() {
+            self.ask_authors(now, link, peer, Some(from), out);
+        } else {
+            self.sync.current = None;
+            self.fetch_turn(now, link, out);
+            self.compare_next(now, out);
+        }
+    }
+
+    pub(super) fn logs_asked(
+        &mut self,
+        link: LinkId,
+        peer: NodeId,
+        author: NodeId,
+        from: Option<LogId>,
+        out: &mut Vec<Action>,
+    ) {
+        let (logs, more) = self.frontier.logs_page(peer, author, from);
+        out.push(Action::Send { links: vec![link], frame: Frame::Logs { author, logs, more } });
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one frame")]
+    pub(super) fn logs_told(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        peer: NodeId,
+        author: NodeId,
+        logs: &[Holding],
+        more: bool,
+        out: &mut Vec<Action>,
+    ) {
+        if self.sync.current.as_ref().is_none_or(|current| current.link != link) {
+            return;
+        }
+        for holding in logs {
+            if author == self.own {
+                for span in &holding.ranges {
+                    let receipt = Receipt { log: holding.log, first: span.first, last: span.last };
+                    self.count_receipt(peer, receipt, out);
+                }
+            }
+            let key = LogKey { author, log: holding.log };
+            let lacking = self.frontier.lacking(peer, author, holding);
+            let Some(entry) = self.links.get_mut(link) else { return };
+            for (first, last) in lacking {
+                if entry.fetching.wants.len() < WANTS_MAX && !entry.fetching.wants.contains(&(key, first, last)) {
+                    entry.fetching.wants.push_back((key, first, last));
+                }
+            }
+        }
+        if let Some(last) = logs.last().filter(|_| more) {
+            out.push(Action::Send { links: vec![link], frame: Frame::AskLogs { author, from: Some(last.log) } });
+            self.compare_patience(now);
+        } else {
+            self.compare_step(now, link, peer, out);
+        }
+    }
+
+    /// Asks for the next page on a link, if it has none under way and something is still lacking.
+    fn fetch_turn(&mut self, now: Now, link: LinkId, out: &mut Vec<Action>) {
+        let Some(entry) = self.links.get_mut(link) else { return };
+        if let Step::Asked { at_ms, .. } = entry.fetching.step {
+            if now.mono_ms < at_ms + FETCH_PATIENCE_MS {
+                self.wake_at(at_ms + FETCH_PATIENCE_MS);
+                return;
+            }
+            // No answer: whoever else holds it is asked after the next comparison.
+            entry.fetching = Fetching { page_bytes: PAGE_BYTES_MIN as u64, ..Fetching::new() };
+        }
+        if entry.fetching.step != Step::Idle {
+            return;
+        }
+        if now.mono_ms < entry.fetching.not_before_ms {
+            let at_ms = entry.fetching.not_before_ms;
+            self.wake_at(at_ms);
+            return;
+        }
+        let Some(fetch) = self.next_fetch(link) else { return };
+        if let Some(entry) = self.links.get_mut(link) {
+            entry.fetching.step = Step::Asked { fetch, at_ms: now.mono_ms };
+            out.push(Action::Send { links: vec![link], frame: Frame::Fetch(fetch) });
+            self.wake_at(now.mono_ms + FETCH_PATIENCE_MS);
+        }
+    }
+
+    /// The next gap to fetch on a link: of a log that no other link is fetching.
+    fn next_fetch(&mut self, link: LinkId) -> Option<Fetch> {
+        let busy: Vec<LogKey> = self.links.iter_mut().filter_map(|(_, link)| link.fetching.log()).collect();
+        let many = self.links.get(link)?.fetching.wants.len();
+        for _ in 0..many {
+            let entry = self.links.get_mut(link)?;
+            let (key, first, last) = entry.fetching.wants.pop_front()?;
+            let bytes = entry.fetching.page_bytes;
+            let gaps = self.frontier.log(key).map(|log| log.taken.missing(first, last));
+            let Some((first, last)) = gaps.map_or(Some((first, last)), |gaps| gaps.first().copied()) else { continue };
+            let entry = self.links.get_mut(link)?;
+            if busy.contains(&key) {
+                entry.fetching.wants.push_back((key, first, last));
+                continue;
+            }
+            entry.fetching.wants.push_front((key, first, last));
+            return Some(Fetch { key, first, last, bytes });
+        }
+        let entry = self.links.get_mut(link)?;
+        if entry.fetching.wants.is_empty() && std::mem::take(&mut entry.fetching.came) {
+            // Everything that was seen to be lacking has come; perhaps there is more by now.
+            self.compare_soon(link);
+        }
+        None
+    }
+
+    /// A peer asks for history.
+    pub(super) fn fetch_asked(&mut self, link: LinkId, peer: NodeId, fetch: Fetch, out: &mut Vec<Action>) {
+        let log = self.frontier.log(fetch.key);
+        let may = log.is_some_and(|log| self.frontier.in_scope(peer, fetch.key.author, log.audience));
+        let busy = self.sync.serving.len() >= FETCHES_SERVED_MAX || self.sync.serving.contains(&link);
+        if !may || busy {
+            let page = Frame::Page { key: fetch.key, batches: Vec::new(), busy: may && busy };
+            out.push(Action::Send { links: vec![link], frame: page });
+            return;
+        }
+        self.sync.serving.push(link);
+        let bytes = fetch.bytes.clamp(PAGE_BYTES_MIN as u64, PAGE_BYTES_MAX as u64);
+        out.push(Action::ReadHistory { link, fetch: Fetch { bytes, ..fetch } });
+    }
+
+    pub(super) fn history_read(&mut self, link: LinkId, page: HistoryPage, out: &mut Vec<Action>) {
+        self.sync.serving.retain(|serving| *serving != link);
+        if self.links.get(link).is_some() {
+            let frame = Frame::Page { key: page.fetch.key, batches: page.batches, busy: false };
+            out.push(Action::Send { links: vec![link], frame });
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one frame")]
+    pub(super) fn page_told(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        peer: NodeId,
+        key: LogKey,
+        batches: Vec<Verified>,
+        busy: bool,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(entry) = self.links.get_mut(link) else { return };
+        let Step::Asked { fetch, at_ms } = entry.fetching.step else { return };
+        if fetch.key != key {
+            return;
+        }
+        let fetching = &mut entry.fetching;
+        let took_ms = now.mono_ms - at_ms;
+        if took_ms > PAGE_MS {
+            fetching.page_bytes = (fetching.page_bytes / 2).max(PAGE_BYTES_MIN as u64);
+        } else if took_ms < PAGE_MS / 2 {
+            fetching.page_bytes = (fetching.page_bytes * 2).min(PAGE_BYTES_MAX as u64);
+        }
+        fetching.step = Step::Storing { key };
+        if busy {
+            fetching.not_before_ms = now.mono_ms + BUSY_RETRY_MS;
+            fetching.step = Step::Idle;
+        } else if self.offer(now, link, peer, batches, Some(link), out) {
+            return;
+        } else if let Some(entry) = self.links.get_mut(link) {
+            // The peer does not hold it any more, or what it sent does not fit: no use in asking again.
+            entry.fetching.wants.pop_front();
+            entry.fetching.step = Step::Idle;
+        }
+        self.fetch_turn(now, link, out);
+    }
+
+    /// A fetched page is on the disk: on with the next.
+    pub(super) fn fetch_stored(&mut self, now: Now, link: LinkId, out: &mut Vec<Action>) {
+        let Some(entry) = self.links.get_mut(link) else { return };
+        entry.fetching.step = Step::Idle;
+        entry.fetching.came = true;
+        self.fetch_turn(now, link, out);
+    }
+
+    /// A fetched page could not be stored: try again later.
+    pub(super) fn fetch_failed(&mut self, now: Now, link: LinkId) {
+        if let Some(entry) = self.links.get_mut(link) {
+            entry.fetching.step = Step::Idle;
+            entry.fetching.not_before_ms = now.mono_ms + COMPARE_EVERY_MS;
+        }
+    }
+}

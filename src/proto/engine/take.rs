@@ -1,0 +1,230 @@
+//! What others say: checked against what is held, stored, and only then shown and receipted.
+
+use std::collections::BTreeMap;
+
+use super::{Action, Engine, Show, Warning, WriteAction};
+use crate::proto::batch::Verified;
+use crate::proto::body::Body;
+use crate::proto::clock::{Now, Stamp};
+use crate::proto::frame::Receipt;
+use crate::proto::ids::{LinkId, NodeId};
+use crate::proto::limits::{PUSH_UNRECEIPTED_BYTES_MAX, RECEIPT_GATHER_MS};
+use crate::proto::log::Fit;
+use crate::proto::name::Name;
+use crate::proto::record::{Append, Write, WriteError, Written};
+use crate::proto::timeline::Line;
+
+/// Batches of others on their way to the disk.
+#[derive(Debug, Default)]
+pub(super) struct Taking {
+    flights: BTreeMap<u64, Flight>,
+    /// When the gathered receipts go out.
+    receipts_ms: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Flight {
+    batches: Vec<Verified>,
+    /// The link that fetched them, which asks for more when they are stored.
+    fetched_on: Option<LinkId>,
+}
+
+impl Engine {
+    /// A peer sent what it wrote.
+    pub(super) fn pushed(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        peer: NodeId,
+        batches: Vec<Verified>,
+        out: &mut Vec<Action>,
+    ) {
+        self.offer(now, link, peer, batches, None, out);
+    }
+
+    /// Takes what fits of the batches that came on a link. Returns whether anything was taken.
+    pub(super) fn offer(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        peer: NodeId,
+        batches: Vec<Verified>,
+        fetched_on: Option<LinkId>,
+        out: &mut Vec<Action>,
+    ) -> bool {
+        let mut new = Vec::new();
+        for batch in batches {
+            let header = batch.header();
+            let ours = self.frontier.concerns_us(header.author, header.audience);
+            if !ours || !self.frontier.in_scope(peer, header.author, header.audience) {
+                continue;
+            }
+            match self.frontier.fit(&batch) {
+                Fit::Fits => {
+                    self.frontier.take(&batch);
+                    new.push(batch);
+                }
+                // On the disk already, so its author may know; what is only on its way is told when it is there.
+                Fit::Held if header.author == peer && self.frontier.holds(header.key(), header.last_seq()) => {
+                    self.owe_receipt(now, link, &batch);
+                }
+                Fit::Held | Fit::Broken | Fit::TooManyGaps => {}
+                Fit::Fork => out.push(Action::Warn(Warning::Fork(header.author))),
+            }
+        }
+        if new.is_empty() {
+            return false;
+        }
+        let token = self.token();
+        let batches = new.iter().map(|batch| Append { batch: batch.clone(), own: None }).collect();
+        out.push(Action::Write(WriteAction(Write::Append { token, batches })));
+        self.taking.flights.insert(token, Flight { batches: new, fetched_on });
+        true
+    }
+
+    /// The store has done something.
+    pub(super) fn written(&mut self, now: Now, written: Written, out: &mut Vec<Action>) {
+        match written {
+            Written::Appended { token, lines, moved } => {
+                let asked = self.own_stored(now, token, &lines, out);
+                if asked.is_none() {
+                    self.taken(now, token, out);
+                }
+                for line in lines {
+                    self.place_top(&line);
+                    let asker = asked.as_ref().and_then(|askers| askers.get(&line.id)).copied();
+                    out.push(Action::Show(Show::Line { line, asker }));
+                }
+                for line in moved {
+                    self.place_top(&line);
+                    out.push(Action::Show(Show::Moved(line)));
+                }
+            }
+            Written::Failed { token, error } => self.failed(now, token, error, out),
+            Written::Noted(notice) => out.push(Action::Show(Show::Notice(notice))),
+            Written::Read { conversation, arrival } => out.push(Action::Show(Show::Read { conversation, arrival })),
+        }
+    }
+
+    /// Batches of others are on the disk.
+    fn taken(&mut self, now: Now, token: u64, out: &mut Vec<Action>) {
+        let Some(flight) = self.taking.flights.remove(&token) else { return };
+        for batch in &flight.batches {
+            self.frontier.hold(batch);
+            let author = batch.header().author;
+            if let Some(link) = self.links.primary_id(author) {
+                self.owe_receipt(now, link, batch);
+            }
+            self.note_profile(now, batch, out);
+        }
+        if let Some(link) = flight.fetched_on {
+            self.fetch_stored(now, link, out);
+        }
+    }
+
+    fn failed(&mut self, now: Now, token: u64, error: WriteError, out: &mut Vec<Action>) {
+        if self.own_failed(now, token, error, out) {
+            return;
+        }
+        let Some(flight) = self.taking.flights.remove(&token) else { return };
+        for batch in &flight.batches {
+            self.frontier.give_up(batch);
+        }
+        if let Some(link) = flight.fetched_on {
+            self.fetch_failed(now, link);
+        }
+    }
+
+    /// Names that are said in a batch.
+    fn note_profile(&mut self, now: Now, batch: &Verified, out: &mut Vec<Action>) {
+        let author = batch.header().author;
+        if author == self.own {
+            return;
+        }
+        for (index, slot) in batch.header().entries.iter().enumerate() {
+            if let Some(Body::Profile { name, .. }) = batch.body(index)
+                && let Ok(name) = Name::new(&name)
+            {
+                let changes = self.roster.named(now, author, &name, Stamp(slot.time));
+                self.changed(now, changes, out);
+            }
+        }
+    }
+
+    /// Remembers the greatest place of each conversation.
+    fn place_top(&mut self, line: &Line) {
+        let top = self.tops.entry(line.conversation.clone()).or_insert((line.order.place, line.id));
+        if line.order.place > top.0 || line.id == top.1 {
+            *top = (line.order.place, line.id);
+        }
+    }
+
+    /// Remembers that the author at the other end of a link is to be told that a batch is stored.
+    fn owe_receipt(&mut self, now: Now, link: LinkId, batch: &Verified) {
+        let header = batch.header();
+        let Some(link) = self.links.get_mut(link) else { return };
+        match link.receipts.last_mut() {
+            Some(last) if last.log == header.log && last.last + 1 == header.first_seq => last.last = header.last_seq(),
+            _ => link.receipts.push(Receipt { log: header.log, first: header.first_seq, last: header.last_seq() }),
+        }
+        if self.taking.receipts_ms.is_none() {
+            self.taking.receipts_ms = Some(now.mono_ms + RECEIPT_GATHER_MS);
+            self.wake_at(now.mono_ms + RECEIPT_GATHER_MS);
+        }
+    }
+
+    /// Sends the receipts that have gathered.
+    pub(super) fn receipts_turn(&mut self, now: Now, out: &mut Vec<Action>) {
+        let Some(due_ms) = self.taking.receipts_ms else { return };
+        if now.mono_ms < due_ms {
+            self.wake_at(due_ms);
+            return;
+        }
+        self.taking.receipts_ms = None;
+        for (id, link) in self.links.iter_mut() {
+            if !link.receipts.is_empty() {
+                let receipts = std::mem::take(&mut link.receipts);
+                out.push(Action::Send { links: vec![id], frame: crate::proto::frame::Frame::Receipt(receipts) });
+            }
+        }
+    }
+
+    /// A peer says that it has stored own batches.
+    pub(super) fn receipted(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        peer: NodeId,
+        receipts: &[Receipt],
+        out: &mut Vec<Action>,
+    ) {
+        for receipt in receipts {
+            self.count_receipt(peer, *receipt, out);
+        }
+        let Some(entry) = self.links.get_mut(link) else { return };
+        let is_named = |(log, last, _): &(_, u64, usize)| {
+            receipts.iter().any(|receipt| receipt.log == *log && receipt.first <= *last && *last <= receipt.last)
+        };
+        entry.unreceipted.retain(|pushed| !is_named(pushed));
+        entry.unreceipted_bytes = entry.unreceipted.iter().map(|(_, _, bytes)| bytes).sum();
+        if entry.behind && entry.unreceipted_bytes <= PUSH_UNRECEIPTED_BYTES_MAX / 2 {
+            entry.behind = false;
+            // The peer sees from the comparison that it lacks something, and fetches it.
+            self.compare_soon(link);
+            self.wake_at(now.mono_ms);
+        }
+    }
+
+    /// Counts a receipt for an entry that this node has really written.
+    pub(super) fn count_receipt(&mut self, peer: NodeId, receipt: Receipt, out: &mut Vec<Action>) {
+        let key = crate::proto::ids::LogKey { author: self.own, log: receipt.log };
+        if !self.frontier.holds(key, receipt.first) || !self.frontier.holds(key, receipt.last) {
+            return;
+        }
+        let (new, grown) = self.receipts.add(peer, receipt);
+        if !new.is_empty() {
+            out.push(Action::Write(WriteAction(Write::Receipts(new))));
+        }
+        out.extend(grown.into_iter().map(|(id, held)| Action::Show(Show::Held { id, held })));
+    }
+}

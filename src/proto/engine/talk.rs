@@ -1,0 +1,411 @@
+//! What this node's user says: drafts gather while a commit is under way, are signed together, and go out once they
+//! are on the disk.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use rand::Rng as _;
+
+use super::{Action, Answer, AskId, Engine, Say, WriteAction};
+use crate::proto::batch::{HEADER_VERSION, Header, Verified, sign, slot};
+use crate::proto::body::{Body, SALT_BYTES};
+use crate::proto::clock::{Now, Stamp, next_stamp};
+use crate::proto::frame::Frame;
+use crate::proto::ids::{EntryId, Hash, LinkId, LogId, NodeId, Seq};
+use crate::proto::limits::{
+    BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, PAGE_BYTES_MAX, PUSH_UNRECEIPTED_BYTES_MAX, SAYS_WAITING_MAX, SIGN_AT_ONCE_MAX,
+};
+use crate::proto::name::Name;
+use crate::proto::record::{Append, OwnBatch, Ref, Write, WriteError};
+use crate::proto::timeline::{Conversation, Line, Place};
+
+/// Bytes of header, signature and marks that a batch needs beside its bodies, for each entry and once.
+const ENTRY_OVERHEAD_BYTES: usize = 64;
+const BATCH_OVERHEAD_BYTES: usize = 512;
+
+/// The refs of the last messages said, so that a repetition is seen before the store can know of it.
+const REFS_REMEMBERED_MAX: usize = 2 * SAYS_WAITING_MAX;
+
+/// What waits to be signed.
+#[derive(Debug)]
+struct Draft {
+    asker: AskId,
+    body: Body,
+    conversation: Option<Conversation>,
+    reference: Option<Ref>,
+}
+
+/// Where the next entry of an own log goes.
+#[derive(Clone, Debug)]
+struct Tip {
+    log: LogId,
+    next_seq: Seq,
+    prev: Option<Hash>,
+    last_time: Option<Stamp>,
+    /// The name that its last `Profile` says.
+    profile: Option<Name>,
+}
+
+/// The own log for one audience, of this start of the program.
+#[derive(Debug, Default)]
+struct Stream {
+    tip: Option<Tip>,
+    queue: VecDeque<Draft>,
+    flight: Option<Flight>,
+}
+
+/// Own batches on their way to the disk.
+#[derive(Debug)]
+struct Flight {
+    token: u64,
+    /// Where the log ended before them, if they can't be stored.
+    before: Option<Tip>,
+    batches: Vec<Verified>,
+    of: Arc<[NodeId]>,
+    askers: BTreeMap<EntryId, (AskId, Option<Ref>)>,
+    /// Questions that are answered by the commit alone.
+    others: Vec<AskId>,
+}
+
+/// A ref that was used lately.
+#[derive(Debug)]
+struct Used {
+    content: Hash,
+    id: Option<EntryId>,
+    /// Who asked again before the first was on the disk.
+    again: Vec<AskId>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Talk {
+    /// By audience; none: the whole room.
+    streams: BTreeMap<Option<NodeId>, Stream>,
+    waiting: usize,
+    refs: BTreeMap<String, Used>,
+    refs_by_age: VecDeque<String>,
+}
+
+impl Engine {
+    pub(super) fn say(&mut self, now: Now, asker: AskId, say: Say, out: &mut Vec<Action>) {
+        if let Err(answer) = self.may_say(&say) {
+            out.push(Action::Answer { asker, answer });
+            return;
+        }
+        if let Some(reference) = &say.reference
+            && self.is_said_already(asker, reference, out)
+        {
+            return;
+        }
+        let Say { to, channel, text, reply_to, hooray, reference } = say;
+        let conversation = match to {
+            Some(to) => Conversation::Direct(to),
+            None => Conversation::Channel(channel.clone()),
+        };
+        let channel = to.is_none().then(|| channel.as_str().to_owned());
+        let body = if hooray { Body::Hooray { text, channel } } else { Body::Say { text, channel, reply_to } };
+        self.draft(now, to, Draft { asker, body, conversation: Some(conversation), reference }, out);
+    }
+
+    fn may_say(&self, say: &Say) -> Result<(), Answer> {
+        if self.stopping {
+            return Err(Answer::Stopping);
+        }
+        if say.to == Some(self.own) {
+            return Err(Answer::Oneself);
+        }
+        if say.to.is_some_and(|to| self.roster.member(to).is_none()) {
+            return Err(Answer::NoSuchMember);
+        }
+        if self.talk.waiting >= SAYS_WAITING_MAX {
+            return Err(Answer::Busy);
+        }
+        Ok(())
+    }
+
+    /// The same `ref` never makes a second message: answers a repetition, or remembers the first.
+    fn is_said_already(&mut self, asker: AskId, reference: &Ref, out: &mut Vec<Action>) -> bool {
+        let Some(used) = self.talk.refs.get_mut(&reference.name) else {
+            let used = Used { content: reference.content, id: None, again: Vec::new() };
+            self.talk.refs.insert(reference.name.clone(), used);
+            self.talk.refs_by_age.push_back(reference.name.clone());
+            if self.talk.refs_by_age.len() > REFS_REMEMBERED_MAX
+                && let Some(oldest) = self.talk.refs_by_age.pop_front()
+            {
+                self.talk.refs.remove(&oldest);
+            }
+            return false;
+        };
+        let answer = match used.id {
+            _ if used.content != reference.content => Answer::RefUsed,
+            Some(id) => Answer::SaidBefore(id),
+            None => {
+                used.again.push(asker);
+                return true;
+            }
+        };
+        out.push(Action::Answer { asker, answer });
+        true
+    }
+
+    /// The user has another name: kept for the next start, and told to all as an entry.
+    pub(super) fn rename(&mut self, now: Now, asker: AskId, name: Name, out: &mut Vec<Action>) {
+        if self.stopping {
+            out.push(Action::Answer { asker, answer: Answer::Stopping });
+            return;
+        }
+        out.push(Action::Write(WriteAction(Write::OwnName(name.clone()))));
+        if name == self.name {
+            out.push(Action::Answer { asker, answer: Answer::Done });
+            return;
+        }
+        self.name = name.clone();
+        let changes = self.roster.named(now, self.own, &name, Stamp::from_ms(now.wall_ms));
+        self.changed(now, changes, out);
+        let body = Body::Profile { name: name.as_str().to_owned(), status: None };
+        self.draft(now, None, Draft { asker, body, conversation: None, reference: None }, out);
+    }
+
+    fn draft(&mut self, now: Now, audience: Option<NodeId>, draft: Draft, out: &mut Vec<Action>) {
+        self.talk.waiting += 1;
+        self.talk.streams.entry(audience).or_default().queue.push_back(draft);
+        self.sign_next(now, audience, out);
+    }
+
+    /// Signs what has gathered for an audience, unless a commit is under way.
+    fn sign_next(&mut self, now: Now, audience: Option<NodeId>, out: &mut Vec<Action>) {
+        let Some(stream) = self.talk.streams.get_mut(&audience) else { return };
+        if stream.flight.is_some() || stream.queue.is_empty() {
+            return;
+        }
+        let many = stream.queue.len().min(SIGN_AT_ONCE_MAX);
+        let mut drafts: VecDeque<Draft> = stream.queue.drain(..many).collect();
+        let before = stream.tip.clone();
+        let mut tip = before.clone();
+        self.talk.waiting -= drafts.len();
+        let of: Arc<[NodeId]> = match audience {
+            Some(to) => [to].into(),
+            None => self.roster.here().into(),
+        };
+        let token = self.token();
+        let mut flight =
+            Flight { token, before, batches: Vec::new(), of: of.clone(), askers: BTreeMap::new(), others: Vec::new() };
+        let mut appends = Vec::new();
+        while !drafts.is_empty() {
+            let Some((batch, refs)) = self.sign_batch(now, audience, &mut tip, &mut drafts, &mut flight) else { break };
+            self.frontier.take(&batch);
+            flight.batches.push(batch.clone());
+            appends.push(Append { batch, own: Some(OwnBatch { refs, of: of.to_vec() }) });
+        }
+        let done = flight.batches.is_empty();
+        if done {
+            out.extend(flight.others.iter().map(|asker| Action::Answer { asker: *asker, answer: Answer::Done }));
+        } else {
+            out.push(Action::Write(WriteAction(Write::Append { token, batches: appends })));
+        }
+        if let Some(stream) = self.talk.streams.get_mut(&audience) {
+            stream.tip = tip;
+            stream.flight = (!done).then_some(flight);
+        }
+    }
+
+    /// Signs the next 1 to 64 drafts as one batch; `None` if none of them needs one.
+    fn sign_batch(
+        &mut self,
+        now: Now,
+        audience: Option<NodeId>,
+        tip: &mut Option<Tip>,
+        drafts: &mut VecDeque<Draft>,
+        flight: &mut Flight,
+    ) -> Option<(Verified, Vec<Option<Ref>>)> {
+        let seen = self.greatest(drafts.iter().take(BATCH_ENTRIES_MAX).filter_map(|draft| draft.conversation.as_ref()));
+        let seen_time = Stamp(seen.map_or(0, |(place, _)| place));
+        // A clock that was set back by more than a minute can't go on with a log whose times must grow.
+        let goes_on = |tip: &Tip| next_stamp(now.wall_ms, tip.last_time, seen_time).is_some();
+        let mut at = tip.take().filter(goes_on).unwrap_or_else(|| self.new_log());
+        let mut time = next_stamp(now.wall_ms, at.last_time, seen_time)?;
+        let after = seen.filter(|(place, _)| *place >= time.0).map(|(_, id)| id);
+
+        let mut bodies: Vec<Vec<u8>> = Vec::new();
+        let mut entries = Vec::new();
+        let mut refs = Vec::new();
+        let mut askers = Vec::new();
+        let mut bytes = BATCH_OVERHEAD_BYTES;
+        let mut add = |body: &Body, bodies: &mut Vec<Vec<u8>>, salt| {
+            let body = body.encode(salt);
+            entries.push(slot(time, &body));
+            time = Stamp(time.0 + 1);
+            bodies.push(body);
+        };
+        if at.profile.as_ref() != Some(&self.name) {
+            let body = Body::Profile { name: self.name.as_str().to_owned(), status: None };
+            add(&body, &mut bodies, self.salt());
+            refs.push(None);
+            at.profile = Some(self.name.clone());
+        }
+        while let Some(draft) = drafts.front() {
+            let full = bodies.len() >= BATCH_ENTRIES_MAX || bytes + size(&draft.body) > BATCH_BYTES_MAX;
+            if full {
+                break;
+            }
+            bytes += size(&draft.body);
+            let Some(draft) = drafts.pop_front() else { break };
+            if matches!(draft.body, Body::Profile { .. }) {
+                // The name is said already, in front of everything.
+                flight.others.push(draft.asker);
+                continue;
+            }
+            add(&draft.body, &mut bodies, self.salt());
+            askers.push((bodies.len() - 1, draft.asker, draft.reference.clone()));
+            refs.push(draft.reference);
+        }
+        if bodies.is_empty() {
+            *tip = Some(at);
+            return None;
+        }
+        let header = Header {
+            version: HEADER_VERSION,
+            room: self.room,
+            author: self.own,
+            audience,
+            log: at.log,
+            first_seq: at.next_seq,
+            prev: at.prev,
+            after,
+            entries,
+        };
+        let batch = sign(&self.key, header, &bodies);
+        (at.next_seq, at.prev) = (batch.header().last_seq() + 1, Some(batch.hash()));
+        at.last_time = Some(batch.header().last_time());
+        *tip = Some(at);
+        for (index, asker, reference) in askers {
+            flight.askers.insert(batch.entry_id(index), (asker, reference));
+        }
+        Some((batch, refs))
+    }
+
+    /// The entry with the greatest place in any of these conversations.
+    fn greatest<'a>(&self, conversations: impl Iterator<Item = &'a Conversation>) -> Option<(Place, EntryId)> {
+        conversations.filter_map(|conversation| self.tops.get(conversation)).max_by_key(|(place, _)| *place).copied()
+    }
+
+    fn new_log(&mut self) -> Tip {
+        let log = LogId(self.random());
+        Tip { log, next_seq: 1, prev: None, last_time: None, profile: None }
+    }
+
+    fn salt(&mut self) -> [u8; SALT_BYTES] {
+        let mut salt = [0; SALT_BYTES];
+        self.rng.fill_bytes(&mut salt);
+        salt
+    }
+
+    /// Own batches are on the disk: they go out, and whoever asked is answered. `None` if the token is not an own one.
+    pub(super) fn own_stored(
+        &mut self,
+        now: Now,
+        token: u64,
+        lines: &[Line],
+        out: &mut Vec<Action>,
+    ) -> Option<BTreeMap<EntryId, AskId>> {
+        let (audience, flight) = self.landed(token)?;
+        for batch in &flight.batches {
+            self.frontier.hold(batch);
+        }
+        self.push(audience, &flight.batches, out);
+        let mut askers = BTreeMap::new();
+        for line in lines {
+            self.receipts.follow(line.id, flight.of.clone());
+            let Some((asker, reference)) = flight.askers.get(&line.id) else { continue };
+            askers.insert(line.id, *asker);
+            out.push(Action::Answer { asker: *asker, answer: Answer::Said(Box::new(line.clone())) });
+            let used = reference.as_ref().and_then(|reference| self.talk.refs.get_mut(&reference.name));
+            let Some(used) = used else { continue };
+            used.id = Some(line.id);
+            let again = std::mem::take(&mut used.again);
+            out.extend(again.into_iter().map(|asker| Action::Answer { asker, answer: Answer::SaidBefore(line.id) }));
+        }
+        out.extend(flight.others.into_iter().map(|asker| Action::Answer { asker, answer: Answer::Done }));
+        self.sign_next(now, audience, out);
+        Some(askers)
+    }
+
+    /// Own batches could not be stored: nothing of them was said. False if the token is not an own one.
+    pub(super) fn own_failed(&mut self, now: Now, token: u64, error: WriteError, out: &mut Vec<Action>) -> bool {
+        let Some((audience, flight)) = self.landed(token) else { return false };
+        for batch in &flight.batches {
+            self.frontier.give_up(batch);
+        }
+        let answer = match error {
+            WriteError::DiskFull => Answer::DiskFull,
+        };
+        let mut askers = flight.others;
+        for (asker, reference) in flight.askers.into_values() {
+            askers.push(asker);
+            let used = reference.and_then(|reference| self.talk.refs.remove(&reference.name));
+            askers.extend(used.into_iter().flat_map(|used| used.again));
+        }
+        out.extend(askers.into_iter().map(|asker| Action::Answer { asker, answer: answer.clone() }));
+        if let Some(stream) = self.talk.streams.get_mut(&audience) {
+            stream.tip = flight.before;
+        }
+        self.sign_next(now, audience, out);
+        true
+    }
+
+    fn landed(&mut self, token: u64) -> Option<(Option<NodeId>, Flight)> {
+        let mut streams = self.talk.streams.iter_mut();
+        streams.find_map(|(audience, stream)| {
+            let flight = stream.flight.take_if(|flight| flight.token == token)?;
+            Some((*audience, flight))
+        })
+    }
+
+    /// Sends own batches to every linked peer they are for, as far as what waits for receipts allows.
+    fn push(&mut self, audience: Option<NodeId>, batches: &[Verified], out: &mut Vec<Action>) {
+        let peers: Vec<NodeId> = match audience {
+            Some(to) => vec![to],
+            None => self.links.peers().collect(),
+        };
+        let links: Vec<LinkId> = peers.into_iter().filter_map(|peer| self.links.primary_id(peer)).collect();
+        let mut rest = batches;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = |batch: &&Verified| {
+                bytes += batch.bytes().len();
+                bytes <= PAGE_BYTES_MAX
+            };
+            let many = rest.iter().take_while(fits).count().max(1);
+            let (page, more) = rest.split_at(many);
+            rest = more;
+            let ready: Vec<LinkId> = links.iter().copied().filter(|link| self.reserve(*link, page)).collect();
+            if !ready.is_empty() {
+                out.push(Action::Send { links: ready, frame: Frame::Push(page.to_vec()) });
+            }
+        }
+    }
+
+    /// Whether a link may be sent these batches now; one that has too much without a receipt is behind.
+    fn reserve(&mut self, link: LinkId, batches: &[Verified]) -> bool {
+        let Some(link) = self.links.get_mut(link) else { return false };
+        let bytes: usize = batches.iter().map(|batch| batch.bytes().len()).sum();
+        link.behind |= link.unreceipted_bytes + bytes > PUSH_UNRECEIPTED_BYTES_MAX;
+        if link.behind {
+            return false;
+        }
+        link.unreceipted_bytes += bytes;
+        for batch in batches {
+            link.unreceipted.push_back((batch.header().log, batch.header().last_seq(), batch.bytes().len()));
+        }
+        true
+    }
+}
+
+/// At most so many bytes does this body need in a batch.
+fn size(body: &Body) -> usize {
+    let text = match body {
+        Body::Say { text, .. } | Body::Hooray { text, .. } | Body::Edit { text, .. } => text.len(),
+        Body::Delete { .. } | Body::React { .. } | Body::Profile { .. } | Body::File { .. } => 0,
+    };
+    text + crate::proto::limits::NAME_BYTES_MAX + 2 * ENTRY_OVERHEAD_BYTES + SALT_BYTES
+}

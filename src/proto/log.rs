@@ -1,0 +1,262 @@
+//! What is held of one log: whole batches, in ranges without a gap, and whether another batch fits to them.
+
+use super::batch::{Header, Verified};
+use super::frame::Span;
+use super::ids::{Hash, NodeId, Seq};
+use super::limits::RANGES_PER_LOG_MAX;
+use super::record::Run;
+
+/// What is known of one log.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// Who may hold it: none, the whole room.
+    pub audience: Option<NodeId>,
+    /// What the store has committed: told to others, counted in receipts.
+    pub held: Ranges,
+    /// That and what is on its way to the disk: what a further batch must fit to.
+    pub taken: Ranges,
+}
+
+impl Log {
+    /// A log of which nothing is held yet.
+    pub fn new(audience: Option<NodeId>) -> Self {
+        Self { audience, held: Ranges::default(), taken: Ranges::default() }
+    }
+}
+
+/// Ranges of whole batches, ascending, with a gap between any two.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ranges(Vec<Run>);
+
+/// How a batch stands to what is held of its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// It goes on, fills a gap, or stands beyond one.
+    Fits,
+    /// It is held already.
+    Held,
+    /// It says something else for a place that is held: its author signed two things for one place.
+    Fork,
+    /// It contradicts what is held: another audience, or a time that does not grow.
+    Broken,
+    /// It would make more ranges than a log may have; it comes again when the gaps before it are filled.
+    TooManyGaps,
+}
+
+impl Ranges {
+    /// The ranges as the store reported them.
+    pub fn new(runs: Vec<Run>) -> Self {
+        Self(runs)
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The range of one batch.
+    fn run(header: &Header, hash: Hash) -> Run {
+        Run {
+            first: header.first_seq,
+            prev: header.prev,
+            last: header.last_seq(),
+            head: hash,
+            first_time: super::clock::Stamp(header.entries.first().map_or(0, |slot| slot.time)),
+            last_time: header.last_time(),
+        }
+    }
+
+    /// How a batch stands to these ranges.
+    pub fn fit(&self, batch: &Verified) -> Fit {
+        let new = Self::run(batch.header(), batch.hash());
+        for run in &self.0 {
+            if run.last < new.first {
+                let linked = new.prev == Some(run.head);
+                if run.last + 1 == new.first && !linked {
+                    return Fit::Fork;
+                }
+                if run.last_time >= new.first_time {
+                    return Fit::Broken;
+                }
+            } else if run.first > new.last {
+                let linked = run.prev == Some(new.head);
+                if run.first == new.last + 1 && !linked {
+                    return Fit::Fork;
+                }
+                if new.last_time >= run.first_time {
+                    return Fit::Broken;
+                }
+            } else {
+                let inside = run.first <= new.first && new.last <= run.last;
+                let same_start = run.first != new.first || run.prev == new.prev;
+                let same_end = run.last != new.last || run.head == new.head;
+                return if inside && same_start && same_end { Fit::Held } else { Fit::Fork };
+            }
+        }
+        let joins = self.0.iter().any(|run| run.last + 1 == new.first || new.last + 1 == run.first);
+        if !joins && new.first > 1 && self.0.len() > RANGES_PER_LOG_MAX {
+            return Fit::TooManyGaps;
+        }
+        Fit::Fits
+    }
+
+    /// Adds a batch that [`Fit::Fits`]; what touches becomes one range. Adding what is held changes nothing.
+    pub fn add(&mut self, batch: &Verified) {
+        let new = Self::run(batch.header(), batch.hash());
+        let at = self.0.partition_point(|run| run.first < new.first);
+        let held = |run: &Run| run.first <= new.first && new.last <= run.last;
+        if self.0.get(at).is_some_and(held) || at.checked_sub(1).is_some_and(|before| held(&self.0[before])) {
+            return;
+        }
+        self.0.insert(at, new);
+        self.join(at);
+        if at > 0 {
+            self.join(at - 1);
+        }
+    }
+
+    /// Joins the range at `at` with the next one if they touch.
+    fn join(&mut self, at: usize) {
+        let Some(next) = self.0.get(at + 1).copied() else { return };
+        if self.0[at].last + 1 == next.first {
+            let run = &mut self.0[at];
+            (run.last, run.head, run.last_time) = (next.last, next.head, next.last_time);
+            self.0.remove(at + 1);
+        }
+    }
+
+    /// The ranges as they are told to a peer.
+    pub fn spans(&self) -> impl ExactSizeIterator<Item = Span> {
+        self.0.iter().map(|run| Span { first: run.first, last: run.last, head: run.head })
+    }
+
+    /// Whether the entry is in one of the ranges.
+    pub fn contains(&self, seq: Seq) -> bool {
+        self.0.iter().any(|run| run.first <= seq && seq <= run.last)
+    }
+
+    /// The parts of `first..=last` that are not held, ascending.
+    pub fn missing(&self, first: Seq, last: Seq) -> Vec<(Seq, Seq)> {
+        let mut gaps = Vec::new();
+        let mut next = first;
+        for run in &self.0 {
+            if run.last < next {
+                continue;
+            }
+            if run.first > last {
+                break;
+            }
+            if run.first > next {
+                gaps.push((next, run.first - 1));
+            }
+            next = run.last + 1;
+        }
+        if next <= last {
+            gaps.push((next, last));
+        }
+        gaps
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::proto::batch::{HEADER_VERSION, sign, slot};
+    use crate::proto::body::{Body, SALT_BYTES};
+    use crate::proto::clock::Stamp;
+    use crate::proto::ids::{LogId, RoomId};
+    use ed25519_dalek::SigningKey;
+
+    /// A chain of batches with one entry each, from sequence number 1.
+    pub(crate) fn chain(length: u64) -> Vec<Verified> {
+        branch(&[], length, "x")
+    }
+
+    /// Goes on after `before`, saying `text`.
+    pub(crate) fn branch(before: &[Verified], length: u64, text: &str) -> Vec<Verified> {
+        let key = SigningKey::from_bytes(&[3; 32]);
+        let mut prev = before.last().map(Verified::hash);
+        let begun = before.len() as u64;
+        (begun + 1..=begun + length)
+            .map(|seq| {
+                let body = Body::Say { text: format!("{text} {seq}"), channel: None, reply_to: None };
+                let bodies = [body.encode([0; SALT_BYTES])];
+                let header = Header {
+                    version: HEADER_VERSION,
+                    room: RoomId::new("lobby", b""),
+                    author: NodeId(key.verifying_key().to_bytes()),
+                    audience: None,
+                    log: LogId(1),
+                    first_seq: seq,
+                    prev,
+                    after: None,
+                    entries: vec![slot(Stamp::from_ms(seq * 10), &bodies[0])],
+                };
+                let batch = sign(&key, header, &bodies);
+                prev = Some(batch.hash());
+                batch
+            })
+            .collect()
+    }
+
+    fn ranges(batches: &[&Verified]) -> Ranges {
+        let mut ranges = Ranges::default();
+        for batch in batches {
+            assert_eq!(ranges.fit(batch), Fit::Fits);
+            ranges.add(batch);
+        }
+        ranges
+    }
+
+    #[track_caller]
+    fn check_spans(ranges: &Ranges, expected: &[(Seq, Seq)]) {
+        let spans: Vec<_> = ranges.spans().map(|span| (span.first, span.last)).collect();
+        assert_eq!(spans, expected);
+    }
+
+    #[test]
+    fn any_order_ends_in_one_range() {
+        let c = chain(4);
+        let expected = ranges(&[&c[0], &c[1], &c[2], &c[3]]);
+        assert_eq!(ranges(&[&c[3], &c[1], &c[0], &c[2]]), expected);
+        assert_eq!(ranges(&[&c[2], &c[3], &c[1], &c[0]]), expected);
+        check_spans(&expected, &[(1, 4)]);
+    }
+
+    #[test]
+    fn what_is_held_is_known() {
+        let c = chain(5);
+        let ranges = ranges(&[&c[0], &c[1], &c[3]]);
+        check_spans(&ranges, &[(1, 2), (4, 4)]);
+        assert_eq!(ranges.fit(&c[1]), Fit::Held);
+        assert_eq!(ranges.fit(&c[2]), Fit::Fits);
+        assert_eq!(ranges.missing(1, 9), [(3, 3), (5, 9)]);
+        assert_eq!(ranges.missing(4, 4), []);
+        let mut again = ranges.clone();
+        again.add(&c[0]);
+        assert_eq!(again, ranges);
+    }
+
+    #[test]
+    fn two_things_for_one_place_are_a_fork() {
+        let c = chain(3);
+        let other = branch(&c[..1], 2, "y");
+        let ranges = ranges(&[&c[0], &c[1]]);
+        assert_eq!(ranges.fit(&other[0]), Fit::Fork);
+        assert_eq!(ranges.fit(&other[1]), Fit::Fork);
+    }
+
+    #[test]
+    fn gaps_are_bounded() {
+        let c = chain(40);
+        let mut ranges = Ranges::default();
+        ranges.add(&c[0]);
+        for n in 1..=RANGES_PER_LOG_MAX {
+            assert_eq!(ranges.fit(&c[2 * n]), Fit::Fits);
+            ranges.add(&c[2 * n]);
+        }
+        assert_eq!(ranges.fit(&c[30]), Fit::TooManyGaps);
+        assert_eq!(ranges.fit(&c[1]), Fit::Fits);
+        assert_eq!(ranges.fit(&c[2 * RANGES_PER_LOG_MAX + 1]), Fit::Fits);
+    }
+}

@@ -1,0 +1,179 @@
+//! Who holds what this node's user wrote: "held by 3 of 4", which never goes back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::frame::Receipt;
+use super::ids::{EntryId, LogId, NodeId, Seq};
+use super::limits::OWN_LINES_FOLLOWED_MAX;
+use super::record::{MemberReceipt, OwnLine};
+use super::timeline::Held;
+
+/// Ranges of sequence numbers, ascending, never touching.
+#[derive(Debug, Default)]
+struct Seqs(Vec<(Seq, Seq)>);
+
+impl Seqs {
+    /// Adds a range and returns the parts of it that are new.
+    fn add(&mut self, first: Seq, last: Seq) -> Vec<(Seq, Seq)> {
+        let mut new = Vec::new();
+        let (mut low, mut high, mut next) = (first, last, first);
+        let mut rest = Vec::with_capacity(self.0.len() + 1);
+        for &(from, to) in &self.0 {
+            if to + 1 < first || from > last + 1 {
+                rest.push((from, to));
+                continue;
+            }
+            if from > next {
+                new.push((next, (from - 1).min(last)));
+            }
+            next = next.max(to + 1);
+            (low, high) = (low.min(from), high.max(to));
+        }
+        if next <= last {
+            new.push((next, last));
+        }
+        rest.push((low, high));
+        rest.sort_unstable();
+        self.0 = rest;
+        new
+    }
+}
+
+/// A followed message.
+#[derive(Debug)]
+struct Followed {
+    id: EntryId,
+    of: Arc<[NodeId]>,
+    held_by: usize,
+}
+
+impl Followed {
+    /// Counts one more holder, if it is one that counts. If nobody was in reach, everybody does.
+    fn count(&mut self, member: NodeId) -> bool {
+        let counts = self.of.is_empty() || self.of.contains(&member);
+        self.held_by += usize::from(counts);
+        counts
+    }
+
+    fn held(&self) -> Held {
+        Held { held_by: self.held_by, of: if self.of.is_empty() { self.held_by } else { self.of.len() } }
+    }
+}
+
+/// The receipts of this node's own logs, and the newest own messages that they are counted for.
+#[derive(Debug, Default)]
+pub struct Receipts {
+    stored: BTreeMap<(LogId, NodeId), Seqs>,
+    lines: BTreeMap<(LogId, Seq), Followed>,
+    /// Oldest first, to know which line to stop following.
+    ages: std::collections::VecDeque<(LogId, Seq)>,
+}
+
+impl Receipts {
+    /// What the store knew at the start.
+    pub fn new(receipts: &[MemberReceipt], lines: Vec<OwnLine>) -> Self {
+        let mut new = Self::default();
+        for receipt in receipts {
+            new.stored.entry((receipt.log, receipt.member)).or_default().add(receipt.first, receipt.last);
+        }
+        for line in lines {
+            new.follow(line.id, line.of.into());
+        }
+        new
+    }
+
+    /// Follows a message that was just stored.
+    pub fn follow(&mut self, id: EntryId, of: Arc<[NodeId]>) {
+        let mut line = Followed { id, of, held_by: 0 };
+        for ((_, member), seqs) in self.stored.range((id.log, NodeId([0; 32]))..=(id.log, NodeId([0xff; 32]))) {
+            if seqs.0.iter().any(|&(first, last)| first <= id.seq && id.seq <= last) {
+                line.count(*member);
+            }
+        }
+        self.lines.insert((id.log, id.seq), line);
+        self.ages.push_back((id.log, id.seq));
+        if self.ages.len() > OWN_LINES_FOLLOWED_MAX
+            && let Some(oldest) = self.ages.pop_front()
+        {
+            self.lines.remove(&oldest);
+        }
+    }
+
+    /// A member says it stored entries. Returns what is new of it, to be kept, and the messages whose count grew.
+    pub fn add(&mut self, member: NodeId, receipt: Receipt) -> (Vec<MemberReceipt>, Vec<(EntryId, Held)>) {
+        let Receipt { log, first, last } = receipt;
+        if first == 0 || first > last || last > i64::MAX as u64 {
+            return (Vec::new(), Vec::new());
+        }
+        let new = self.stored.entry((log, member)).or_default().add(first, last);
+        let mut grown = Vec::new();
+        for &(first, last) in &new {
+            for line in self.lines.range_mut((log, first)..=(log, last)).map(|(_, line)| line) {
+                if line.count(member) {
+                    grown.push((line.id, line.held()));
+                }
+            }
+        }
+        (new.into_iter().map(|(first, last)| MemberReceipt { member, log, first, last }).collect(), grown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: LogId = LogId(1);
+
+    fn id(seq: Seq) -> EntryId {
+        EntryId { log: LOG, seq, check: [0; 16] }
+    }
+
+    fn member(n: u8) -> NodeId {
+        NodeId([n; 32])
+    }
+
+    fn add(receipts: &mut Receipts, who: u8, first: Seq, last: Seq) -> Vec<(Seq, usize, usize)> {
+        let (_, grown) = receipts.add(member(who), Receipt { log: LOG, first, last });
+        grown.into_iter().map(|(id, held)| (id.seq, held.held_by, held.of)).collect()
+    }
+
+    #[test]
+    fn counts_each_member_once() {
+        let mut receipts = Receipts::default();
+        receipts.follow(id(1), [member(1), member(2)].into());
+        receipts.follow(id(2), [member(1), member(2)].into());
+        assert_eq!(add(&mut receipts, 1, 1, 2), [(1, 1, 2), (2, 1, 2)]);
+        assert_eq!(add(&mut receipts, 1, 1, 2), []);
+        assert_eq!(add(&mut receipts, 3, 1, 2), []);
+        assert_eq!(add(&mut receipts, 2, 2, 3), [(2, 2, 2)]);
+    }
+
+    #[test]
+    fn if_nobody_was_in_reach_everybody_counts_later() {
+        let mut receipts = Receipts::default();
+        receipts.follow(id(1), [].into());
+        assert_eq!(add(&mut receipts, 1, 1, 1), [(1, 1, 1)]);
+        assert_eq!(add(&mut receipts, 2, 1, 1), [(1, 2, 2)]);
+    }
+
+    #[test]
+    fn ranges_merge_and_report_what_is_new() {
+        let mut seqs = Seqs::default();
+        assert_eq!(seqs.add(3, 4), [(3, 4)]);
+        assert_eq!(seqs.add(7, 8), [(7, 8)]);
+        assert_eq!(seqs.add(1, 9), [(1, 2), (5, 6), (9, 9)]);
+        assert_eq!(seqs.0, [(1, 9)]);
+        assert_eq!(seqs.add(10, 10), [(10, 10)]);
+        assert_eq!(seqs.0, [(1, 10)]);
+    }
+
+    #[test]
+    fn receipts_that_make_no_sense_are_passed_over() {
+        let mut receipts = Receipts::default();
+        receipts.follow(id(1), [member(1)].into());
+        assert_eq!(add(&mut receipts, 1, 0, 5), []);
+        assert_eq!(add(&mut receipts, 1, 5, 1), []);
+        assert_eq!(add(&mut receipts, 1, 1, u64::MAX), []);
+    }
+}
