@@ -49,6 +49,11 @@ impl Ranges {
         Self(runs)
     }
 
+    /// The ranges as a store keeps them.
+    pub fn runs(&self) -> Vec<Run> {
+        self.0.clone()
+    }
+
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -13,6 +13,8 @@ mod links;
 mod sync;
 mod take;
 mod talk;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

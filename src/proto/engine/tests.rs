@@ -1,0 +1,183 @@
+//! Single turns of the engine, where a rule is finer than what a whole world shows.
+
+use super::*;
+use crate::proto::frame::Intro;
+use crate::proto::limits::{PING_AFTER_MS, PROBE_MS, UNSURE_AFTER_MS};
+use crate::proto::timeline::NoticeKind;
+
+const START: Now = Now { mono_ms: 10_000, wall_ms: 1_800_000_000_000 };
+
+fn at(mono_ms: u64) -> Now {
+    Now { mono_ms: START.mono_ms + mono_ms, wall_ms: START.wall_ms + mono_ms }
+}
+
+fn engine() -> Engine {
+    let settings = Settings {
+        key: SigningKey::from_bytes(&[1; 32]),
+        room: RoomId::new("lobby", b""),
+        tag: RoomTag::new("lobby"),
+        instance: Instance(1),
+        name: Name::lossy("Kai", "?"),
+        port: 7666,
+        addresses: Vec::new(),
+        peers: Vec::new(),
+        seed: [7; 32],
+    };
+    Engine::new(START, settings, Snapshot::default())
+}
+
+fn peer(id: NodeId, instance: u64, dialled: bool) -> Peer {
+    let intro = Intro {
+        name: Name::lossy("Ana", "?"),
+        uptime_ms: 0,
+        wall_ms: START.wall_ms,
+        listens: vec![SocketAddr::from(([192, 0, 2, 1], 7666))],
+    };
+    Peer { id, instance: Instance(instance), intro, address: [192, 0, 2, 1].into(), dialled }
+}
+
+fn up(engine: &mut Engine, mono_ms: u64, link: u64, peer: Peer) -> Vec<Action> {
+    engine.handle(at(mono_ms), Input::LinkUp { link: LinkId(link), dial: None, peer })
+}
+
+fn closed(actions: &[Action]) -> Vec<(u64, CloseReason)> {
+    let close = |action: &Action| match action {
+        Action::Close { link, reason } => Some((link.0, *reason)),
+        _ => None,
+    };
+    actions.iter().filter_map(close).collect()
+}
+
+fn notices(actions: &[Action]) -> Vec<NoticeKind> {
+    let notice = |action: &Action| match action {
+        Action::Write(WriteAction(Write::Notice { kind, .. })) => Some(*kind),
+        _ => None,
+    };
+    actions.iter().filter_map(notice).collect()
+}
+
+/// Which of two links of the same peer is closed by this node, if it is the one to decide.
+#[track_caller]
+fn check_tie(peer_id: [u8; 32], first_dialled: bool, second_dialled: bool, expected: &[(u64, CloseReason)]) {
+    let mut engine = engine();
+    let id = NodeId(peer_id);
+    up(&mut engine, 0, 1, peer(id, 5, first_dialled));
+    let actions = up(&mut engine, 10, 2, peer(id, 5, second_dialled));
+    assert_eq!(closed(&actions), expected);
+    assert_eq!(notices(&actions), [], "nobody sees anybody leave");
+}
+
+#[test]
+fn of_two_links_the_one_that_the_smaller_id_dialled_stays() {
+    // This node's id lies between these two.
+    let (small, great) = ([0; 32], [0xff; 32]);
+    check_tie(great, true, false, &[(2, CloseReason::Duplicate)]);
+    check_tie(great, false, true, &[(1, CloseReason::Duplicate)]);
+    check_tie(great, true, true, &[(1, CloseReason::Duplicate)]);
+    check_tie(great, false, false, &[(1, CloseReason::Duplicate)]);
+    // The smaller id decides alone.
+    check_tie(small, true, false, &[]);
+    check_tie(small, true, true, &[]);
+}
+
+#[test]
+fn another_instance_is_let_in_once_the_old_one_is_silent() {
+    let mut engine = engine();
+    let id = NodeId([0xff; 32]);
+    up(&mut engine, 0, 1, peer(id, 5, true));
+    assert_eq!(closed(&up(&mut engine, 100, 2, peer(id, 6, false))), []);
+    let actions = engine.handle(at(100 + PROBE_MS), Input::Tick);
+    assert_eq!(closed(&actions), [(1, CloseReason::Silent)]);
+    assert_eq!(engine.links.primary_id(id), Some(LinkId(2)));
+}
+
+#[test]
+fn a_key_in_use_on_two_machines_is_refused_and_told() {
+    let mut engine = engine();
+    let id = NodeId([0xff; 32]);
+    up(&mut engine, 0, 1, peer(id, 5, true));
+    up(&mut engine, 100, 2, peer(id, 6, false));
+    let mut actions = engine.handle(at(150), Input::Frame { link: LinkId(1), frame: Frame::Pong { wall_ms: 0 } });
+    actions.extend(engine.handle(at(150 + PROBE_MS), Input::Tick));
+    assert_eq!(closed(&actions), [(2, CloseReason::KeyInUse)]);
+    assert!(actions.contains(&Action::Warn(Warning::KeyInUse(id))));
+    assert_eq!(engine.links.primary_id(id), Some(LinkId(1)));
+}
+
+/// Lets time pass, as a driver does, and collects what happens.
+fn pass(engine: &mut Engine, from_ms: u64, to_ms: u64) -> Vec<Action> {
+    let mut actions = Vec::new();
+    let mut now_ms = from_ms;
+    while now_ms < to_ms {
+        now_ms = (engine.next_deadline_ms() - START.mono_ms).clamp(now_ms, to_ms);
+        actions.extend(engine.handle(at(now_ms), Input::Tick));
+    }
+    actions
+}
+
+fn states(actions: &[Action]) -> Vec<State> {
+    let state = |action: &Action| match action {
+        Action::Show(Show::Member(member)) => Some(member.state),
+        _ => None,
+    };
+    actions.iter().filter_map(state).collect()
+}
+
+#[test]
+fn silence_is_asked_about_then_unsure_then_lost() {
+    let mut engine = engine();
+    up(&mut engine, 0, 1, peer(NodeId([0xff; 32]), 5, true));
+    let is_ping = |action: &Action| matches!(action, Action::Send { frame: Frame::Ping { .. }, .. });
+    assert!(!pass(&mut engine, 0, PING_AFTER_MS - 1).iter().any(is_ping));
+    assert!(pass(&mut engine, PING_AFTER_MS - 1, PING_AFTER_MS + 1).iter().any(is_ping));
+    assert_eq!(states(&pass(&mut engine, PING_AFTER_MS + 1, UNSURE_AFTER_MS - 1)), []);
+    assert_eq!(states(&pass(&mut engine, UNSURE_AFTER_MS - 1, UNSURE_AFTER_MS + 1)), [State::Unsure]);
+    let lost = pass(&mut engine, UNSURE_AFTER_MS + 1, 15_001);
+    assert_eq!((states(&lost), notices(&lost)), (vec![State::Lost], vec![NoticeKind::Lost]));
+}
+
+#[test]
+fn a_link_that_is_back_within_the_grace_is_not_announced() {
+    let mut engine = engine();
+    let id = NodeId([0xff; 32]);
+    up(&mut engine, 0, 1, peer(id, 5, true));
+    engine.handle(at(1_000), Input::LinkDown { link: LinkId(1), reason: None });
+    let mut actions = pass(&mut engine, 1_000, 2_000);
+    actions.extend(up(&mut engine, 2_000, 2, peer(id, 5, true)));
+    actions.extend(pass(&mut engine, 2_000, 4_500));
+    assert_eq!(notices(&actions), []);
+    engine.handle(at(4_500), Input::LinkDown { link: LinkId(2), reason: None });
+    assert_eq!(notices(&pass(&mut engine, 4_500, 6_600)), [NoticeKind::Lost]);
+}
+
+#[test]
+fn after_its_own_sleep_a_node_asks_before_it_gives_anybody_up() {
+    let mut engine = engine();
+    up(&mut engine, 0, 1, peer(NodeId([0xff; 32]), 5, true));
+    let woken = engine.handle(at(600_000), Input::Tick);
+    assert!(woken.iter().any(|action| matches!(action, Action::Send { frame: Frame::Ping { .. }, .. })));
+    assert_eq!((closed(&woken), states(&woken)), (vec![], vec![]));
+    assert_eq!(states(&pass(&mut engine, 600_000, 601_900)), []);
+    assert_eq!(states(&pass(&mut engine, 601_900, 602_100)).last(), Some(&State::Lost));
+}
+
+#[test]
+fn the_same_ref_makes_one_message() {
+    let mut engine = engine();
+    let say = |asker: u64, content: u8| Input::Say {
+        asker: AskId(asker),
+        say: Say {
+            to: None,
+            channel: Name::lossy("general", "?"),
+            text: "hi".to_owned(),
+            reply_to: None,
+            hooray: false,
+            reference: Some(Ref { name: "r".to_owned(), content: crate::proto::ids::Hash([content; 32]) }),
+        },
+    };
+    let writes = |actions: &[Action]| actions.iter().filter(|action| matches!(action, Action::Write(_))).count();
+    assert_eq!(writes(&engine.handle(at(0), say(1, 0))), 1);
+    assert_eq!(writes(&engine.handle(at(1), say(2, 0))), 0);
+    let mistaken = engine.handle(at(2), say(3, 9));
+    assert!(mistaken.contains(&Action::Answer { asker: AskId(3), answer: Answer::RefUsed }));
+}

@@ -1,0 +1,210 @@
+//! The store of a simulated node: maps instead of SQL, the same rules, and a disk that keeps only what was committed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+
+use roomful::proto::batch::Verified;
+use roomful::proto::body::Body;
+use roomful::proto::clock::Stamp;
+use roomful::proto::frame::Fetch;
+use roomful::proto::ids::{Arrival, EntryId, LogKey, NodeId, Seq};
+use roomful::proto::name::Name;
+use roomful::proto::record::{HistoryPage, LogRecord, MemberReceipt, MemberRecord, OwnLine, Snapshot, Write, Written};
+use roomful::proto::timeline::{Conversation, Held, Line, LineKind, Notice, Order, Place, Places, settle};
+
+/// What a simulated node has on its disk.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    own: NodeId,
+    batches: BTreeMap<(LogKey, Seq), Verified>,
+    places: BTreeMap<(LogKey, Seq), Place>,
+    arrivals: BTreeMap<(LogKey, Seq), Arrival>,
+    last_arrival: Arrival,
+    members: BTreeMap<NodeId, MemberRecord>,
+    receipts: Vec<MemberReceipt>,
+    own_lines: Vec<OwnLine>,
+    pub name: Option<Name>,
+}
+
+impl Disk {
+    pub fn new(own: NodeId) -> Self {
+        Self {
+            own,
+            batches: BTreeMap::new(),
+            places: BTreeMap::new(),
+            arrivals: BTreeMap::new(),
+            last_arrival: 0,
+            members: BTreeMap::new(),
+            receipts: Vec::new(),
+            own_lines: Vec::new(),
+            name: None,
+        }
+    }
+
+    /// What an engine is told at its start.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut logs: BTreeMap<LogKey, (Option<NodeId>, roomful::proto::log::Ranges)> = BTreeMap::new();
+        for batch in self.batches.values() {
+            let log = logs.entry(batch.header().key()).or_insert_with(|| (batch.header().audience, Default::default()));
+            log.1.add(batch);
+        }
+        let logs = logs.into_iter().map(|(key, (audience, ranges))| LogRecord { key, audience, ranges: ranges.runs() });
+        let mut tops: BTreeMap<Conversation, (Place, EntryId)> = BTreeMap::new();
+        for line in self.lines() {
+            let top = tops.entry(line.conversation).or_insert((line.order.place, line.id));
+            *top = (*top).max((line.order.place, line.id));
+        }
+        Snapshot {
+            logs: logs.collect(),
+            tops: tops.into_iter().map(|(conversation, (place, id))| (conversation, place, id)).collect(),
+            members: self.members.values().cloned().collect(),
+            own: self.own_lines.clone(),
+            receipts: self.receipts.clone(),
+        }
+    }
+
+    /// Does one piece of work, as if it were committed now.
+    pub fn write(&mut self, write: Write) -> Option<Written> {
+        match write {
+            Write::Append { token, batches } => {
+                let mut lines = Vec::new();
+                let mut moved = BTreeSet::new();
+                for append in batches {
+                    let own = append.own.as_ref();
+                    lines.extend(self.append(&append.batch, &mut moved));
+                    if let Some(own) = own {
+                        let ids = (0..append.batch.header().entries.len()).map(|index| append.batch.entry_id(index));
+                        self.own_lines.extend(ids.map(|id| OwnLine { id, of: own.of.clone() }));
+                    }
+                }
+                let moved = moved.into_iter().filter_map(|(key, seq)| self.line(key, seq)).collect();
+                Some(Written::Appended { token, lines, moved })
+            }
+            Write::Receipts(receipts) => {
+                self.receipts.extend(receipts);
+                None
+            }
+            Write::Notice { wall_ms, kind, member, name } => {
+                self.last_arrival += 1;
+                Some(Written::Noted(Notice { arrival: self.last_arrival, wall_ms, kind, member, name }))
+            }
+            Write::Member(record) => {
+                self.members.insert(record.id, record);
+                None
+            }
+            Write::OwnName(name) => {
+                self.name = Some(name);
+                None
+            }
+            Write::Read { .. } => None,
+        }
+    }
+
+    fn append(&mut self, batch: &Verified, moved: &mut BTreeSet<(LogKey, Seq)>) -> Vec<Line> {
+        let header = batch.header();
+        let key = header.key();
+        assert!(self.batches.insert((key, header.first_seq), batch.clone()).is_none(), "a batch is stored once");
+        for seq in header.first_seq..=header.last_seq() {
+            self.last_arrival += 1;
+            self.arrivals.insert((key, seq), self.last_arrival);
+        }
+        let Ok(changed) = settle(self, batch);
+        moved.extend(changed);
+        (header.first_seq..=header.last_seq()).filter_map(|seq| self.line(key, seq)).collect()
+    }
+
+    fn batch_of(&self, key: LogKey, seq: Seq) -> Option<&Verified> {
+        let (_, batch) = self.batches.range((key, 0)..=(key, seq)).next_back()?;
+        (batch.header().last_seq() >= seq).then_some(batch)
+    }
+
+    /// The message at a place of a log, if it is one.
+    pub fn line(&self, key: LogKey, seq: Seq) -> Option<Line> {
+        let batch = self.batch_of(key, seq)?;
+        let header = batch.header();
+        let index = (seq - header.first_seq) as usize;
+        let (text, channel, reply_to, kind) = match batch.body(index)? {
+            Body::Say { text, channel, reply_to } => (text, channel, reply_to, LineKind::Say),
+            Body::Hooray { text, channel } => (text, channel, None, LineKind::Hooray),
+            _ => return None,
+        };
+        Some(Line {
+            id: batch.entry_id(index),
+            arrival: self.arrivals[&(key, seq)],
+            order: Order { place: self.places[&(key, seq)], author: key.author, log: key.log, seq },
+            time: Stamp(header.entries[index].time),
+            name: Name::lossy("somebody", "somebody"),
+            conversation: Conversation::of(self.own, key.author, header.audience, channel.as_deref())?,
+            to: header.audience,
+            kind,
+            text,
+            reply_to,
+            held: (key.author == self.own).then_some(Held { held_by: 0, of: 0 }),
+        })
+    }
+
+    /// All messages in the order of the room.
+    pub fn lines(&self) -> Vec<Line> {
+        let mut lines: Vec<Line> = self.places.keys().filter_map(|(key, seq)| self.line(*key, *seq)).collect();
+        lines.sort_by_key(|line| line.order);
+        lines
+    }
+
+    /// A page of history for a peer.
+    pub fn history(&self, fetch: Fetch) -> HistoryPage {
+        let mut batches = Vec::new();
+        let (mut next, mut bytes) = (fetch.first, 0);
+        while let Some(batch) = self.batches.get(&(fetch.key, next)) {
+            bytes += batch.bytes().len() as u64;
+            if next > fetch.last || (bytes > fetch.bytes && !batches.is_empty()) {
+                break;
+            }
+            next = batch.header().last_seq() + 1;
+            batches.push(batch.clone());
+        }
+        HistoryPage { fetch, batches }
+    }
+}
+
+impl Places for Disk {
+    type Error = Infallible;
+
+    fn place(&mut self, key: LogKey, seq: Seq) -> Result<Option<Place>, Infallible> {
+        Ok(self.places.get(&(key, seq)).copied())
+    }
+
+    fn place_of_id(&mut self, id: EntryId) -> Result<Option<Place>, Infallible> {
+        let same = |(key, seq): &&(LogKey, Seq)| key.log == id.log && *seq == id.seq;
+        let found = self.places.keys().find(same).copied();
+        let named = found.filter(|(key, seq)| {
+            self.batch_of(*key, *seq)
+                .is_some_and(|batch| batch.entry_id((*seq - batch.header().first_seq) as usize) == id)
+        });
+        Ok(named.and_then(|at| self.places.get(&at).copied()))
+    }
+
+    fn signed(&mut self, key: LogKey, seq: Seq) -> Result<Option<(Stamp, Option<EntryId>)>, Infallible> {
+        Ok(self.batch_of(key, seq).map(|batch| {
+            let header = batch.header();
+            let time = Stamp(header.entries[(seq - header.first_seq) as usize].time);
+            (time, header.after.filter(|_| seq == header.first_seq))
+        }))
+    }
+
+    fn followers(&mut self, key: LogKey, seq: Seq) -> Result<Vec<(LogKey, Seq)>, Infallible> {
+        let Some(batch) = self.batch_of(key, seq) else { return Ok(Vec::new()) };
+        let id = batch.entry_id((seq - batch.header().first_seq) as usize);
+        let follows = |batch: &&Verified| batch.header().after == Some(id);
+        Ok(self
+            .batches
+            .values()
+            .filter(follows)
+            .map(|batch| (batch.header().key(), batch.header().first_seq))
+            .collect())
+    }
+
+    fn put(&mut self, key: LogKey, seq: Seq, place: Place) -> Result<(), Infallible> {
+        self.places.insert((key, seq), place);
+        Ok(())
+    }
+}
