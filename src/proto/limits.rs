@@ -168,6 +168,56 @@ pub const LINKS_MAX: usize = 1024;
 /// Lowest and highest version of the protocol that this program speaks.
 pub const PROTOCOL_VERSIONS: (u64, u64) = (1, 1);
 
+/// Batches in one frame: what fits into [`FRAME_BYTES_MAX`] at the shortest that a batch can be.
+pub const FRAME_BATCHES_MAX: usize = 1024;
+
+/// Receipts in one frame: what 20 ms gather from every author that a page of history can name, and far more.
+pub const FRAME_RECEIPTS_MAX: usize = 1024;
+
+/// Authors in a page of a comparison: what fits into [`COMPARE_PAGE_BYTES_MAX`].
+pub const FRAME_AUTHORS_MAX: usize = 256;
+
+/// Logs in a page of a comparison: what fits into [`COMPARE_PAGE_BYTES_MAX`].
+pub const FRAME_LOGS_MAX: usize = 256;
+
+/// Addresses at which a node says that it listens: more than a machine with containers has.
+pub const LISTENS_MAX: usize = 64;
+
+/// Frames that wait on a link for its writer: own batches without a receipt at their shortest, and what else is said.
+pub const LINK_QUEUE_FRAMES_MAX: usize = 8192;
+
+/// Bytes that wait on a link for its writer: own batches without a receipt, a page for each fetch served, and as much again.
+pub const LINK_QUEUE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How long the last frame may take to leave before the connection is dropped, in milliseconds: a stop has 3 s in all.
+pub const FAREWELL_MS: u64 = 1_000;
+
+/// Bytes that the system may hold on a link before it says "full": what is said next waits behind no more than this.
+pub const TCP_NOTSENT_BYTES: u32 = 32 * 1024;
+
+/// Most bytes that a link's writer hands over at once: several frames share a system call, and a stop is noticed between.
+pub const LINK_WRITE_BYTES_MAX: usize = 64 * 1024;
+
+/// Frames up to this are checked on the task that reads them, in bytes; longer ones can hold so many signatures that
+/// other links would wait.
+pub const DECODE_INLINE_BYTES_MAX: usize = 16 * 1024;
+
+/// While a long frame comes in, how often that is reported as a sign of life, in milliseconds.
+pub const HEARD_EVERY_MS: u64 = 1_000;
+
+/// First wait of a listener that can't accept (no file descriptors, say), in milliseconds; doubled each time.
+pub const ACCEPT_BACKOFF_MS_MIN: u64 = 10;
+
+/// Longest wait of a listener that can't accept, in milliseconds.
+pub const ACCEPT_BACKOFF_MS_MAX: u64 = 1_000;
+
+/// At most one warning of one kind in this time, in milliseconds: a cut network is no reason to fill a disk.
+pub const WARN_EVERY_MS: u64 = 60_000;
+
+/// How often the list of network interfaces is read, in milliseconds: a new address is used before anybody waits for it.
+pub const INTERFACES_EVERY_MS: u64 = 2_000;
+
+const _: () = assert!(PUSH_UNRECEIPTED_BYTES_MAX + FETCHES_SERVED_MAX * FRAME_BYTES_MAX < LINK_QUEUE_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX < BATCH_BYTES_MAX);
 const _: () = assert!(BATCH_BYTES_MAX < PAGE_BYTES_MAX);
 const _: () = assert!(PAGE_BYTES_MAX + 1024 < FRAME_BYTES_MAX);

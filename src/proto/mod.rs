@@ -16,4 +16,5 @@ pub mod name;
 pub mod receipts;
 pub mod record;
 pub mod roster;
+pub mod session;
 pub mod timeline;
