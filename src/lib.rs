@@ -1,3 +1,4 @@
 //! Roomful.
 
 pub mod proto;
+pub mod wire;
