@@ -1,4 +1,5 @@
 //! Roomful.
 
+pub mod net;
 pub mod proto;
 pub mod wire;

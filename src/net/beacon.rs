@@ -1,0 +1,243 @@
+//! Beacons over UDP: sent from each interface's own address to its own network, heard on the wildcard address.
+//!
+//! It moves packets and counts them. Which of them matter, and when one is sent, is the engine's business. It never
+//! waits: a report that finds its channel full is dropped, and so is a beacon.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::interfaces::{self, Interface};
+use super::{Event, Sent};
+use crate::proto::frame::Beacon;
+use crate::proto::ids::{Instance, NodeId};
+use crate::proto::limits::{ACCEPT_BACKOFF_MS_MAX, BEACON_BYTES_MAX, INTERFACES_EVERY_MS, WARN_EVERY_MS};
+use crate::wire;
+
+/// Under which name packets are counted whose source is on no network of ours.
+const ELSEWHERE: &str = "elsewhere";
+
+/// How many beacons came and went on one interface since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Packets that the system took.
+    pub sent: u64,
+    /// Beacons of others that were handed to the engine.
+    pub heard: u64,
+    /// Packets that were none, came from an impossible source, or from another interface than `--host` allows.
+    pub refused: u64,
+}
+
+/// The counts by the interface's name; a sender on no network of ours counts as "elsewhere".
+pub(super) type Counters = Arc<Mutex<BTreeMap<String, Counts>>>;
+
+/// The task around the socket.
+pub(super) struct Driver {
+    pub(super) socket: UdpSocket,
+    pub(super) port: u16,
+    pub(super) host: Option<IpAddr>,
+    pub(super) own: (NodeId, Instance),
+    pub(super) counters: Counters,
+    pub(super) events: mpsc::Sender<Event>,
+}
+
+/// The socket that hears beacons. It is bound to the wildcard address, since one bound to a unicast address hears no
+/// broadcast, and shares its port with other nodes of this machine, whoever runs them. `SO_REUSEPORT` must not be set:
+/// then the system would give each packet to only one of them, and to none of another user's.
+pub(super) fn bind(port: u16) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+impl Driver {
+    /// Runs until `stop`: sends what comes from `announcements`, hands on what is heard, and looks every 2 s whether
+    /// the machine's addresses have changed.
+    pub(super) async fn run(self, mut announcements: mpsc::Receiver<Beacon>, stop: CancellationToken) {
+        let mut warnings = Warnings::default();
+        let mut reported: Option<Vec<IpAddr>> = None;
+        // Before anything is heard: what is heard is judged by them.
+        let mut interfaces = self.look(&mut warnings);
+        let mut looks = interval(Duration::from_millis(INTERFACES_EVERY_MS));
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // One byte more than a beacon may have, to tell one that is too long.
+        let mut packet = [0; BEACON_BYTES_MAX + 1];
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = looks.tick() => {
+                    interfaces = self.look(&mut warnings);
+                    reported = self.report(&interfaces, reported);
+                }
+                beacon = announcements.recv() => {
+                    let Some(beacon) = beacon else { return };
+                    interfaces = self.look(&mut warnings);
+                    self.announce(&beacon, &interfaces, &mut warnings);
+                }
+                received = self.socket.recv_from(&mut packet) => match received {
+                    Ok((length, source)) => self.hear(&packet[..length], source, &interfaces),
+                    Err(error) => {
+                        warnings.warn("beacons can't be received", &error);
+                        sleep(Duration::from_millis(ACCEPT_BACKOFF_MS_MAX)).await;
+                    }
+                },
+            }
+        }
+    }
+
+    fn look(&self, warnings: &mut Warnings) -> Vec<Interface> {
+        interfaces::list(self.host).unwrap_or_else(|error| {
+            warnings.warn("the network interfaces can't be listed", &error);
+            Vec::new()
+        })
+    }
+
+    /// Reports the addresses if they changed, and returns those that the node knows of.
+    fn report(&self, interfaces: &[Interface], reported: Option<Vec<IpAddr>>) -> Option<Vec<IpAddr>> {
+        let addresses: Vec<IpAddr> = interfaces.iter().map(|interface| interface.address).collect();
+        if reported.as_ref() == Some(&addresses) {
+            return reported;
+        }
+        // A report that found no place is tried again at the next look.
+        match self.events.try_send(Event::Network { addresses: addresses.clone() }) {
+            Ok(()) => Some(addresses),
+            Err(_) => reported,
+        }
+    }
+
+    fn announce(&self, beacon: &Beacon, interfaces: &[Interface], warnings: &mut Warnings) {
+        let packet = wire::beacon::encode(beacon);
+        let mut report = Vec::new();
+        for (interface, source, target) in targets(interfaces, self.host.is_some(), self.port) {
+            let result = send(source, target, &packet);
+            match &result {
+                Ok(()) => self.count(&interface.name, |counts| counts.sent += 1),
+                Err(error) => warnings.warn("a beacon could not be sent", error),
+            }
+            let error = result.err().map(|error| error.to_string());
+            report.push(Sent { interface: interface.name.clone(), source: source.into(), target, error });
+        }
+        let _ = self.events.try_send(Event::Announced(report));
+    }
+
+    fn hear(&self, packet: &[u8], source: SocketAddr, interfaces: &[Interface]) {
+        let on = interfaces.iter().find(|interface| interface.holds(source.ip()));
+        let name = on.map_or(ELSEWHERE, |interface| &interface.name);
+        let possible = match source.ip() {
+            IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
+            IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
+        };
+        // With --host there is one interface here, and its network is what may be heard.
+        let wanted = self.host.is_none() || on.is_some();
+        let beacon = wire::beacon::decode(packet).ok().filter(|_| possible && wanted);
+        let Some(beacon) = beacon else { return self.count(name, |counts| counts.refused += 1) };
+        // Everybody hears themselves, once on each interface.
+        if (beacon.id, beacon.instance) == self.own {
+            return;
+        }
+        self.count(name, |counts| counts.heard += 1);
+        let _ = self.events.try_send(Event::Beacon { source, beacon });
+    }
+
+    fn count(&self, interface: &str, change: impl FnOnce(&mut Counts)) {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        match counters.get_mut(interface) {
+            Some(counts) => change(counts),
+            None => change(counters.entry(interface.to_owned()).or_default()),
+        }
+    }
+}
+
+/// Where a beacon goes: from each IPv4 address to its network's broadcast address; and, unless the node keeps to one
+/// address, to everybody on the same wire, for neighbours whose mask differs from ours. (The system sends the latter
+/// out of the interface that has the source address.)
+fn targets(interfaces: &[Interface], one_host: bool, port: u16) -> Vec<(&Interface, Ipv4Addr, SocketAddr)> {
+    let mut targets = Vec::new();
+    for interface in interfaces {
+        let IpAddr::V4(source) = interface.address else { continue };
+        let everybody = (!one_host && !interface.loopback).then_some(Ipv4Addr::BROADCAST);
+        let network = interface.broadcast.filter(|network| Some(*network) != everybody);
+        for target in network.into_iter().chain(everybody) {
+            targets.push((interface, source, SocketAddr::from((target, port))));
+        }
+    }
+    targets
+}
+
+/// Sends from exactly that address, since whoever hears a beacon dials its source.
+fn send(source: Ipv4Addr, target: SocketAddr, packet: &[u8]) -> io::Result<()> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_broadcast(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SocketAddr::from(SocketAddrV4::new(source, 0)).into())?;
+    socket.send_to(packet, &target.into()).map(|_| ())
+}
+
+/// At most one line a minute of each kind: a network that is down is no reason to fill a disk.
+#[derive(Default)]
+pub(super) struct Warnings(BTreeMap<&'static str, Instant>);
+
+impl Warnings {
+    /// Logs a warning, unless one of this kind was logged within the last minute.
+    pub(super) fn warn(&mut self, what: &'static str, error: &io::Error) {
+        let recent = |at: &Instant| at.elapsed() < Duration::from_millis(WARN_EVERY_MS);
+        if self.0.get(what).is_some_and(recent) {
+            return;
+        }
+        self.0.insert(what, Instant::now());
+        tracing::warn!(%error, "{what}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interface(name: &str, address: [u8; 4], broadcast: Option<[u8; 4]>) -> Interface {
+        let address = Ipv4Addr::from(address);
+        let (broadcast, loopback) = (broadcast.map(Ipv4Addr::from), address.is_loopback());
+        Interface { name: name.to_owned(), index: None, address: address.into(), prefix: 24, broadcast, loopback }
+    }
+
+    #[track_caller]
+    fn check(one_host: bool, interface: Interface, expected: &[[u8; 4]]) {
+        let IpAddr::V4(own) = interface.address else { panic!("IPv4 here") };
+        let interfaces = [interface];
+        let found = targets(&interfaces, one_host, 7666);
+        assert!(found.iter().all(|(_, source, target)| *source == own && target.port() == 7666));
+        let ips: Vec<IpAddr> = found.iter().map(|(_, _, target)| target.ip()).collect();
+        assert_eq!(ips, expected.iter().map(|ip| IpAddr::from(*ip)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn each_network_gets_its_own_broadcast() {
+        check(false, interface("eth0", [10, 0, 0, 5], Some([10, 0, 0, 255])), &[[10, 0, 0, 255], [255; 4]]);
+        check(false, interface("lo", [127, 0, 0, 1], Some([127, 255, 255, 255])), &[[127, 255, 255, 255]]);
+        check(false, interface("tun0", [10, 8, 0, 2], None), &[[255; 4]]);
+        check(true, interface("eth0", [10, 0, 0, 5], Some([10, 0, 0, 255])), &[[10, 0, 0, 255]]);
+        check(true, interface("lo", [127, 0, 0, 2], Some([127, 255, 255, 255])), &[[127, 255, 255, 255]]);
+    }
+
+    #[tokio::test]
+    async fn several_sockets_share_the_port() {
+        let first = bind(0).expect("a port");
+        let port = first.local_addr().expect("an address").port();
+        let second = bind(port).expect("the same port");
+        send(Ipv4Addr::new(127, 0, 0, 3), SocketAddr::from(([127, 255, 255, 255], port)), b"hello").expect("sent");
+        for socket in [first, second] {
+            let mut packet = [0; 16];
+            let (length, source) = socket.recv_from(&mut packet).await.expect("heard");
+            assert_eq!((&packet[..length], source.ip()), (&b"hello"[..], IpAddr::from([127, 0, 0, 3])));
+        }
+    }
+}

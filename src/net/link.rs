@@ -1,0 +1,313 @@
+//! One link after its handshake: a task that reads and a task that writes, each as fast as the network lets it.
+//!
+//! Nothing is decided here but the protocol's form: what a frame means is the engine's business. Reading never waits
+//! for writing, and nobody who sends waits for a slow peer: what does not fit into its queue ends the link.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_util::codec::{Decoder as _, LengthDelimitedCodec};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Event;
+use crate::proto::frame::{CloseReason, Frame};
+use crate::proto::ids::{LinkId, RoomId};
+use crate::proto::limits::{
+    DECODE_INLINE_BYTES_MAX, FAREWELL_MS, FRAME_BYTES_MAX, HEARD_EVERY_MS, LINK_QUEUE_BYTES_MAX, LINK_QUEUE_FRAMES_MAX,
+    LINK_WRITE_BYTES_MAX,
+};
+use crate::wire::WireError;
+use crate::wire::frame::{LENGTH_BYTES, decode, encode_close};
+
+/// Room for what one read brings: as much as one TLS record holds.
+const READ_BYTES: usize = 16 * 1024;
+
+/// All links, by the numbers that this node gave them.
+#[derive(Clone, Default)]
+pub(super) struct Links(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    next: AtomicU64,
+    open: Mutex<BTreeMap<LinkId, Handle>>,
+}
+
+/// What the rest of the program holds of a link.
+struct Handle {
+    frames: mpsc::Sender<Bytes>,
+    queued_bytes: Arc<AtomicUsize>,
+    end: End,
+}
+
+/// The link's own ends of what a [`Handle`] holds.
+pub(super) struct Seat {
+    /// The link's number.
+    pub(super) link: LinkId,
+    frames: mpsc::Receiver<Bytes>,
+    queued_bytes: Arc<AtomicUsize>,
+    end: End,
+}
+
+/// That a link shall end, and what the other side is told. The first reason counts; without one it is that this
+/// node stops, because then the token above was cancelled.
+#[derive(Clone)]
+struct End {
+    token: CancellationToken,
+    reason: Arc<OnceLock<CloseReason>>,
+}
+
+impl End {
+    fn with(&self, reason: CloseReason) {
+        // A second reason comes too late to be told.
+        let _ = self.reason.set(reason);
+        self.token.cancel();
+    }
+
+    fn reason(&self) -> CloseReason {
+        self.reason.get().copied().unwrap_or(CloseReason::Stopping)
+    }
+}
+
+impl Links {
+    /// A number and a queue for a new link, which ends with a goodbye when `stop` is cancelled.
+    pub(super) fn open(&self, stop: &CancellationToken) -> Seat {
+        let link = LinkId(self.0.next.fetch_add(1, Ordering::Relaxed));
+        let (sender, frames) = mpsc::channel(LINK_QUEUE_FRAMES_MAX);
+        let queued_bytes = Arc::new(AtomicUsize::new(0));
+        let end = End { token: stop.child_token(), reason: Arc::default() };
+        let handle = Handle { frames: sender, queued_bytes: queued_bytes.clone(), end: end.clone() };
+        self.lock().insert(link, handle);
+        Seat { link, frames, queued_bytes, end }
+    }
+
+    /// Puts an encoded frame into a link's queue. A queue that is full ends its link; a link that is gone takes nothing.
+    pub(super) fn send(&self, link: LinkId, bytes: Bytes) {
+        let links = self.lock();
+        let Some(handle) = links.get(&link) else { return };
+        let length = bytes.len();
+        let queued = handle.queued_bytes.fetch_add(length, Ordering::Relaxed) + length;
+        if queued > LINK_QUEUE_BYTES_MAX || handle.frames.try_send(bytes).is_err() {
+            handle.end.with(CloseReason::Busy);
+        }
+    }
+
+    /// Ends a link: what is queued goes out, then the reason.
+    pub(super) fn close(&self, link: LinkId, reason: CloseReason) {
+        if let Some(handle) = self.lock().get(&link) {
+            handle.end.with(reason);
+        }
+    }
+
+    fn remove(&self, link: LinkId) {
+        self.lock().remove(&link);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<LinkId, Handle>> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How reading came to its end.
+enum Ending {
+    /// The other side said why.
+    Closed(CloseReason),
+    /// The connection is gone.
+    Gone(Option<io::Error>),
+    /// The other side broke the protocol.
+    Malformed(WireError),
+    /// This side ends the link.
+    Ours,
+}
+
+/// What a link stands in.
+pub(super) struct Surroundings<'a> {
+    pub(super) links: &'a Links,
+    pub(super) room: &'a RoomId,
+    pub(super) events: &'a mpsc::Sender<Event>,
+    pub(super) tracker: &'a TaskTracker,
+}
+
+/// Reports a link as `up`, runs it until it ends, and reports its end: exactly one [`Event::LinkDown`], after which no
+/// frame of it follows.
+pub(super) async fn run<S>(stream: S, mut seat: Seat, up: Event, around: Surroundings<'_>)
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let Surroundings { links, room, events, tracker } = around;
+    let link = seat.link;
+    let end = seat.end.clone();
+    tell(events, &end, up).await;
+    let (mut reader, writer) = tokio::io::split(stream);
+    let writing = tracker.spawn(async move { write(writer, &mut seat).await });
+
+    let ending = read(&mut reader, link, room, events, &end).await;
+    links.remove(link);
+    let (reason, goodbye) = match ending {
+        Ending::Closed(reason) => (Some(reason), false),
+        Ending::Gone(error) => {
+            tracing::debug!(link = link.0, ?error, "the connection is gone");
+            (None, false)
+        }
+        Ending::Malformed(error) => {
+            tracing::info!(link = link.0, %error, "the other side broke the protocol");
+            end.with(CloseReason::Protocol);
+            (None, true)
+        }
+        Ending::Ours => (None, true),
+    };
+    tell(events, &end, Event::LinkDown { link, reason }).await;
+    if !goodbye {
+        writing.abort();
+        return;
+    }
+    // The Close is on its way: what still comes in is read away, else the system would reset the connection and take
+    // the Close back. The other side hangs up when it has it.
+    let rest = async {
+        let mut sink = [0; 4096];
+        while reader.read(&mut sink).await.is_ok_and(|count| count > 0) {}
+    };
+    // The writer says goodbye and ends in time; it can't panic.
+    end.token.cancel();
+    let _ = writing.await;
+    let _ = timeout(Duration::from_millis(FAREWELL_MS), rest).await;
+}
+
+/// Reports something to the node. A node that stops reads no more: then what finds no place is dropped.
+async fn tell(events: &mpsc::Sender<Event>, end: &End, event: Event) {
+    let waited = tokio::select! {
+        biased;
+        permit = events.reserve() => permit.ok(),
+        () = async { end.token.cancelled().await; sleep(Duration::from_millis(FAREWELL_MS)).await } => None,
+    };
+    if let Some(permit) = waited {
+        permit.send(event);
+    }
+}
+
+/// Reads frames, checks them and hands them on, until there is a reason not to.
+async fn read<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    link: LinkId,
+    room: &RoomId,
+    events: &mpsc::Sender<Event>,
+    end: &End,
+) -> Ending {
+    let mut codec = LengthDelimitedCodec::builder().max_frame_length(FRAME_BYTES_MAX).new_codec();
+    let mut buffer = BytesMut::new();
+    let mut reported = Instant::now();
+    loop {
+        let bytes = match codec.decode(&mut buffer) {
+            Ok(Some(bytes)) => bytes.freeze(),
+            Ok(None) => {
+                buffer.reserve(READ_BYTES);
+                let count = tokio::select! {
+                    biased;
+                    () = end.token.cancelled() => return Ending::Ours,
+                    count = reader.read_buf(&mut buffer) => count,
+                };
+                match count {
+                    Ok(0) => return Ending::Gone(None),
+                    Ok(_) => {}
+                    Err(error) => return Ending::Gone(Some(error)),
+                }
+                // A long frame on a slow network takes its time: each part of it is a sign of life.
+                if reported.elapsed() >= Duration::from_millis(HEARD_EVERY_MS) {
+                    reported = Instant::now();
+                    let _ = events.try_send(Event::Heard { link });
+                }
+                continue;
+            }
+            Err(_) => return Ending::Malformed(WireError::TooLong),
+        };
+        let length = LENGTH_BYTES + bytes.len();
+        let frame = match check(bytes, room).await {
+            Ok(Some(Frame::Close(reason))) => return Ending::Closed(reason),
+            Ok(Some(frame)) => frame,
+            Ok(None) => continue,
+            Err(error) => return Ending::Malformed(error),
+        };
+        let permit = tokio::select! {
+            biased;
+            () = end.token.cancelled() => return Ending::Ours,
+            permit = events.reserve() => permit,
+        };
+        match permit {
+            Ok(permit) => permit.send(Event::Frame { link, frame, bytes: length }),
+            Err(_) => return Ending::Ours,
+        }
+        reported = Instant::now();
+    }
+}
+
+/// Decodes and verifies a frame, a long one beside the tasks that move bytes.
+async fn check(bytes: Bytes, room: &RoomId) -> Result<Option<Frame>, WireError> {
+    if bytes.len() <= DECODE_INLINE_BYTES_MAX {
+        return decode(&bytes, room);
+    }
+    let room = *room;
+    match tokio::task::spawn_blocking(move || decode(&bytes, &room)).await {
+        Ok(decoded) => decoded,
+        // The runtime is shutting down: nobody will see the frame.
+        Err(_) => Ok(None),
+    }
+}
+
+/// Writes what is queued, all that waits in one go; at the end the reason.
+async fn write<W: AsyncWrite + Unpin>(mut writer: W, seat: &mut Seat) {
+    let end = seat.end.clone();
+    let mut buffer = BytesMut::with_capacity(LINK_WRITE_BYTES_MAX);
+    loop {
+        let first = tokio::select! {
+            biased;
+            () = end.token.cancelled() => break,
+            first = seat.frames.recv() => first,
+        };
+        let Some(first) = first else { break };
+        seat.gather(first, &mut buffer);
+        // A frame that is half written is finished before anything else is said, but not waited for too long.
+        let sent = tokio::select! {
+            sent = send(&mut writer, &mut buffer) => sent.is_ok(),
+            () = async { end.token.cancelled().await; sleep(Duration::from_millis(FAREWELL_MS)).await } => false,
+        };
+        // What broke writing shows in reading too, behind what the other side said last: that shall still be heard.
+        if !sent {
+            return;
+        }
+    }
+    let farewell = async {
+        while let Ok(frame) = seat.frames.try_recv() {
+            seat.gather(frame, &mut buffer);
+            send(&mut writer, &mut buffer).await?;
+        }
+        buffer.extend_from_slice(&encode_close(end.reason()));
+        send(&mut writer, &mut buffer).await?;
+        writer.shutdown().await
+    };
+    // If it does not get through, the connection is dropped, and the other side sees it lost.
+    let _ = timeout(Duration::from_millis(FAREWELL_MS), farewell).await;
+}
+
+impl Seat {
+    /// Puts `first` and what waits behind it into `buffer`, up to a measure.
+    fn gather(&mut self, first: Bytes, buffer: &mut BytesMut) {
+        buffer.extend_from_slice(&first);
+        while buffer.len() < LINK_WRITE_BYTES_MAX {
+            let Ok(next) = self.frames.try_recv() else { break };
+            buffer.extend_from_slice(&next);
+        }
+        self.queued_bytes.fetch_sub(buffer.len(), Ordering::Relaxed);
+    }
+}
+
+async fn send<W: AsyncWrite + Unpin>(writer: &mut W, buffer: &mut BytesMut) -> io::Result<()> {
+    writer.write_all_buf(buffer).await?;
+    writer.flush().await
+}

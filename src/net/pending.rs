@@ -1,0 +1,136 @@
+//! Connections that have not finished their greeting: so many and no more, and no address can crowd out the others.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::proto::limits::HANDSHAKES_MAX;
+
+/// All of them, oldest first.
+#[derive(Clone, Default)]
+pub(super) struct Pending(Arc<Mutex<Waiting>>);
+
+#[derive(Default)]
+struct Waiting {
+    next: u64,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    number: u64,
+    address: IpAddr,
+    heard: Arc<AtomicBool>,
+    stop: CancellationToken,
+}
+
+/// A place among the unfinished; it is free again when this is dropped.
+pub(super) struct Ticket {
+    pending: Pending,
+    entry: Entry,
+}
+
+impl Pending {
+    /// Takes a place for a connection from `address`. Where all are taken, another connection loses its own.
+    pub(super) fn enter(&self, address: IpAddr, stop: CancellationToken) -> Ticket {
+        let mut waiting = self.lock();
+        waiting.next += 1;
+        let entry = Entry { number: waiting.next, address, heard: Arc::default(), stop };
+        waiting.entries.push(entry.clone());
+        if waiting.entries.len() > HANDSHAKES_MAX {
+            let loser = loser(&waiting.entries);
+            waiting.entries.remove(loser).stop.cancel();
+        }
+        Ticket { pending: self.clone(), entry }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ticket {
+    /// The other side has sent something: those who have not go first.
+    pub(super) fn heard(&self) {
+        self.entry.heard.store(true, Ordering::Relaxed);
+    }
+
+    /// Resolves when the place was taken away.
+    pub(super) async fn taken(&self) {
+        self.entry.stop.cancelled().await;
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.pending.lock().entries.retain(|entry| entry.number != self.entry.number);
+    }
+}
+
+/// Which of `entries`, oldest first and not empty, has to go: of the address that holds most the first that has sent
+/// nothing, else its oldest.
+fn loser(entries: &[Entry]) -> usize {
+    let mut held: BTreeMap<IpAddr, usize> = BTreeMap::new();
+    for entry in entries {
+        *held.entry(entry.address).or_default() += 1;
+    }
+    let most = held.values().max().copied().unwrap_or(0);
+    let candidates = || entries.iter().enumerate().filter(|(_, entry)| held.get(&entry.address) == Some(&most));
+    let silent = candidates().find(|(_, entry)| !entry.heard.load(Ordering::Relaxed));
+    silent.or_else(|| candidates().next()).map_or(0, |(index, _)| index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    fn enter(pending: &Pending, last: u8) -> Ticket {
+        pending.enter(from(last), CancellationToken::new())
+    }
+
+    fn is_taken(ticket: &Ticket) -> bool {
+        ticket.entry.stop.is_cancelled()
+    }
+
+    #[test]
+    fn one_address_crowds_out_only_itself() {
+        let pending = Pending::default();
+        let honest = enter(&pending, 1);
+        let flood: Vec<_> = (0..200).map(|_| enter(&pending, 2)).collect();
+        assert!(!is_taken(&honest));
+        assert_eq!(flood.iter().filter(|ticket| !is_taken(ticket)).count(), HANDSHAKES_MAX - 1);
+        assert!(!is_taken(&flood[199]), "the newest stays");
+    }
+
+    #[test]
+    fn the_silent_go_first_then_the_oldest() {
+        let pending = Pending::default();
+        let tickets: Vec<_> = (0..HANDSHAKES_MAX).map(|_| enter(&pending, 1)).collect();
+        tickets.iter().filter(|ticket| ticket.entry.number != 5).for_each(Ticket::heard);
+        let more = enter(&pending, 1);
+        assert!(is_taken(&tickets[4]));
+        more.heard();
+        // All others have sent something now, so the newcomer is the silent one.
+        assert!(is_taken(&enter(&pending, 1)) && !is_taken(&tickets[0]));
+        let entries = pending.lock().entries.clone();
+        assert_eq!(loser(&entries), 0, "the oldest, where none is silent");
+    }
+
+    #[test]
+    fn a_finished_one_frees_its_place() {
+        let pending = Pending::default();
+        let first = enter(&pending, 1);
+        for _ in 0..1000 {
+            drop(enter(&pending, 1));
+        }
+        assert!(!is_taken(&first));
+        assert_eq!(pending.lock().entries.len(), 1);
+    }
+}
