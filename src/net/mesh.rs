@@ -21,6 +21,7 @@ use super::handshake::{HandshakeError, Setup, greet};
 use super::link::{Links, Surroundings, run};
 use super::pending::Pending;
 use super::tls::{Tls, exporter, identity};
+use crate::proto::book::{Dial, Target};
 use crate::proto::frame::{Hello, Intro, Peer};
 use crate::proto::ids::{DialId, NodeId, RoomId};
 use crate::proto::limits::{ACCEPT_BACKOFF_MS_MAX, ACCEPT_BACKOFF_MS_MIN, HANDSHAKE_MS_MAX, LISTENS_MAX};
@@ -152,15 +153,15 @@ impl Mesh {
     }
 
     /// Dials, and reports either a link or why there is none.
-    pub(super) async fn dial(self: Arc<Self>, dial: DialId, address: SocketAddr, expected: Option<NodeId>) {
+    pub(super) async fn dial(self: Arc<Self>, Dial { dial, target, expected }: Dial) {
         let result = tokio::select! {
-            result = within(self.connect(address, expected)) => result,
+            result = within(self.connect(&target, expected)) => result,
             () = self.stop.cancelled() => Err(HandshakeError::Displaced),
         };
         match result {
             Ok((stream, peer)) => self.run(stream, Some(dial), peer).await,
             Err(error) => {
-                tracing::debug!(%address, %error, "a dial failed");
+                tracing::debug!(?target, %error, "a dial failed");
                 let report = Event::DialFailed { dial, error: error.to_string() };
                 tokio::select! {
                     () = self.stop.cancelled() => {}
@@ -172,21 +173,37 @@ impl Mesh {
 
     async fn connect(
         &self,
-        address: SocketAddr,
+        target: &Target,
         expected: Option<NodeId>,
     ) -> Result<(TlsStream<TcpStream>, Peer), HandshakeError> {
-        let stream = self.open(address).await.map_err(HandshakeError::Connect)?;
+        let (stream, address) = self.open(target).await.map_err(HandshakeError::Connect)?;
         prepare(&stream);
         let connector = TlsConnector::from(self.tls.client.clone());
         // An address, since then no name is sent in the clear; nothing is compared with it.
-        let name = ServerName::IpAddress(address.ip().into());
+        let name = ServerName::IpAddress(address.into());
         let stream = connector.connect(name, stream).await.map_err(HandshakeError::Tls)?;
         let (_, state) = stream.get_ref();
         let value = exporter(|out, label, context| state.export_keying_material(out, label, context));
-        self.greet(stream.into(), value, Role::Dialler, expected, address.ip()).await
+        self.greet(stream.into(), value, Role::Dialler, expected, address).await
     }
 
-    async fn open(&self, address: SocketAddr) -> io::Result<TcpStream> {
+    /// A connection to a target, whose name is looked up anew each time; of several addresses the first that answers.
+    async fn open(&self, target: &Target) -> io::Result<(TcpStream, IpAddr)> {
+        let addresses: Vec<SocketAddr> = match target {
+            Target::Address(address) => vec![*address],
+            Target::Host(name, port) => tokio::net::lookup_host((name.as_str(), *port)).await?.collect(),
+        };
+        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in addresses {
+            match self.open_one(address).await {
+                Ok(stream) => return Ok((stream, address.ip())),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    async fn open_one(&self, address: SocketAddr) -> io::Result<TcpStream> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         if let Some(host) = self.host {
             socket.bind(SocketAddr::new(host, 0))?;

@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
+use crate::proto::book::Dial;
 use crate::proto::frame::{Beacon, CloseReason, Frame, Hello, Peer};
 use crate::proto::ids::{DialId, Instance, LinkId, NodeId, RoomId, RoomTag};
 use crate::proto::limits::PROTOCOL_VERSIONS;
@@ -256,10 +257,10 @@ impl Net {
         let _ = self.announcements.try_send(beacon);
     }
 
-    /// Dials; answered by [`Event::LinkUp`] or [`Event::DialFailed`] with the same number. With `expected` a link is
-    /// made only with the node of that id.
-    pub fn dial(&self, dial: DialId, address: SocketAddr, expected: Option<NodeId>) {
-        self.mesh.tracker.spawn(self.mesh.clone().dial(dial, address, expected));
+    /// Dials; answered by [`Event::LinkUp`] or [`Event::DialFailed`] with the same number. A link is made only with
+    /// the node that is expected, if one is.
+    pub fn dial(&self, dial: Dial) {
+        self.mesh.tracker.spawn(self.mesh.clone().dial(dial));
     }
 
     /// Puts a frame into a link's queue, encoded by [`crate::wire::frame::encode`], once for all links. Never waits: a

@@ -14,6 +14,7 @@ use super::tls::{Tls, exporter};
 use super::*;
 use crate::proto::batch::{HEADER_VERSION, Header, Verified, sign, slot};
 use crate::proto::body::Body;
+use crate::proto::book::Target;
 use crate::proto::clock::Stamp;
 use crate::proto::frame::Intro;
 use crate::proto::ids::LogId;
@@ -36,6 +37,10 @@ fn key(seed: u8) -> SigningKey {
 
 fn id(seed: u8) -> NodeId {
     NodeId(key(seed).verifying_key().to_bytes())
+}
+
+fn dial(number: u64, address: SocketAddr, expected: Option<NodeId>) -> Dial {
+    Dial { dial: DialId(number), target: Target::Address(address), expected }
 }
 
 fn name(text: &str) -> Name {
@@ -130,7 +135,7 @@ impl Node {
 
     /// Why a dial to `address` comes to nothing.
     async fn refused(&mut self, address: SocketAddr, expected: Option<NodeId>) -> String {
-        self.net.dial(DialId(7), address, expected);
+        self.net.dial(dial(7, address, expected));
         self.next(|event| match event {
             Event::DialFailed { dial: DialId(7), error } => Some(error),
             Event::LinkUp { .. } => panic!("a link came up"),
@@ -142,7 +147,7 @@ impl Node {
     /// Whether somebody who keeps to the protocol still gets in.
     async fn still_works(&mut self) {
         let mut other = node(200, 0);
-        other.net.dial(DialId(1), self.address(), Some(self.id));
+        other.net.dial(dial(1, self.address(), Some(self.id)));
         other.up().await;
         self.up().await;
     }
@@ -152,7 +157,7 @@ impl Node {
 async fn linked() -> (Node, LinkId, Node, LinkId) {
     let mut a = node(1, 0);
     let mut b = node(2, a.net.udp_port());
-    a.net.dial(DialId(1), b.address(), Some(b.id));
+    a.net.dial(dial(1, b.address(), Some(b.id)));
     let (a_link, _) = a.up().await;
     let (b_link, _) = b.up().await;
     (a, a_link, b, b_link)
@@ -228,7 +233,7 @@ async fn nodes_meet_by_beacon_and_talk() {
     assert_eq!(beacon, a.beacon());
     assert_eq!(source.ip(), IpAddr::from([127, 0, 0, 1]), "the source is the address to dial");
 
-    b.net.dial(DialId(3), SocketAddr::new(source.ip(), beacon.port), Some(beacon.id));
+    b.net.dial(dial(3, SocketAddr::new(source.ip(), beacon.port), Some(beacon.id)));
     let (b_link, peer) = b.up().await;
     assert!(peer.dialled && peer.id == a.id && peer.instance == a.instance);
     assert_eq!(peer.intro.name, name("node 1"));
@@ -326,7 +331,7 @@ async fn only_members_of_the_room_get_in() {
         assert!(error.contains(wrong), "{room}: {error}");
     }
     let mut c = node_in(3, 0, "lobby", b"0123456789abcdef");
-    c.net.dial(DialId(1), a.address(), None);
+    c.net.dial(dial(1, a.address(), None));
     c.up().await;
     a.up().await;
 }
@@ -346,6 +351,14 @@ async fn a_node_does_not_link_with_itself() {
     let copy = try_node(1, IpAddr::from([127, 0, 0, 9]), 0, "lobby", b"").expect("a network side");
     let error = a.refused(copy.address(), None).await;
     assert!(error.contains("with the key of this one"), "{error}");
+}
+
+#[tokio::test]
+async fn a_name_is_looked_up() {
+    let (mut a, b) = (node(1, 0), node(2, 0));
+    let target = Target::Host("127.0.0.2".to_owned(), b.net.tcp_port());
+    a.net.dial(Dial { dial: DialId(1), target, expected: Some(b.id) });
+    a.up().await;
 }
 
 #[tokio::test]
