@@ -165,6 +165,54 @@ pub const SAYS_WAITING_MAX: usize = 4096;
 /// Links at a time, whoever is at the other end.
 pub const LINKS_MAX: usize = 1024;
 
+/// Notices kept: more than anybody scrolls through, and they are none of the room's history.
+pub const NOTICES_KEPT: u64 = 1_000;
+
+/// Starts of the program that a database remembers, so that a tab from one of them can go on: years of daily starts.
+pub const RUNS_KEPT: u64 = 1_000;
+
+/// How long a caller's `ref` is remembered, in milliseconds: 30 days.
+pub const REF_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
+
+/// Own messages whose receipts a start, and a tab that comes back, are told of.
+pub const OWN_LINES: usize = 200;
+
+/// Messages that a fresh tab gets.
+pub const WELCOME_LINES: usize = 80;
+
+/// Bytes of messages that a fresh tab gets, at least one message.
+pub const WELCOME_BYTES: usize = 64 * 1024;
+
+/// Messages and notices that a tab which comes back may have missed; beyond, it starts afresh.
+pub const RESUME_LINES_MAX: usize = 1_000;
+
+/// Bytes that a tab which comes back may have missed; beyond, it starts afresh.
+pub const RESUME_BYTES_MAX: usize = 1024 * 1024;
+
+/// What one message costs on its way to a page beside its text (which stands there twice), in bytes.
+pub const LINE_OVERHEAD_BYTES: usize = 512;
+
+/// Reads of the database at a time; others wait. Each is one bounded page.
+pub const READERS: usize = 4;
+
+/// Pieces of work that share one commit, and so one wait for the disk.
+pub const COMMIT_WRITES_MAX: usize = 1_024;
+
+/// Bytes of batches that share one commit: below half a second of writing on a slow disk.
+pub const COMMIT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Writes that wait in memory while the disk is full; beyond, the oldest (a receipt or a notice) is forgotten.
+pub const WRITES_DEFERRED_MAX: usize = 4_096;
+
+/// How often deferred writes are tried again, in milliseconds.
+pub const DISK_FULL_RETRY_MS: u64 = 1_000;
+
+/// Bytes written ahead after which they are moved into the database, beside the writer.
+pub const CHECKPOINT_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Length of the write-ahead log at which the writer itself waits for that: sustained load must not fill the disk.
+pub const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
 /// Lowest and highest version of the protocol that this program speaks.
 pub const PROTOCOL_VERSIONS: (u64, u64) = (1, 1);
 
