@@ -2,4 +2,5 @@
 
 pub mod net;
 pub mod proto;
+pub mod store;
 pub mod wire;

@@ -1,0 +1,84 @@
+//! What can go wrong with a database, and which kind of wrong it is.
+
+use std::path::PathBuf;
+
+use rusqlite::ffi;
+
+/// Why a database could not be opened, read or closed. Each is a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The library that the program was built with is older than 3.51.3, which can lose commits.
+    #[error("SQLite {0} can lose commits; this program needs 3.51.3 or newer, build it with the one it brings")]
+    OldSqlite(&'static str),
+    /// A newer program wrote it; nothing was touched.
+    #[error(
+        "{path} has schema version {found}, and this program knows versions up to {known}: \
+         run the newer roomful that wrote it, or choose another directory with --data-dir"
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+    /// It belongs to another node or another room; nothing was touched.
+    #[error("{0} belongs to another identity: put back its key file, or choose another directory with --data-dir")]
+    OtherNode(PathBuf),
+    /// Locks and shared memory are not safe there.
+    #[error(
+        "{dir} is on a network file system ({kind}), where a database is not safe: choose a local directory with --data-dir"
+    )]
+    Network {
+        /// The directory of the database.
+        dir: PathBuf,
+        /// What kind of file system it is.
+        kind: &'static str,
+    },
+    /// A file could not be made, renamed or looked at.
+    #[error("{path}: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is no database of this program any more, or parts of it are unreadable.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// SQLite says so.
+    #[error("the database: {0}")]
+    Sqlite(rusqlite::Error),
+    /// The store was closed, or has stopped after a failure.
+    #[error("the store has stopped")]
+    Closed,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let damaged = error
+            .sqlite_error_code()
+            .is_some_and(|code| matches!(code, ffi::ErrorCode::DatabaseCorrupt | ffi::ErrorCode::NotADatabase));
+        // What a STRICT table would never hand out is damage as well.
+        let foreign =
+            matches!(error, rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..));
+        if damaged || foreign { Self::Damaged(error.to_string()) } else { Self::Sqlite(error) }
+    }
+}
+
+impl StoreError {
+    /// Whether there is no room on the disk. The wal-index is a file too, and grows before the log does.
+    pub(super) fn is_disk_full(&self) -> bool {
+        let Self::Sqlite(error) = self else { return false };
+        let index = matches!(error, rusqlite::Error::SqliteFailure(failure, _)
+            if failure.extended_code == ffi::SQLITE_IOERR_SHMSIZE);
+        index || error.sqlite_error_code() == Some(ffi::ErrorCode::DiskFull)
+    }
+
+    /// Whether another connection is in the way for the moment.
+    pub(super) fn is_busy(&self) -> bool {
+        let Self::Sqlite(error) = self else { return false };
+        error.sqlite_error_code() == Some(ffi::ErrorCode::DatabaseBusy)
+    }
+}

@@ -1,0 +1,292 @@
+//! From rows to lines: what a reader sees of a message, put together from its row, its batch's bytes, the names its
+//! author had, and the receipts of others.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use minicbor::{Decoder, data::Type};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::error::StoreError;
+use super::sql::{Blob32, Count, LogColumn};
+use crate::proto::body::Body;
+use crate::proto::clock::Stamp;
+use crate::proto::ids::{Arrival, EntryId, Hash, LogKey, NodeId, Seq};
+use crate::proto::name::Name;
+use crate::proto::timeline::{Conversation, Held, Line, LineKind, Order, Place};
+
+/// Batches kept parsed while a page is read: its lines mostly come from a few.
+const BATCHES_LOADED_MAX: usize = 16;
+
+/// Selects [`Row`]s; what follows begins with `WHERE` or more joins. `e` is the entry, `b` its batch, `l` its log and
+/// `a` its author. `CROSS JOIN` makes SQLite keep this order, so the index on `e` decides.
+macro_rules! rows {
+    ($from:expr, $rest:expr) => {
+        concat!(
+            "SELECT e.arrival, e.batch, e.conversation, e.place, e.time, b.first_seq, b.log, l.id, a.key FROM ",
+            $from,
+            " CROSS JOIN batch b ON b.batch = e.batch CROSS JOIN log l ON l.log = b.log",
+            " CROSS JOIN author a ON a.author = l.author ",
+            $rest
+        )
+    };
+}
+pub(super) use rows;
+
+/// A message as the tables have it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    pub(super) arrival: Arrival,
+    batch: i64,
+    conversation: i64,
+    place: Place,
+    time: Stamp,
+    pub(super) seq: Seq,
+    log: i64,
+    key: LogKey,
+}
+
+impl Row {
+    /// Reads what [`rows`] selects, of a message.
+    pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        let (arrival, batch): (Count, i64) = (row.get(0)?, row.get(1)?);
+        let first_seq = row.get::<_, Count>(5)?.0;
+        Ok(Self {
+            arrival: arrival.0,
+            batch,
+            conversation: row.get(2)?,
+            place: row.get::<_, Count>(3)?.0,
+            time: Stamp(row.get::<_, Count>(4)?.0),
+            seq: first_seq + arrival.0.saturating_sub(batch.unsigned_abs()),
+            log: row.get(6)?,
+            key: LogKey { log: row.get::<_, LogColumn>(7)?.0, author: NodeId(row.get::<_, Blob32>(8)?.0) },
+        })
+    }
+
+    /// Its index in its batch.
+    fn index(&self) -> usize {
+        usize::try_from(self.arrival.saturating_sub(self.batch.unsigned_abs())).unwrap_or(usize::MAX)
+    }
+
+    /// Where it stands.
+    pub(super) fn order(&self) -> Order {
+        Order { place: self.place, author: self.key.author, log: self.key.log, seq: self.seq }
+    }
+}
+
+/// Where bodies stand in a batch that was verified when it was stored.
+struct Loaded {
+    hash: Hash,
+    bytes: Bytes,
+    bodies: Vec<Option<Range<usize>>>,
+}
+
+/// Finds the bodies of a batch; no check beyond the form, since only verified ones are stored.
+fn bodies(bytes: &Bytes) -> Result<Vec<Option<Range<usize>>>, minicbor::decode::Error> {
+    let mut decoder = Decoder::new(bytes);
+    decoder.array()?;
+    decoder.skip()?;
+    decoder.skip()?;
+    let count = decoder.array()?.unwrap_or(0);
+    let mut bodies = Vec::new();
+    for _ in 0..count {
+        if decoder.datatype()? == Type::Bytes {
+            let length = decoder.bytes()?.len();
+            bodies.push(Some(decoder.position() - length..decoder.position()));
+        } else {
+            decoder.skip()?;
+            bodies.push(None);
+        }
+    }
+    Ok(bodies)
+}
+
+/// Author numbers and the entries that each of them has stored of one log.
+type Receipts = Rc<Vec<(i64, Seq, Seq)>>;
+
+/// Makes lines within one read transaction, and remembers what they share.
+pub(super) struct Lines<'a> {
+    db: &'a Connection,
+    own: NodeId,
+    loaded: Vec<(i64, Rc<Loaded>)>,
+    conversations: HashMap<i64, Conversation>,
+    reaches: HashMap<i64, Rc<Vec<i64>>>,
+    receipts: HashMap<i64, Receipts>,
+}
+
+impl<'a> Lines<'a> {
+    /// Reads from `db`, for the user of `own`.
+    pub(super) fn new(db: &'a Connection, own: NodeId) -> Self {
+        Self {
+            db,
+            own,
+            loaded: Vec::new(),
+            conversations: HashMap::new(),
+            reaches: HashMap::new(),
+            receipts: HashMap::new(),
+        }
+    }
+
+    /// The line of a row; `None` where its body is gone.
+    pub(super) fn line(&mut self, row: &Row) -> Result<Option<Line>, StoreError> {
+        let batch = self.batch(row.batch)?;
+        let index = row.index();
+        let Some(Some(range)) = batch.bodies.get(index) else { return Ok(None) };
+        let (kind, text, reply_to) = match Body::decode(&batch.bytes[range.clone()]) {
+            Some(Body::Say { text, reply_to, .. }) => (LineKind::Say, text, reply_to),
+            Some(Body::Hooray { text, .. }) => (LineKind::Hooray, text, None),
+            Some(
+                Body::Edit { .. } | Body::Delete { .. } | Body::React { .. } | Body::Profile { .. } | Body::File { .. },
+            )
+            | None => return Ok(None),
+        };
+        let conversation = self.conversation(row.conversation)?;
+        let own = row.key.author == self.own;
+        let to = match &conversation {
+            Conversation::Channel(_) => None,
+            Conversation::Direct(member) => Some(if own { *member } else { self.own }),
+        };
+        Ok(Some(Line {
+            id: EntryId::new(row.key, row.seq, &batch.hash, index),
+            arrival: row.arrival,
+            order: row.order(),
+            time: row.time,
+            name: self.name(row)?,
+            conversation,
+            to,
+            kind,
+            text,
+            reply_to,
+            held: if own { Some(self.held(row)?) } else { None },
+        }))
+    }
+
+    /// The lines of all rows that `sql` selects.
+    pub(super) fn all(&mut self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<Line>, StoreError> {
+        let mut lines = Vec::new();
+        let mut statement = self.db.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        while let Some(row) = rows.next()? {
+            lines.extend(self.line(&Row::read(row)?)?);
+        }
+        Ok(lines)
+    }
+
+    /// The id of a row's entry.
+    pub(super) fn id(&mut self, row: &Row) -> Result<EntryId, StoreError> {
+        let batch = self.batch(row.batch)?;
+        Ok(EntryId::new(row.key, row.seq, &batch.hash, row.index()))
+    }
+
+    /// The conversation of a row.
+    pub(super) fn conversation_of(&mut self, row: &Row) -> Result<Conversation, StoreError> {
+        self.conversation(row.conversation)
+    }
+
+    /// Who was in reach when this own message was said.
+    pub(super) fn in_reach(&mut self, arrival: Arrival) -> Result<Vec<NodeId>, StoreError> {
+        let mut statement = self.db.prepare_cached("SELECT batch FROM entry WHERE arrival = ?1")?;
+        let batch = statement.query_row([super::sql::int(arrival)], |row| row.get(0))?;
+        let numbers = self.reach(batch)?;
+        let mut statement = self.db.prepare_cached("SELECT key FROM author WHERE author = ?1")?;
+        let mut members = Vec::with_capacity(numbers.len());
+        for number in numbers.iter() {
+            members.push(NodeId(statement.query_row([number], |row| row.get::<_, Blob32>(0))?.0));
+        }
+        Ok(members)
+    }
+
+    /// Who was in reach when the batch was said, by author number.
+    fn reach(&mut self, batch: i64) -> Result<Rc<Vec<i64>>, StoreError> {
+        let mut statement = self.db.prepare_cached("SELECT reach FROM own WHERE batch = ?1")?;
+        let Some(Some(reach)) = statement.query_row([batch], |row| row.get::<_, Option<i64>>(0)).optional()? else {
+            return Ok(Rc::default());
+        };
+        if let Some(members) = self.reaches.get(&reach) {
+            return Ok(members.clone());
+        }
+        let mut statement = self.db.prepare_cached("SELECT members FROM reach WHERE reach = ?1")?;
+        let bytes: Vec<u8> = statement.query_row([reach], |row| row.get(0))?;
+        let number = |part: &[u8]| part.iter().fold(0, |sum, byte| sum << 8 | i64::from(*byte));
+        let members = Rc::new(bytes.chunks_exact(4).map(number).collect::<Vec<_>>());
+        self.reaches.insert(reach, members.clone());
+        Ok(members)
+    }
+
+    fn batch(&mut self, batch: i64) -> Result<Rc<Loaded>, StoreError> {
+        if let Some((_, loaded)) = self.loaded.iter().find(|(number, _)| *number == batch) {
+            return Ok(loaded.clone());
+        }
+        let mut statement = self.db.prepare_cached("SELECT hash, bytes FROM batch WHERE batch = ?1")?;
+        let (hash, bytes): (Blob32, Vec<u8>) = statement.query_row([batch], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let bytes = Bytes::from(bytes);
+        // One that does not parse any more has no bodies to show; it is not a reason to show nothing else.
+        let bodies = bodies(&bytes).unwrap_or_default();
+        let loaded = Rc::new(Loaded { hash: Hash(hash.0), bytes, bodies });
+        if self.loaded.len() == BATCHES_LOADED_MAX {
+            self.loaded.remove(0);
+        }
+        self.loaded.push((batch, loaded.clone()));
+        Ok(loaded)
+    }
+
+    /// The conversation with this number.
+    pub(super) fn conversation(&mut self, number: i64) -> Result<Conversation, StoreError> {
+        if let Some(conversation) = self.conversations.get(&number) {
+            return Ok(conversation.clone());
+        }
+        let mut statement =
+            self.db.prepare_cached("SELECT channel, member FROM conversation WHERE conversation = ?1")?;
+        let conversation = statement.query_row([number], |row| conversation(row, 0))?;
+        self.conversations.insert(number, conversation.clone());
+        Ok(conversation)
+    }
+
+    /// What the author was called then; as long as that has not come, what they were called last.
+    fn name(&self, row: &Row) -> Result<Name, StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT coalesce((SELECT name FROM profile WHERE log = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1),
+                             (SELECT name FROM author WHERE key = ?3), '')",
+        )?;
+        let name: String = statement
+            .query_row(params![row.log, super::sql::int(row.seq), Blob32(row.key.author.0)], |row| row.get(0))?;
+        Ok(Name::lossy(&name, &row.key.author.short()))
+    }
+
+    fn held(&mut self, row: &Row) -> Result<Held, StoreError> {
+        let reach = self.reach(row.batch)?;
+        let receipts = self.receipts(row.log)?;
+        let mut holders: Vec<i64> = receipts
+            .iter()
+            .filter(|(_, first, last)| (*first..=*last).contains(&row.seq))
+            .map(|(member, ..)| *member)
+            .collect();
+        if reach.is_empty() {
+            return Ok(Held { held_by: holders.len(), of: holders.len() });
+        }
+        holders.retain(|member| reach.binary_search(member).is_ok());
+        Ok(Held { held_by: holders.len(), of: reach.len() })
+    }
+
+    fn receipts(&mut self, log: i64) -> Result<Receipts, StoreError> {
+        if let Some(receipts) = self.receipts.get(&log) {
+            return Ok(receipts.clone());
+        }
+        let mut statement = self.db.prepare_cached("SELECT member, first_seq, last_seq FROM receipt WHERE log = ?1")?;
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, Count>(1)?.0, row.get::<_, Count>(2)?.0));
+        let receipts = Rc::new(statement.query_map([log], read)?.collect::<Result<Vec<_>, _>>()?);
+        self.receipts.insert(log, receipts.clone());
+        Ok(receipts)
+    }
+}
+
+/// Reads the columns `channel` and `member` of a conversation.
+pub(super) fn conversation(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Conversation> {
+    let channel: Option<String> = row.get(column)?;
+    match channel {
+        Some(name) => Ok(Conversation::Channel(Name::lossy(&name, Conversation::GENERAL))),
+        None => Ok(Conversation::Direct(NodeId(row.get::<_, Blob32>(column + 1)?.0))),
+    }
+}

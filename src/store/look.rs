@@ -1,0 +1,121 @@
+//! Single questions: one message, a caller's own name for one, how much is here; and history for peers.
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use tracing::error;
+
+use super::append::row;
+use super::error::StoreError;
+use super::line::{Lines, rows};
+use super::places::by_id;
+use super::sql::{Blob32, Count, int, log_id};
+use crate::proto::batch::{Verified, verify};
+use crate::proto::clock::Stamp;
+use crate::proto::frame::Fetch;
+use crate::proto::ids::{EntryId, Hash, NodeId, RoomId};
+use crate::proto::record::{HistoryPage, Ref};
+use crate::proto::timeline::Line;
+
+/// How much is here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Entries held, of every kind.
+    pub entries: u64,
+    /// Entries that must exist, since later ones of their logs are held, and are not here.
+    pub missing: u64,
+    /// The time of the oldest entry.
+    pub oldest: Option<Stamp>,
+}
+
+/// A message by its id.
+pub(super) fn line(db: &Connection, own: NodeId, id: EntryId) -> Result<Option<Line>, StoreError> {
+    let Some((_, found)) = by_id(db, id)? else { return Ok(None) };
+    match row(db, found.arrival)? {
+        Some(row) => Lines::new(db, own).line(&row),
+        None => Ok(None),
+    }
+}
+
+/// A message by the name that its caller gave it.
+pub(super) fn by_ref(db: &Connection, own: NodeId, name: &str) -> Result<Option<(Ref, Line)>, StoreError> {
+    let mut statement = db.prepare_cached("SELECT arrival, content FROM ref WHERE name = ?1")?;
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Count>(0)?.0, row.get::<_, Blob32>(1)?));
+    let Some((arrival, content)) = statement.query_row([name], read).optional()? else { return Ok(None) };
+    let Some(row) = row(db, arrival)? else { return Ok(None) };
+    let line = Lines::new(db, own).line(&row)?;
+    Ok(line.map(|line| (Ref { name: name.to_owned(), content: Hash(content.0) }, line)))
+}
+
+/// The newest messages of this node's own user, oldest first.
+pub(super) fn own_newest(db: &Connection, own: NodeId, limit: usize) -> Result<Vec<Line>, StoreError> {
+    const OWN: &str = rows!(
+        "own o CROSS JOIN batch w ON w.batch = o.batch
+         CROSS JOIN entry e ON e.arrival BETWEEN w.batch AND w.batch + w.last_seq - w.first_seq",
+        "WHERE e.conversation IS NOT NULL ORDER BY o.batch DESC, e.arrival DESC LIMIT ?1"
+    );
+    let mut lines = Lines::new(db, own).all(OWN, [int(limit as u64)])?;
+    lines.reverse();
+    Ok(lines)
+}
+
+/// How much is here.
+pub(super) fn counts(db: &Connection) -> Result<Counts, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT coalesce(sum(held), 0), coalesce(sum(last - held), 0), min(oldest) FROM
+         (SELECT sum(last_seq - first_seq + 1) held, max(last_seq) last, min(first_time) oldest FROM span GROUP BY log)",
+    )?;
+    Ok(statement.query_row([], |row| {
+        Ok(Counts {
+            entries: row.get::<_, Count>(0)?.0,
+            missing: row.get::<_, Count>(1)?.0,
+            oldest: row.get::<_, Option<Count>>(2)?.map(|time| Stamp(time.0)),
+        })
+    })?)
+}
+
+/// Whole batches of a log from `fetch.first` on, as far as they hang together, each checked again: what a disk may
+/// have changed is never passed on.
+pub(super) fn history(db: &Connection, room: &RoomId, fetch: Fetch) -> Result<HistoryPage, StoreError> {
+    let mut page = HistoryPage { fetch, batches: Vec::new() };
+    let mut statement = db.prepare_cached(
+        "SELECT b.bytes FROM log l JOIN batch b ON b.log = l.log
+         WHERE l.id = ?1 AND l.author = (SELECT author FROM author WHERE key = ?2)
+         AND b.first_seq >= (SELECT coalesce(max(first_seq), 0) FROM batch WHERE log = l.log AND first_seq <= ?3)
+         AND b.first_seq <= ?4 ORDER BY b.first_seq",
+    )?;
+    let mut rows = statement.query(params![
+        log_id(fetch.key.log),
+        Blob32(fetch.key.author.0),
+        int(fetch.first),
+        int(fetch.last)
+    ])?;
+    let mut bytes_left = fetch.bytes;
+    while let Some(row) = rows.next()? {
+        let bytes = Bytes::from(row.get::<_, Vec<u8>>(0)?);
+        if !page.batches.is_empty() && bytes.len() as u64 > bytes_left {
+            break;
+        }
+        let batch = match verify(&bytes, room) {
+            Ok(batch) if batch.header().key() == fetch.key => batch,
+            Ok(_) | Err(_) => {
+                error!(author = fetch.key.author.short(), log = %fetch.key.log, "a stored batch does not verify any more");
+                break;
+            }
+        };
+        if !follows(&page.batches, &batch, fetch) {
+            break;
+        }
+        bytes_left = bytes_left.saturating_sub(bytes.len() as u64);
+        page.batches.push(batch);
+    }
+    Ok(page)
+}
+
+/// Whether a batch goes on where the page ends, or holds the entry with which it begins.
+fn follows(page: &[Verified], batch: &Verified, fetch: Fetch) -> bool {
+    let header = batch.header();
+    match page.last() {
+        Some(last) => header.first_seq == last.header().last_seq() + 1 && header.prev == Some(last.hash()),
+        None => (header.first_seq..=header.last_seq()).contains(&fetch.first),
+    }
+}

@@ -1,0 +1,298 @@
+//! What a node remembers: one SQLite database for each room.
+//!
+//! One thread writes, many writes share one commit, and every answer comes after the commit is on the disk. Readers
+//! work beside it; each answer to them is one bounded page out of one state of the database. What is stored is the
+//! batches, exactly as they were signed; everything else in the tables (`schema.sql`) is there to find and order
+//! their entries, or is this node's own.
+//!
+//! It refuses to decide anything: which batches are wanted, who is told of them, what a page may see is the engine's
+//! and the node's business. It knows no clock; whoever opens it says what time it is.
+
+mod append;
+mod checkpoint;
+mod error;
+mod failure;
+mod keep;
+mod line;
+mod look;
+mod numbers;
+mod open;
+mod page;
+mod places;
+mod rescue;
+mod schema;
+mod snapshot;
+mod sql;
+mod welcome;
+mod writer;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::proto::frame::Fetch;
+use crate::proto::ids::{Arrival, EntryId, NodeId, RoomId};
+use crate::proto::limits::READERS;
+use crate::proto::name::Name;
+use crate::proto::record::{HistoryPage, Ref, Snapshot, Write, Written};
+use crate::proto::timeline::Line;
+
+pub use error::StoreError;
+pub use look::Counts;
+pub use open::Location;
+pub use page::{At, BEGINNING, Filter, Page};
+pub use welcome::{ConversationState, Resumed, Welcome};
+
+use failure::Failure;
+use writer::{Job, Writer};
+
+/// A handle to a room's database; cheap to clone. When the last one is gone the database is closed, but only
+/// [`Store::close`] waits for it.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+/// What was found at the start.
+#[derive(Debug)]
+pub struct Opened {
+    /// The past, for the engine.
+    pub snapshot: Snapshot,
+    /// The name of this run, 16 hex digits: with it the arrival numbers that are given now can be resumed from.
+    pub run: String,
+    /// The highest arrival number given so far.
+    pub arrival: Arrival,
+    /// This node's name when it last ran.
+    pub own_name: Option<Name>,
+    /// The answers to [`Store::write`], in the order of the commits. Nothing bounds it but what the engine has in
+    /// flight: there is one answer to an append, a notice or a read mark, and none to anything else.
+    pub answers: UnboundedReceiver<Written>,
+    /// A sentence for people, if a damaged database had to be set aside.
+    pub mended: Option<String>,
+}
+
+struct Inner {
+    jobs: mpsc::Sender<Job>,
+    readers: Readers,
+    failure: Failure,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    room: RoomId,
+    own: NodeId,
+}
+
+/// Where reads are done.
+enum Readers {
+    /// On connections of their own.
+    Pool { location: Location, idle: Mutex<Vec<Connection>>, free: Arc<Semaphore> },
+    /// On the writer's connection, between commits: a database in memory has no other.
+    Writer,
+}
+
+impl Store {
+    /// Opens or makes the database of `room` for the node `own`, at `wall_ms` milliseconds since 1970. Blocks; a
+    /// check after a crash, or a rescue, can take seconds.
+    ///
+    /// The caller holds the lock of the data directory: two programs on one database would stop each other.
+    pub fn open(location: Location, room: RoomId, own: NodeId, wall_ms: u64) -> Result<(Self, Opened), StoreError> {
+        let open::Ready { db, run, mended } = open::ready(&location, &room, own, wall_ms)?;
+        let appender = append::Appender::new(&db, own)?;
+        let snapshot = snapshot::snapshot(&db, own)?;
+        let own_name = keep::last_name(&db)?;
+        let arrival = appender.highest;
+
+        let failure = Failure::new(location.path().map(Into::into));
+        let wal = match location.path() {
+            Some(path) => {
+                let file = |source| StoreError::File { path: path.to_owned(), source };
+                Some(checkpoint::Wal::start(path, open::connect(path)?, failure.clone()).map_err(file)?)
+            }
+            None => None,
+        };
+        let (jobs, queue) = mpsc::channel();
+        let (answering, answers) = tokio::sync::mpsc::unbounded_channel();
+        let writer = Writer {
+            db,
+            appender,
+            jobs: queue,
+            answers: answering,
+            failure: failure.clone(),
+            wal,
+            deferred: VecDeque::new(),
+        };
+        let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run());
+        let thread = thread.map_err(|source| StoreError::File { path: "thread of the store".into(), source })?;
+        let readers = match location {
+            Location::File(_) => {
+                Readers::Pool { location, idle: Mutex::default(), free: Arc::new(Semaphore::new(READERS)) }
+            }
+            Location::Memory => Readers::Writer,
+        };
+        let inner = Inner { jobs, readers, failure, writer: Mutex::new(Some(thread)), room, own };
+        let opened = Opened { snapshot, run, arrival, own_name, answers, mended };
+        Ok((Self { inner: Arc::new(inner) }, opened))
+    }
+
+    /// Has something kept. Never blocks; what waits for the writer is bounded by what the engine has in flight.
+    ///
+    /// After a failure, or after [`Store::close`], nothing is kept and nothing answered.
+    pub fn write(&self, write: Write) {
+        // The writer is gone only after a failure, which `failed` tells, or after `close`.
+        let _ = self.inner.jobs.send(Job::Write(write));
+    }
+
+    /// Waits until a failure has stopped the store; then says what happened, in a sentence for people. The node has
+    /// to stop: nothing that was not answered is kept.
+    pub async fn failed(&self) -> String {
+        self.inner.failure.told().await
+    }
+
+    /// Reads a page of at most `limit` messages and `bytes` of them (but at least one). `None`: the message of
+    /// [`At::Around`] is not here.
+    pub async fn page(&self, filter: Filter, at: At, limit: usize, bytes: usize) -> Result<Option<Page>, StoreError> {
+        let own = self.inner.own;
+        self.read(move |db| page::page(db, own, &filter, at, limit, bytes)).await
+    }
+
+    /// Reads what a tab missed that had got to `after` in `run`; `None` where it has to start afresh, because that
+    /// run or number is unknown or there is more than `limit` lines and notices, or `bytes`.
+    pub async fn resume(
+        &self,
+        run: String,
+        after: Arrival,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Option<Resumed>, StoreError> {
+        let own = self.inner.own;
+        self.read(move |db| welcome::resume(db, own, &run, after, limit, bytes)).await
+    }
+
+    /// Reads all that a socket begins with, out of one state of the database. `after` is what the tab shows of an
+    /// earlier socket: the run and the number it got to.
+    pub async fn welcome(&self, after: Option<(String, Arrival)>) -> Result<Welcome, StoreError> {
+        let own = self.inner.own;
+        self.read(move |db| welcome::welcome(db, own, after.as_ref().map(|(run, number)| (run.as_str(), *number))))
+            .await
+    }
+
+    /// Every conversation in which something was said.
+    pub async fn conversations(&self) -> Result<Vec<ConversationState>, StoreError> {
+        self.read(welcome::conversations).await
+    }
+
+    /// A message by its id.
+    pub async fn line(&self, id: EntryId) -> Result<Option<Line>, StoreError> {
+        let own = self.inner.own;
+        self.read(move |db| look::line(db, own, id)).await
+    }
+
+    /// A message by the name its caller gave it within the last 30 days.
+    pub async fn by_ref(&self, name: String) -> Result<Option<(Ref, Line)>, StoreError> {
+        let own = self.inner.own;
+        self.read(move |db| look::by_ref(db, own, &name)).await
+    }
+
+    /// The newest messages of this node's own user, oldest first.
+    pub async fn own_newest(&self, limit: usize) -> Result<Vec<Line>, StoreError> {
+        let own = self.inner.own;
+        self.read(move |db| look::own_newest(db, own, limit)).await
+    }
+
+    /// How much is here.
+    pub async fn counts(&self) -> Result<Counts, StoreError> {
+        self.read(look::counts).await
+    }
+
+    /// The highest arrival number given, of what is on the disk.
+    pub async fn arrival(&self) -> Result<Arrival, StoreError> {
+        self.read(numbers::highest).await
+    }
+
+    /// A page of history for a peer: whole batches from the one with `fetch.first` on, as far as they hang together,
+    /// at most `fetch.bytes` but at least one, each verified again. Whether the peer may have them is not asked here.
+    pub async fn history(&self, fetch: Fetch) -> Result<HistoryPage, StoreError> {
+        let room = self.inner.room;
+        self.read(move |db| look::history(db, &room, fetch)).await
+    }
+
+    /// Finishes what was asked, moves everything into the database file and closes it. Reads that begin later fail.
+    pub async fn close(&self) {
+        if let Readers::Pool { idle, free, .. } = &self.inner.readers {
+            // Once all are free, no read is under way.
+            if let Ok(all) = free.acquire_many(READERS as u32).await {
+                free.close();
+                drop(all);
+            }
+            idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        let _ = self.inner.jobs.send(Job::Close);
+        let thread = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A panic in there was told by `failed`.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+
+    /// Does `read` in one transaction, away from the threads that serve sockets.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = self.inner.clone();
+        let result = match &self.inner.readers {
+            Readers::Pool { free, .. } => {
+                let permit = free.clone().acquire_owned().await.map_err(|_| StoreError::Closed)?;
+                let task = tokio::task::spawn_blocking(move || {
+                    let result = inner.pooled(read);
+                    drop(permit);
+                    result
+                });
+                task.await.map_err(|_| StoreError::Closed)?
+            }
+            Readers::Writer => {
+                let (answer, answered) = oneshot::channel();
+                let job = Job::Read(Box::new(move |db| {
+                    // Whoever asked may have gone.
+                    let _ = answer.send(in_transaction(db, read));
+                }));
+                self.inner.jobs.send(job).map_err(|_| StoreError::Closed)?;
+                answered.await.map_err(|_| StoreError::Closed)?
+            }
+        };
+        if let Err(error @ StoreError::Damaged(_)) = &result {
+            self.inner.failure.tell(error);
+        }
+        result
+    }
+}
+
+impl Inner {
+    /// Reads on an idle connection, or on a new one.
+    fn pooled<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let Readers::Pool { location: Location::File(path), idle, .. } = &self.readers else {
+            return Err(StoreError::Closed);
+        };
+        let waiting = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut db = match waiting {
+            Some(db) => db,
+            None => open::connect_reader(path)?,
+        };
+        let result = in_transaction(&mut db, read);
+        idle.lock().unwrap_or_else(PoisonError::into_inner).push(db);
+        result
+    }
+}
+
+/// One state of the database, however many statements look at it.
+fn in_transaction<T>(
+    db: &mut Connection,
+    read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let transaction = db.transaction()?;
+    let result = read(&transaction)?;
+    transaction.commit()?;
+    Ok(result)
+}

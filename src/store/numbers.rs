@@ -1,0 +1,220 @@
+//! The small numbers that stand for authors, logs and conversations in the tables, and what the writer remembers of
+//! them so that it need not ask. Only the writer has this; after a rollback it is thrown away.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::error::StoreError;
+use super::sql::{Blob32, Count, int, log_id};
+use crate::proto::batch::Verified;
+use crate::proto::clock::Stamp;
+use crate::proto::ids::{Arrival, Hash, LogKey, NodeId, Seq};
+use crate::proto::record::Run;
+use crate::proto::timeline::Conversation;
+
+/// Logs remembered; beyond, all are forgotten and read again as they are needed.
+const LOGS_REMEMBERED_MAX: usize = 16_384;
+
+/// A log as the writer knows it.
+#[derive(Clone, Debug)]
+pub(super) struct Log {
+    pub(super) number: i64,
+    /// What is held of it, ascending.
+    pub(super) spans: Vec<Run>,
+}
+
+impl Log {
+    /// Whether this entry is held.
+    pub(super) fn holds(&self, seq: Seq) -> bool {
+        self.overlaps(seq, seq)
+    }
+
+    /// Whether any of these entries is held.
+    pub(super) fn overlaps(&self, first: Seq, last: Seq) -> bool {
+        self.spans.iter().any(|span| span.first <= last && first <= span.last)
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    authors: HashMap<NodeId, i64>,
+    logs: HashMap<LogKey, Log>,
+    conversations: HashMap<Conversation, i64>,
+    reach: Option<(Vec<NodeId>, i64)>,
+}
+
+impl Numbers {
+    /// The number of an author, who is from now on known.
+    pub(super) fn author(&mut self, db: &Connection, id: NodeId) -> Result<i64, StoreError> {
+        if let Some(number) = self.authors.get(&id) {
+            return Ok(*number);
+        }
+        db.prepare_cached("INSERT INTO author (key) VALUES (?1) ON CONFLICT DO NOTHING")?.execute([Blob32(id.0)])?;
+        let mut statement = db.prepare_cached("SELECT author FROM author WHERE key = ?1")?;
+        let number = statement.query_row([Blob32(id.0)], |row| row.get(0))?;
+        self.authors.insert(id, number);
+        Ok(number)
+    }
+
+    /// A log that is held in part, or nothing.
+    pub(super) fn log(&mut self, db: &Connection, key: LogKey) -> Result<Option<&mut Log>, StoreError> {
+        if !self.logs.contains_key(&key) {
+            let mut statement = db.prepare_cached(
+                "SELECT log FROM log WHERE id = ?1 AND author = (SELECT author FROM author WHERE key = ?2)",
+            )?;
+            let found = statement.query_row(params![log_id(key.log), Blob32(key.author.0)], |row| row.get(0));
+            let Some(number) = found.optional()? else { return Ok(None) };
+            if self.logs.len() >= LOGS_REMEMBERED_MAX {
+                self.logs.clear();
+            }
+            self.logs.insert(key, Log { number, spans: spans(db, number)? });
+        }
+        Ok(self.logs.get_mut(&key))
+    }
+
+    /// The log of a batch; made if this is its first.
+    pub(super) fn log_of(&mut self, db: &Connection, batch: &Verified) -> Result<i64, StoreError> {
+        let (key, audience) = (batch.header().key(), batch.header().audience);
+        if let Some(log) = self.log(db, key)? {
+            return Ok(log.number);
+        }
+        let author = self.author(db, key.author)?;
+        db.prepare_cached("INSERT INTO log (id, author, audience) VALUES (?1, ?2, ?3)")?.execute(params![
+            log_id(key.log),
+            author,
+            audience.map(Blob32::from)
+        ])?;
+        let number = db.last_insert_rowid();
+        self.logs.insert(key, Log { number, spans: Vec::new() });
+        Ok(number)
+    }
+
+    /// The number of a conversation, made if `make` says so.
+    pub(super) fn conversation(
+        &mut self,
+        db: &Connection,
+        conversation: &Conversation,
+        make: bool,
+    ) -> Result<Option<i64>, StoreError> {
+        if let Some(number) = self.conversations.get(conversation) {
+            return Ok(Some(*number));
+        }
+        let mut found = find_conversation(db, conversation)?;
+        if found.is_none() && make {
+            let (channel, member) = columns(conversation);
+            db.prepare_cached("INSERT INTO conversation (channel, member) VALUES (?1, ?2)")?
+                .execute(params![channel, member])?;
+            found = Some(db.last_insert_rowid());
+        }
+        if let Some(number) = found {
+            self.conversations.insert(conversation.clone(), number);
+        }
+        Ok(found)
+    }
+
+    /// The number of a set of members in reach; none for the empty one.
+    pub(super) fn reach(&mut self, db: &Connection, members: &[NodeId]) -> Result<Option<i64>, StoreError> {
+        if members.is_empty() {
+            return Ok(None);
+        }
+        if let Some((last, number)) = &self.reach
+            && last == members
+        {
+            return Ok(Some(*number));
+        }
+        let mut numbers = members.iter().map(|id| self.author(db, *id)).collect::<Result<Vec<_>, _>>()?;
+        numbers.sort_unstable();
+        numbers.dedup();
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| (*number as u32).to_be_bytes()).collect();
+        db.prepare_cached("INSERT INTO reach (members) VALUES (?1) ON CONFLICT DO NOTHING")?.execute([&bytes])?;
+        let mut statement = db.prepare_cached("SELECT reach FROM reach WHERE members = ?1")?;
+        let number = statement.query_row([&bytes], |row| row.get(0))?;
+        self.reach = Some((members.to_vec(), number));
+        Ok(Some(number))
+    }
+}
+
+/// The number of a conversation in which something was said.
+pub(super) fn find_conversation(db: &Connection, conversation: &Conversation) -> Result<Option<i64>, StoreError> {
+    let (channel, member) = columns(conversation);
+    let mut statement = db.prepare_cached("SELECT conversation FROM conversation WHERE channel = ?1 OR member = ?2")?;
+    Ok(statement.query_row(params![channel, member], |row| row.get(0)).optional()?)
+}
+
+fn columns(conversation: &Conversation) -> (Option<&str>, Option<Blob32>) {
+    match conversation {
+        Conversation::Channel(name) => (Some(name.as_str()), None),
+        Conversation::Direct(member) => (None, Some(Blob32(member.0))),
+    }
+}
+
+/// What is held of a log, ascending.
+pub(super) fn spans(db: &Connection, log: i64) -> Result<Vec<Run>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT first_seq, prev, last_seq, head, first_time, last_time FROM span WHERE log = ?1 ORDER BY first_seq",
+    )?;
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(Run {
+            first: row.get::<_, Count>(0)?.0,
+            prev: row.get::<_, Option<Blob32>>(1)?.map(|hash| Hash(hash.0)),
+            last: row.get::<_, Count>(2)?.0,
+            head: Hash(row.get::<_, Blob32>(3)?.0),
+            first_time: Stamp(row.get::<_, Count>(4)?.0),
+            last_time: Stamp(row.get::<_, Count>(5)?.0),
+        })
+    };
+    Ok(statement.query_map([log], read)?.collect::<Result<_, _>>()?)
+}
+
+/// Enters a batch into what is held of its log; joins what it connects.
+pub(super) fn extend(db: &Connection, log: &mut Log, batch: &Verified) -> Result<(), StoreError> {
+    let header = batch.header();
+    let mut span = Run {
+        first: header.first_seq,
+        prev: header.prev,
+        last: header.last_seq(),
+        head: batch.hash(),
+        first_time: Stamp(header.entries.first().map_or(0, |slot| slot.time)),
+        last_time: header.last_time(),
+    };
+    let left = log.spans.iter().find(|left| left.last + 1 == span.first && Some(left.head) == span.prev).copied();
+    let right = log.spans.iter().find(|right| span.last + 1 == right.first && right.prev == Some(span.head)).copied();
+    if let Some(left) = left {
+        span = Run { first: left.first, prev: left.prev, first_time: left.first_time, ..span };
+    }
+    if let Some(right) = right {
+        span = Run { last: right.last, head: right.head, last_time: right.last_time, ..span };
+        let mut statement = db.prepare_cached("DELETE FROM span WHERE log = ?1 AND first_seq = ?2")?;
+        statement.execute(params![log.number, int(right.first)])?;
+    }
+    db.prepare_cached(
+        "INSERT INTO span (log, first_seq, last_seq, prev, head, first_time, last_time)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE
+         SET last_seq = excluded.last_seq, head = excluded.head, last_time = excluded.last_time",
+    )?
+    .execute(params![
+        log.number,
+        int(span.first),
+        int(span.last),
+        span.prev.map(Blob32::from),
+        Blob32(span.head.0),
+        int(span.first_time.0),
+        int(span.last_time.0)
+    ])?;
+    let joined = |held: &Run| [left, right].into_iter().flatten().any(|old| old.first == held.first);
+    log.spans.retain(|held| !joined(held));
+    let at = log.spans.partition_point(|held| held.first < span.first);
+    log.spans.insert(at, span);
+    Ok(())
+}
+
+/// The highest number that an entry or a notice ever had here.
+pub(super) fn highest(db: &Connection) -> Result<Arrival, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT max(coalesce((SELECT max(arrival) FROM entry), 0), coalesce((SELECT max(arrival) FROM notice), 0),
+                    coalesce((SELECT max(start) FROM run), 0))",
+    )?;
+    Ok(statement.query_row([], |row| row.get::<_, Count>(0))?.0)
+}

@@ -1,0 +1,234 @@
+//! From a path to a database that is safe to write: the right file system, nobody else's, not from the future,
+//! checked after a crash, set aside and made anew if it is damaged.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, params};
+use tracing::{info, warn};
+
+use super::append::{Appender, forget_refs};
+use super::error::StoreError;
+use super::failure::SUSPECT;
+use super::rescue::{set_aside, take_over};
+use super::schema::{beside, check_file, check_sqlite, prepare};
+use super::sql::int;
+use crate::proto::ids::{NodeId, RoomId};
+use crate::proto::limits::RUNS_KEPT;
+
+/// How long a connection waits for another one's lock, in milliseconds. Only a second program could hold one.
+const LOCK_WAIT_MS: u64 = 5_000;
+
+/// Statements that a connection keeps prepared: more than there are in the program.
+const STATEMENTS_KEPT: usize = 128;
+
+/// Where a database lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// In this file, and beside it.
+    File(PathBuf),
+    /// Nowhere: it ends with the store.
+    Memory,
+}
+
+impl Location {
+    /// The file of a room in a data directory.
+    pub fn in_dir(dir: &Path, room: &RoomId) -> Self {
+        Self::File(dir.join(format!("room-{}.db", &room.to_string()[..16])))
+    }
+
+    /// The file, if there is one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Memory => None,
+        }
+    }
+}
+
+/// A database ready to be written.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) db: Connection,
+    pub(super) run: String,
+    /// What had to be mended, as a sentence.
+    pub(super) mended: Option<String>,
+}
+
+/// Opens or makes the database of `room` and `own`.
+pub(super) fn ready(location: &Location, room: &RoomId, own: NodeId, wall_ms: u64) -> Result<Ready, StoreError> {
+    check_sqlite()?;
+    let (mut db, mended) = match location.path() {
+        None => (made(Connection::open_in_memory()?, None, room, &own)?, None),
+        Some(path) => {
+            check_file_system(path.parent().unwrap_or(Path::new(".")))?;
+            match file(path, room, &own) {
+                Err(StoreError::Damaged(reason)) => mend(path, room, own, wall_ms, &reason)?,
+                opened => (opened?, None),
+            }
+        }
+    };
+    let run = begin_run(&mut db, wall_ms)?;
+    Ok(Ready { db, run, mended })
+}
+
+fn file(path: &Path, room: &RoomId, own: &NodeId) -> Result<Connection, StoreError> {
+    // SQLite removes the log when it ends well.
+    let is_unclean = beside_wal(path).metadata().is_ok_and(|log| log.len() > 0) || beside(path, SUSPECT).exists();
+    check_file(path, room, own)?;
+    private(path)?;
+    let db = connect(path)?;
+    if is_unclean {
+        info!(path = %path.display(), "the last run did not end well: checking the database");
+        let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if verdict != "ok" {
+            return Err(StoreError::Damaged(verdict));
+        }
+        let _ = std::fs::remove_file(beside(path, SUSPECT));
+    }
+    made(db, Some(path), room, own)
+}
+
+fn made(mut db: Connection, path: Option<&Path>, room: &RoomId, own: &NodeId) -> Result<Connection, StoreError> {
+    if path.is_none() {
+        set_up(&db)?;
+    }
+    prepare(&mut db, path, room, own)?;
+    Ok(db)
+}
+
+/// Puts a new database in the place of a damaged one.
+fn mend(
+    path: &Path,
+    room: &RoomId,
+    own: NodeId,
+    wall_ms: u64,
+    reason: &str,
+) -> Result<(Connection, Option<String>), StoreError> {
+    warn!(path = %path.display(), reason, "the database is damaged");
+    let aside = set_aside(path, wall_ms)?;
+    let _ = std::fs::remove_file(beside(path, SUSPECT));
+    let mut db = file(path, room, &own)?;
+    let mut appender = Appender::new(&db, own)?;
+    let taken = take_over(&aside, &mut db, &mut appender, room)?;
+    let sentence = format!(
+        "The history of this room was damaged ({reason}). The file was kept as {}; {taken} batches of messages could be \
+         read and were taken over, the rest comes back from others.",
+        aside.display()
+    );
+    Ok((db, Some(sentence)))
+}
+
+/// Makes the file, if it is not there, for nobody but this user. What SQLite puts beside it has the same mode.
+fn private(path: &Path) -> Result<(), StoreError> {
+    let error = |source| StoreError::File { path: path.to_owned(), source };
+    let is_new = !path.exists();
+    // Not `truncate`: it may be a database.
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(error)?;
+    if file.metadata().map_err(error)?.permissions().mode() & 0o777 != 0o600 {
+        file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(error)?;
+    }
+    if is_new && let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        std::fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(error)?;
+    }
+    Ok(())
+}
+
+/// A connection that writes, or moves the log into the database.
+pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    set_up(&db)?;
+    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Damaged(format!("it can't be written ahead, only in mode {mode}")));
+    }
+    Ok(db)
+}
+
+/// A connection that reads.
+pub(super) fn connect_reader(path: &Path) -> Result<Connection, StoreError> {
+    let db = connect(path)?;
+    db.execute_batch("PRAGMA query_only = ON")?;
+    Ok(db)
+}
+
+fn set_up(db: &Connection) -> Result<(), StoreError> {
+    db.busy_timeout(Duration::from_millis(LOCK_WAIT_MS))?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // Checkpoints have a thread of their own. `fullfsync` counts on macOS, where a plain sync is none.
+    db.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA wal_autocheckpoint = 0;
+         PRAGMA journal_size_limit = 4194304; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;
+         PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
+    )?;
+    Ok(())
+}
+
+/// Begins a run: from here on numbers are given under its name.
+fn begin_run(db: &mut Connection, wall_ms: u64) -> Result<String, StoreError> {
+    let id = format!("{:016x}", rand::random::<u64>());
+    let transaction = db.transaction()?;
+    let start = super::numbers::highest(&transaction)?;
+    transaction.execute("INSERT INTO run (id, start) VALUES (?1, ?2)", params![id, int(start)])?;
+    transaction.execute("DELETE FROM run WHERE run <= (SELECT max(run) FROM run) - ?1", [int(RUNS_KEPT)])?;
+    forget_refs(&transaction, wall_ms)?;
+    transaction.commit()?;
+    Ok(id)
+}
+
+fn beside_wal(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
+}
+
+/// Refuses a file system where another machine may write too, or where shared memory is none.
+fn check_file_system(dir: &Path) -> Result<(), StoreError> {
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    #[cfg(target_os = "linux")]
+    {
+        let kind = rustix::fs::statfs(dir)
+            .map_err(|error| StoreError::File { path: dir.to_owned(), source: error.into() })?
+            .f_type;
+        // The magic numbers are 32 bits, in a field that is wider, and signed, on most machines.
+        if let Some(kind) = network(kind as u32) {
+            return Err(StoreError::Network { dir: dir.to_owned(), kind });
+        }
+    }
+    Ok(())
+}
+
+/// The name of a network file system by its number in `statfs`(2). FUSE may be one (sshfs) or not (an encrypted
+/// home); it is let through. 9P is what a virtual machine sees of its host.
+#[cfg(target_os = "linux")]
+fn network(magic: u32) -> Option<&'static str> {
+    match magic {
+        0x6969 => Some("NFS"),
+        0x517b => Some("SMB"),
+        0xff53_4d42 | 0xfe53_4d42 => Some("CIFS"),
+        0x0102_1997 => Some("9P"),
+        0x5346_414f | 0x6b41_4653 => Some("AFS"),
+        0x7375_7245 => Some("Coda"),
+        0x00c3_6400 => Some("Ceph"),
+        0x0bd0_0bd0 => Some("Lustre"),
+        0x0116_1970 | 0x7461_636f => Some("a cluster file system"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_file_systems_are_known() {
+        assert_eq!(network(0x6969), Some("NFS"));
+        assert_eq!(network(0xff53_4d42_u32 as i32 as u32), Some("CIFS"));
+        assert_eq!(network(0xef53), None, "ext4");
+        assert_eq!(network(0x0102_1994), None, "tmpfs");
+        let error = StoreError::Network { dir: "/srv".into(), kind: "NFS" }.to_string();
+        assert!(error.contains("--data-dir") && !error.contains('\n'));
+    }
+}

@@ -1,0 +1,164 @@
+//! The form of a database: made anew, recognised, or brought up to date. It refuses what a newer program wrote, and
+//! what belongs to somebody else, without touching either.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+
+use super::error::StoreError;
+use super::sql::Blob32;
+use crate::proto::ids::{NodeId, RoomId};
+
+/// What a database of today looks like.
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// What brings version 1 to 2, 2 to 3, and so on.
+const MIGRATIONS: &[&str] = &[];
+
+/// The version of [`SCHEMA`].
+const VERSION: i64 = 1 + MIGRATIONS.len() as i64;
+
+/// Marks the file as ours for `file` and its like: "Room".
+const APPLICATION_ID: i64 = 0x526f_6f6d;
+
+/// SQLite before this can lose commits in WAL mode.
+const SQLITE_OLDEST: i32 = 3_051_003;
+
+/// Refuses an SQLite that can lose commits.
+pub(super) fn check_sqlite() -> Result<(), StoreError> {
+    if rusqlite::version_number() < SQLITE_OLDEST { Err(StoreError::OldSqlite(rusqlite::version())) } else { Ok(()) }
+}
+
+/// Refuses a database from the future, or of somebody else, before anything is opened for writing.
+pub(super) fn check_file(path: &Path, room: &RoomId, own: &NodeId) -> Result<(), StoreError> {
+    if !path.metadata().is_ok_and(|file| file.len() > 0) {
+        return Ok(());
+    }
+    // Read-only: closing such a connection neither moves the write-ahead log into the file nor removes it.
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let found = version(&db)?;
+    if found > VERSION {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION });
+    }
+    if found > 0 {
+        check_owner(&db, path, room, own)?;
+    }
+    Ok(())
+}
+
+/// Makes the tables in an empty database, or brings older ones up to date.
+pub(super) fn prepare(db: &mut Connection, path: Option<&Path>, room: &RoomId, own: &NodeId) -> Result<(), StoreError> {
+    let found = version(db)?;
+    if found == 0 {
+        return create(db, room, own);
+    }
+    if found < VERSION {
+        migrate(db, path, SCHEMA_STEPS, found)?;
+    }
+    Ok(())
+}
+
+/// The migrations of this program; tests have others.
+const SCHEMA_STEPS: &[&str] = MIGRATIONS;
+
+fn version(db: &Connection) -> Result<i64, StoreError> {
+    Ok(db.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+}
+
+fn create(db: &mut Connection, room: &RoomId, own: &NodeId) -> Result<(), StoreError> {
+    let transaction = db.transaction()?;
+    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables > 0 {
+        return Err(StoreError::Damaged("it has tables, but no version".to_owned()));
+    }
+    transaction.execute_batch(SCHEMA)?;
+    transaction
+        .execute("INSERT INTO node (one, room, own) VALUES (1, ?1, ?2)", params![Blob32(room.0), Blob32(own.0)])?;
+    transaction.execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}"))?;
+    Ok(transaction.commit()?)
+}
+
+fn check_owner(db: &Connection, path: &Path, room: &RoomId, own: &NodeId) -> Result<(), StoreError> {
+    let found: Option<(Blob32, Blob32)> =
+        db.query_row("SELECT room, own FROM node", [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    match found {
+        Some((found_room, found_own)) if found_room.0 == room.0 && found_own.0 == own.0 => Ok(()),
+        Some(_) => Err(StoreError::OtherNode(path.to_owned())),
+        None => Err(StoreError::Damaged("it does not say whose it is".to_owned())),
+    }
+}
+
+/// Keeps a copy beside the file, then takes all steps in one transaction: after a crash it is either old or new.
+fn migrate(db: &mut Connection, path: Option<&Path>, steps: &[&str], found: i64) -> Result<(), StoreError> {
+    if let Some(path) = path {
+        let copy = beside(path, &format!("version-{found}"));
+        if !copy.exists() {
+            // Written under another name first: a copy that a crash cut short must not pass for one.
+            let partial = beside(path, "partial");
+            remove_if_there(&partial)?;
+            db.execute("VACUUM INTO ?1", [partial.to_string_lossy()])?;
+            let file = |source| StoreError::File { path: copy.clone(), source };
+            std::fs::File::open(&partial).and_then(|opened| opened.sync_all()).map_err(file)?;
+            std::fs::rename(&partial, &copy).map_err(file)?;
+        }
+    }
+    let transaction = db.transaction()?;
+    let done = usize::try_from(found - 1).unwrap_or(0);
+    for step in steps.iter().skip(done) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", 1 + steps.len() as i64)?;
+    Ok(transaction.commit()?)
+}
+
+/// The name of `path` with a word behind it.
+pub(super) fn beside(path: &Path, word: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(word);
+    PathBuf::from(name)
+}
+
+fn remove_if_there(path: &Path) -> Result<(), StoreError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::File { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: RoomId = RoomId([1; 32]);
+    const OWN: NodeId = NodeId([2; 32]);
+
+    #[test]
+    fn an_older_database_is_migrated_and_its_copy_kept() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("room.db");
+        let mut db = Connection::open(&path).expect("open");
+        prepare(&mut db, Some(&path), &ROOM, &OWN).expect("new");
+        assert_eq!(version(&db).expect("version"), VERSION);
+
+        let steps = ["CREATE TABLE more (a INTEGER) STRICT", "ALTER TABLE more ADD COLUMN b TEXT"];
+        migrate(&mut db, Some(&path), &steps, 1).expect("migrated");
+        assert_eq!(version(&db).expect("version"), 3);
+        db.execute("INSERT INTO more VALUES (1, 'x')", []).expect("both steps were taken");
+
+        let copy = Connection::open(beside(&path, "version-1")).expect("the copy");
+        assert_eq!(version(&copy).expect("version"), 1);
+        check_owner(&copy, &path, &ROOM, &OWN).expect("with its content");
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_old_version() {
+        let mut db = Connection::open_in_memory().expect("open");
+        prepare(&mut db, None, &ROOM, &OWN).expect("new");
+        migrate(&mut db, None, &["CREATE TABLE more (a INTEGER)", "nonsense"], 1).expect_err("nonsense");
+        assert_eq!(version(&db).expect("version"), 1);
+        db.query_row("SELECT count(*) FROM more", [], |_| Ok(())).expect_err("nothing half-done");
+    }
+}

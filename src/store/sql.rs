@@ -1,0 +1,66 @@
+//! How our types look in SQLite's columns, and back. Nothing here knows a table.
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+
+use crate::proto::ids::{Hash, LogId, NodeId};
+
+/// A number that stays below 2^63 by verification or by counting; greater ones from elsewhere name nothing that is
+/// held, and neither does the greatest.
+pub(super) fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The reverse of [`int`]; no column that we write is negative.
+pub(super) fn uint(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// A log's random number, with the highest bit flipped: SQLite's signed order is then the order of the numbers.
+pub(super) fn log_id(id: LogId) -> i64 {
+    (id.0 ^ 1 << 63) as i64
+}
+
+/// A column with a log's random number.
+pub(super) struct LogColumn(pub(super) LogId);
+
+impl FromSql for LogColumn {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Ok(Self(LogId(value.as_i64()? as u64 ^ 1 << 63)))
+    }
+}
+
+/// A column of 32 bytes.
+pub(super) struct Blob32(pub(super) [u8; 32]);
+
+impl FromSql for Blob32 {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_blob()?.try_into().map(Self).map_err(|_| FromSqlError::InvalidType)
+    }
+}
+
+impl ToSql for Blob32 {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(&self.0)))
+    }
+}
+
+impl From<NodeId> for Blob32 {
+    fn from(id: NodeId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<Hash> for Blob32 {
+    fn from(hash: Hash) -> Self {
+        Self(hash.0)
+    }
+}
+
+/// A column that is a number of ours, from 0.
+pub(super) struct Count(pub(super) u64);
+
+impl FromSql for Count {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Ok(Self(uint(value.as_i64()?)))
+    }
+}

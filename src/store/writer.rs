@@ -1,0 +1,223 @@
+//! The one thread that writes. It takes whatever has gathered, does it in one transaction, and answers only when
+//! the commit is on the disk. It never tries a failed sync again: the system may have dropped what it could not write.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::mpsc::UnboundedSender;
+use tracing::{info, warn};
+
+use super::append::Appender;
+use super::checkpoint::Wal;
+use super::error::StoreError;
+use super::failure::Failure;
+use super::keep::own_name;
+use crate::proto::limits::{COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, DISK_FULL_RETRY_MS, WRITES_DEFERRED_MAX};
+use crate::proto::record::{Write, WriteError, Written};
+
+/// What the writer is asked to do.
+pub(super) enum Job {
+    /// Keep something.
+    Write(Write),
+    /// Read on the writer's own connection: the way to a database in memory, which has no other.
+    Read(Box<dyn FnOnce(&mut Connection) + Send>),
+    /// Finish.
+    Close,
+}
+
+/// See the module.
+pub(super) struct Writer {
+    pub(super) db: Connection,
+    pub(super) appender: Appender,
+    pub(super) jobs: Receiver<Job>,
+    pub(super) answers: UnboundedSender<Written>,
+    pub(super) failure: Failure,
+    /// None in memory.
+    pub(super) wal: Option<Wal>,
+    /// What was asked while the disk was full, and has no answer to say so.
+    pub(super) deferred: VecDeque<Write>,
+}
+
+/// What came with a group of writes and ends it.
+enum Next {
+    More,
+    Read(Box<dyn FnOnce(&mut Connection) + Send>),
+    Close,
+}
+
+impl Writer {
+    /// Works until it is closed, every [`super::Store`] is gone, or a failure stops it.
+    pub(super) fn run(mut self) {
+        // Should a bug end this thread, the node must hear of it.
+        let guard = Panicked(self.failure.clone());
+        let end = loop {
+            let (group, next) = self.gather();
+            if self.failure.is_told() {
+                break Ok(());
+            }
+            if let Err(error) = self.commit(group) {
+                break Err(error);
+            }
+            match next {
+                Next::More => {}
+                Next::Read(read) => read(&mut self.db),
+                Next::Close => break Ok(()),
+            }
+        };
+        if let Err(error) = end {
+            self.failure.tell(&error);
+        }
+        if let Some(wal) = self.wal.take() {
+            wal.finish(&self.db, !self.failure.is_told());
+        }
+        drop(guard);
+    }
+
+    /// Waits for work, then takes what else is there, up to what one commit may hold.
+    fn gather(&mut self) -> (Vec<Write>, Next) {
+        let mut group = Vec::new();
+        let mut bytes = 0;
+        let wait = Duration::from_millis(DISK_FULL_RETRY_MS);
+        let mut job = if self.deferred.is_empty() {
+            self.jobs.recv().map_err(|_| TryRecvError::Disconnected)
+        } else {
+            self.jobs.recv_timeout(wait).map_err(|error| match error {
+                RecvTimeoutError::Timeout => TryRecvError::Empty,
+                RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
+            })
+        };
+        loop {
+            match job {
+                Ok(Job::Write(write)) => {
+                    bytes += weight(&write);
+                    group.push(write);
+                }
+                Ok(Job::Read(read)) => return (group, Next::Read(read)),
+                Ok(Job::Close) | Err(TryRecvError::Disconnected) => return (group, Next::Close),
+                Err(TryRecvError::Empty) => return (group, Next::More),
+            }
+            if group.len() >= COMMIT_WRITES_MAX || bytes >= COMMIT_BYTES_MAX {
+                return (group, Next::More);
+            }
+            job = self.jobs.try_recv();
+        }
+    }
+
+    fn commit(&mut self, group: Vec<Write>) -> Result<(), StoreError> {
+        let waited = self.deferred.len();
+        let group: Vec<_> = self.deferred.drain(..).chain(group).collect();
+        if group.is_empty() {
+            return Ok(());
+        }
+        match self.try_commit(&group) {
+            Ok(answers) => {
+                if waited > 0 {
+                    info!("there is room on the disk again");
+                }
+                for answer in answers {
+                    // Nobody listens any more while the node stops.
+                    let _ = self.answers.send(answer);
+                }
+                let bytes = group.iter().map(weight).sum();
+                self.wal.as_mut().map_or(Ok(()), |wal| wal.grown(&self.db, bytes))
+            }
+            Err(error) if error.is_disk_full() => {
+                if waited == 0 {
+                    warn!("the disk is full");
+                }
+                self.defer(group);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All of the group or nothing of it.
+    fn try_commit(&mut self, group: &[Write]) -> Result<Vec<Written>, StoreError> {
+        let done = self.transaction(group);
+        if done.is_err() {
+            // SQLite has rolled back some failures by itself.
+            if !self.db.is_autocommit() {
+                self.db.execute_batch("ROLLBACK")?;
+            }
+            self.appender = Appender::new(&self.db, self.appender.own)?;
+        }
+        done
+    }
+
+    fn transaction(&mut self, group: &[Write]) -> Result<Vec<Written>, StoreError> {
+        self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut answers = Vec::with_capacity(group.len());
+        for write in group {
+            answers.extend(self.apply(write)?);
+        }
+        self.db.prepare_cached("COMMIT")?.execute([])?;
+        Ok(answers)
+    }
+
+    fn apply(&mut self, write: &Write) -> Result<Option<Written>, StoreError> {
+        let (db, appender) = (&self.db, &mut self.appender);
+        Ok(match write {
+            Write::Append { token, batches } => {
+                let appended = appender.append(db, batches)?;
+                Some(Written::Appended { token: *token, lines: appended.lines, moved: appended.moved })
+            }
+            Write::Receipts(receipts) => {
+                for receipt in receipts {
+                    appender.receipt(db, receipt)?;
+                }
+                None
+            }
+            Write::Notice { wall_ms, kind, member, name } => {
+                Some(Written::Noted(appender.notice(db, *wall_ms, *kind, *member, name)?))
+            }
+            Write::Member(record) => {
+                appender.member(db, record)?;
+                None
+            }
+            Write::OwnName(name) => {
+                own_name(db, name)?;
+                None
+            }
+            Write::Read { conversation, arrival } => {
+                let grown = appender.read(db, conversation, *arrival)?;
+                grown.map(|arrival| Written::Read { conversation: conversation.clone(), arrival })
+            }
+        })
+    }
+
+    /// Refuses what can be refused, and keeps the rest for when there is room.
+    fn defer(&mut self, group: Vec<Write>) {
+        for write in group {
+            if let Write::Append { token, .. } = write {
+                let _ = self.answers.send(Written::Failed { token, error: WriteError::DiskFull });
+                continue;
+            }
+            if self.deferred.len() == WRITES_DEFERRED_MAX {
+                self.deferred.pop_front();
+            }
+            self.deferred.push_back(write);
+        }
+    }
+}
+
+/// What a write puts into a commit, in bytes, roughly.
+fn weight(write: &Write) -> usize {
+    match write {
+        Write::Append { batches, .. } => batches.iter().map(|append| append.batch.bytes().len()).sum(),
+        Write::Receipts(receipts) => receipts.len() * 64,
+        Write::Notice { .. } | Write::Member(_) | Write::OwnName(_) | Write::Read { .. } => 256,
+    }
+}
+
+struct Panicked(Failure);
+
+impl Drop for Panicked {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.tell(&StoreError::Closed);
+        }
+    }
+}

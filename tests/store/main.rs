@@ -1,0 +1,4 @@
+//! The store against real SQLite files.
+
+mod support;
+mod timeline;

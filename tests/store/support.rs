@@ -1,0 +1,184 @@
+//! Authors who sign, and a store on a real file that is asked and answers.
+
+use ed25519_dalek::SigningKey;
+use roomful::proto::batch::{HEADER_VERSION, Header, Verified, sign, slot};
+use roomful::proto::body::{Body, SALT_BYTES};
+use roomful::proto::clock::Stamp;
+use roomful::proto::ids::{EntryId, Hash, LogId, LogKey, NodeId, RoomId};
+use roomful::proto::record::{Append, OwnBatch, Write, WriteError, Written};
+use roomful::proto::timeline::{Line, Notice, NoticeKind};
+use roomful::store::{At, Filter, Location, Opened, Page, Store};
+use tempfile::TempDir;
+
+/// 2026-11-22, about noon, in milliseconds.
+pub(crate) const NOON: u64 = 1_795_348_800_000;
+
+pub(crate) fn room() -> RoomId {
+    RoomId::new("lobby", b"")
+}
+
+/// Somebody who writes one log.
+#[derive(Clone)]
+pub(crate) struct Author {
+    key: SigningKey,
+    pub(crate) log: LogId,
+    pub(crate) audience: Option<NodeId>,
+    pub(crate) seq: u64,
+    prev: Option<Hash>,
+    /// Milliseconds after [`NOON`] of the next entry; a second goes by with each.
+    pub(crate) at_ms: u64,
+}
+
+impl Author {
+    pub(crate) fn new(seed: u8) -> Self {
+        Self {
+            key: SigningKey::from_bytes(&[seed; 32]),
+            log: LogId(u64::from(seed) << 56 | 7),
+            audience: None,
+            seq: 0,
+            prev: None,
+            at_ms: 0,
+        }
+    }
+
+    pub(crate) fn with_log(mut self, log: u64) -> Self {
+        self.log = LogId(log);
+        self
+    }
+
+    pub(crate) fn to(mut self, member: NodeId) -> Self {
+        self.audience = Some(member);
+        self
+    }
+
+    pub(crate) fn id(&self) -> NodeId {
+        NodeId(self.key.verifying_key().to_bytes())
+    }
+
+    pub(crate) fn log_key(&self) -> LogKey {
+        LogKey { author: self.id(), log: self.log }
+    }
+
+    pub(crate) fn batch(&mut self, bodies: &[Body], after: Option<EntryId>) -> Verified {
+        let bodies: Vec<_> = bodies.iter().map(|body| body.encode([9; SALT_BYTES])).collect();
+        let entries = bodies
+            .iter()
+            .map(|body| {
+                self.at_ms += 1_000;
+                slot(Stamp::from_ms(NOON + self.at_ms), body)
+            })
+            .collect();
+        let header = Header {
+            version: HEADER_VERSION,
+            room: room(),
+            author: self.id(),
+            audience: self.audience,
+            log: self.log,
+            first_seq: self.seq + 1,
+            prev: self.prev,
+            after,
+            entries,
+        };
+        let batch = sign(&self.key, header, &bodies);
+        self.seq = batch.header().last_seq();
+        self.prev = Some(batch.hash());
+        batch
+    }
+
+    pub(crate) fn say(&mut self, text: &str) -> Verified {
+        self.batch(&[say(text)], None)
+    }
+
+    pub(crate) fn say_all(&mut self, texts: &[&str]) -> Verified {
+        self.batch(&texts.iter().map(|text| say(text)).collect::<Vec<_>>(), None)
+    }
+
+    pub(crate) fn named(&mut self, name: &str) -> Verified {
+        self.batch(&[profile(name)], None)
+    }
+}
+
+pub(crate) fn say(text: &str) -> Body {
+    Body::Say { text: text.to_owned(), channel: None, reply_to: None }
+}
+
+pub(crate) fn say_in(channel: &str, text: &str) -> Body {
+    Body::Say { text: text.to_owned(), channel: Some(channel.to_owned()), reply_to: None }
+}
+
+pub(crate) fn profile(name: &str) -> Body {
+    Body::Profile { name: name.to_owned(), status: None }
+}
+
+/// The node whose store it is.
+pub(crate) fn me() -> Author {
+    Author::new(1)
+}
+
+/// A store and who is asking.
+pub(crate) struct Bed {
+    pub(crate) store: Store,
+    pub(crate) opened: Opened,
+    token: u64,
+}
+
+impl Bed {
+    pub(crate) fn at(dir: &TempDir) -> Self {
+        Self::open(Location::in_dir(dir.path(), &room()), NOON)
+    }
+
+    pub(crate) fn open(location: Location, wall_ms: u64) -> Self {
+        let (store, opened) = Store::open(location, room(), me().id(), wall_ms).expect("opens");
+        Self { store, opened, token: 0 }
+    }
+
+    pub(crate) async fn answer(&mut self) -> Written {
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(20), self.opened.answers.recv());
+        waited.await.expect("an answer in time").expect("the writer lives")
+    }
+
+    /// Appends in one request; gives the lines and what moved.
+    pub(crate) async fn append_all(&mut self, batches: Vec<Append>) -> Result<(Vec<Line>, Vec<Line>), WriteError> {
+        self.token += 1;
+        self.store.write(Write::Append { token: self.token, batches });
+        loop {
+            match self.answer().await {
+                Written::Appended { token, lines, moved } if token == self.token => return Ok((lines, moved)),
+                Written::Failed { token, error } if token == self.token => return Err(error),
+                other => panic!("not expected here: {other:?}"),
+            }
+        }
+    }
+
+    pub(crate) async fn append(&mut self, batches: &[&Verified]) -> (Vec<Line>, Vec<Line>) {
+        let batches = batches.iter().map(|batch| Append { batch: (*batch).clone(), own: None }).collect();
+        self.append_all(batches).await.expect("there is room")
+    }
+
+    pub(crate) async fn append_own(&mut self, batch: &Verified, own: OwnBatch) -> Line {
+        let batches = vec![Append { batch: batch.clone(), own: Some(own) }];
+        self.append_all(batches).await.expect("there is room").0.remove(0)
+    }
+
+    pub(crate) async fn notice(&mut self, wall_ms: u64, member: NodeId) -> Notice {
+        let name = roomful::proto::name::Name::lossy("Ana", "?");
+        self.store.write(Write::Notice { wall_ms, kind: NoticeKind::Joined, member, name });
+        match self.answer().await {
+            Written::Noted(notice) => notice,
+            other => panic!("not expected here: {other:?}"),
+        }
+    }
+
+    pub(crate) async fn page(&self, at: At, limit: usize) -> Page {
+        let page = self.store.page(Filter::default(), at, limit, usize::MAX).await;
+        page.expect("readable").expect("found")
+    }
+
+    pub(crate) async fn texts(&self) -> Vec<String> {
+        texts(&self.page(At::Newest, 10_000).await.lines)
+    }
+}
+
+pub(crate) fn texts(lines: &[Line]) -> Vec<String> {
+    lines.iter().map(|line| line.text.clone()).collect()
+}
