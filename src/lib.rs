@@ -1,5 +1,6 @@
 //! Roomful.
 
+pub mod api;
 pub mod net;
 pub mod proto;
 pub mod store;

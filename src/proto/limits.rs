@@ -266,6 +266,9 @@ pub const WARN_EVERY_MS: u64 = 60_000;
 pub const INTERFACES_EVERY_MS: u64 = 2_000;
 
 const _: () = assert!(PUSH_UNRECEIPTED_BYTES_MAX + FETCHES_SERVED_MAX * FRAME_BYTES_MAX < LINK_QUEUE_BYTES_MAX);
+/// Deepest nesting of formatted text: more than anybody writes, and little enough to draw by recursion.
+pub const SPAN_DEPTH_MAX: usize = 8;
+
 const _: () = assert!(BODY_BYTES_MAX < BATCH_BYTES_MAX);
 const _: () = assert!(BATCH_BYTES_MAX < PAGE_BYTES_MAX);
 const _: () = assert!(PAGE_BYTES_MAX + 1024 < FRAME_BYTES_MAX);
