@@ -1,6 +1,8 @@
 //! Roomful.
 
 pub mod api;
+pub mod cli;
+pub mod config;
 pub mod net;
 pub mod proto;
 pub mod store;

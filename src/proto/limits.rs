@@ -212,6 +212,8 @@ pub const CHECKPOINT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Length of the write-ahead log at which the writer itself waits for that: sustained load must not fill the disk.
 pub const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Longest path of a Unix socket in bytes: the system's structure holds 108, one of them the closing zero.
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// Lowest and highest version of the protocol that this program speaks.
 pub const PROTOCOL_VERSIONS: (u64, u64) = (1, 1);

@@ -1,0 +1,506 @@
+//! The command line: what may be written, what it means, and a short answer to what may not.
+//!
+//! It reads nothing but the arguments and the environment it is handed, and starts nothing. Every option of the node has an
+//! environment variable by construction: `--web-port` is `ROOMFUL_WEB_PORT`. They are put in front of the arguments as if they
+//! had been typed, those only that were not; so they are checked by the same rules, and those that a command has no
+//! use for are never looked at.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+
+use crate::config::{self, Config, Name, NameError, PeerText, WebPort};
+
+const EXAMPLES: &str = "\
+Environment:
+  Every option above has a variable: --web-port is ROOMFUL_WEB_PORT. Lists are separated by commas, switches are 1 or 0,
+  and what is written on the command line beats it.
+
+Examples:
+  roomful                                        run a node and print the link to its page
+  roomful --name Ana --room attic                under another name, in another room
+  roomful --host 127.0.0.2 --data-dir /tmp/two   a second node on the same machine, to try it
+  roomful --peer 192.0.2.7                       where broadcasts do not get through
+  make 2>&1 | tail | roomful send                say it without a browser
+  roomful tail --follow                          and read along
+  roomful url --port 9000                        the link after ssh -L 9000:…/page.sock";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "roomful",
+    version,
+    about = "Everyone on a local network in one room: a chat without a server, an account or the internet.\n\n\
+             Without COMMAND it runs a node until Ctrl-C; with COMMAND it talks to the node that runs on the same data directory.",
+    after_help = EXAMPLES,
+    subcommand_value_name = "COMMAND",
+    disable_help_subcommand = true,
+    max_term_width = 120
+)]
+struct Line {
+    #[command(flatten)]
+    node: NodeOptions,
+    #[command(flatten)]
+    common: CommonOptions,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Args)]
+struct NodeOptions {
+    /// The name shown to others [default: the name used last, else the login name]
+    #[arg(short, long, value_name = "NAME", value_parser = name, help_heading = "You and the room")]
+    name: Option<Name>,
+    /// Which room on this network
+    #[arg(long, value_name = "NAME", value_parser = name, default_value = config::ROOM, help_heading = "You and the room")]
+    room: Name,
+    /// Identity and history in memory only
+    #[arg(long, help_heading = "You and the room")]
+    ephemeral: bool,
+    /// Take part in the mesh on this address only [default: every usable interface]
+    #[arg(long, value_name = "IP", help_heading = "Network")]
+    host: Option<IpAddr>,
+    /// UDP port of the beacons, 1024 and up; the TCP port of the mesh is the same if free
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1024..), default_value_t = config::PORT, help_heading = "Network")]
+    port: u16,
+    /// Dial this node too (repeatable)
+    #[arg(long = "peer", value_name = "HOST[:PORT]", help_heading = "Network")]
+    peer: Vec<PeerText>,
+    /// Port of the page on 127.0.0.1: a number, 0 for any free port, none for only the socket
+    /// [default: 7680, or the next free one]
+    #[arg(long, value_name = "PORT", help_heading = "Page")]
+    web_port: Option<WebPort>,
+    /// The Unix socket on which the page is always served as well [default: page.sock in the data directory]
+    #[arg(long, value_name = "PATH", value_parser = config::socket_path, help_heading = "Page")]
+    web_socket: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct CommonOptions {
+    /// Where identity, history and settings live [default: $XDG_DATA_HOME/roomful]
+    #[arg(long, value_name = "DIR", value_parser = config::absolute, global = true, help_heading = "Everywhere")]
+    data_dir: Option<PathBuf>,
+    /// What to report on standard error [default: RUST_LOG, else warn]
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        value_enum,
+        hide_possible_values = true,
+        global = true,
+        help_heading = "Everywhere"
+    )]
+    log: Option<LogLevel>,
+    /// Machine-readable lines on standard output
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    json: bool,
+}
+
+/// How much to report on standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "the words say it")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// What to ask of the node that is running.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Print the link to the page, with its token
+    Url {
+        /// The link as it is after a forward to this port
+        #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+        port: Option<u16>,
+        /// Make a new token first; the old one is worthless at once
+        #[arg(long)]
+        rotate: bool,
+    },
+    /// Send one message
+    Send {
+        /// To this member alone: a short id, a full id, at least 4 characters of either, or an exact name
+        #[arg(long, value_name = "MEMBER", conflicts_with = "channel")]
+        to: Option<String>,
+        /// In this channel [default: general]
+        #[arg(long, value_name = "NAME", value_parser = name)]
+        channel: Option<Name>,
+        /// Return only when another member holds it
+        #[arg(long)]
+        wait: bool,
+        /// How long to wait, in seconds
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 10)]
+        timeout: u32,
+        /// What to say; with `-` or nothing, standard input to its end less one final newline
+        text: Option<String>,
+    },
+    /// Print the last messages of all conversations
+    Tail {
+        /// How many
+        #[arg(short = 'n', value_name = "N", default_value_t = 10)]
+        count: u32,
+        /// Go on with what arrives
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Print who is here
+    Members,
+    /// Stop the node; returns when its process is gone
+    Stop,
+}
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Invocation {
+    /// How much to report; none: as `RUST_LOG` says.
+    pub log: Option<LogLevel>,
+    /// What to do.
+    pub task: Task,
+}
+
+/// Run a node, or talk to one.
+#[derive(Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
+pub enum Task {
+    /// Run a node.
+    Node(Config),
+    /// Talk to the node that runs on a data directory.
+    Command {
+        /// That directory, absolute; none: nothing was given, and there is no home directory.
+        data_dir: Option<PathBuf>,
+        /// Machine-readable lines instead of text.
+        json: bool,
+        /// What to ask of it.
+        command: Command,
+    },
+}
+
+/// Why there is nothing to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Help or version was asked for: this goes to standard output, and all is well.
+    Shown(String),
+    /// Wrong usage: one or two lines on what is wrong and what to do.
+    Wrong(String),
+}
+
+/// Reads the command line. `arguments` begins with the program's name; `variable` looks up the environment.
+pub fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Invocation, Refusal> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let mut parser = Line::command();
+    let typed = parser.try_get_matches_from_mut(&arguments).map_err(|error| refusal(&error, &[]))?;
+    refuse_node_options_with_command(&parser, &typed)?;
+
+    let (added, from_environment) = environment(&parser, &typed, variable)?;
+    let program = arguments.len().min(1);
+    arguments.splice(program..program, added);
+    let matches = parser.try_get_matches_from_mut(&arguments).map_err(|error| refusal(&error, &from_environment))?;
+    let line = Line::from_arg_matches(&matches).map_err(|error| refusal(&error, &from_environment))?;
+    Ok(line.into())
+}
+
+impl From<Line> for Invocation {
+    fn from(Line { node, common, command }: Line) -> Self {
+        let CommonOptions { data_dir, log, json } = common;
+        let task = match command {
+            Some(command) => Task::Command { data_dir: data_dir.or_else(config::default_data_dir), json, command },
+            None => Task::Node(Config {
+                name: node.name,
+                host: node.host,
+                port: node.port,
+                peers: node.peer.into_iter().map(|peer| peer.or_port(node.port)).collect(),
+                room: node.room,
+                web_port: node.web_port.unwrap_or(WebPort::Usual),
+                web_socket: node.web_socket,
+                data_dir: data_dir.or_else(|| if node.ephemeral { None } else { config::default_data_dir() }),
+                ephemeral: node.ephemeral,
+                json,
+            }),
+        };
+        Self { log, task }
+    }
+}
+
+fn name(text: &str) -> Result<Name, NameError> {
+    Name::new(text)
+}
+
+/// An option that a command would silently ignore is a mistake somebody should hear about.
+fn refuse_node_options_with_command(parser: &clap::Command, typed: &ArgMatches) -> Result<(), Refusal> {
+    let Some(command) = typed.subcommand_name() else { return Ok(()) };
+    let is_typed = |arg: &&clap::Arg| typed.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+    let Some(option) = options(parser).filter(|arg| !arg.is_global_set()).find(is_typed) else { return Ok(()) };
+    let option = option.get_long().unwrap_or_default();
+    Err(Refusal::Wrong(format!(
+        "--{option} is an option of the node and cannot stand with the command '{command}'\n\
+         `roomful {command} --help` shows what can"
+    )))
+}
+
+/// The options that take a value or are switches: all but help and version.
+fn options(parser: &clap::Command) -> impl Iterator<Item = &clap::Arg> {
+    parser
+        .get_arguments()
+        .filter(|arg| matches!(arg.get_action(), ArgAction::Set | ArgAction::Append | ArgAction::SetTrue))
+}
+
+/// The arguments that the environment adds to those `typed`, and the options they belong to.
+fn environment(
+    parser: &clap::Command,
+    typed: &ArgMatches,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<(Vec<OsString>, Vec<String>), Refusal> {
+    let mut added = Vec::new();
+    let mut from_environment = Vec::new();
+    for option in options(parser).filter(|arg| arg.is_global_set() || typed.subcommand_name().is_none()) {
+        let Some(long) = option.get_long() else { continue };
+        if typed.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine) {
+            continue;
+        }
+        // An empty variable is how shells and service files say "not set".
+        let Some(value) = variable(&variable_name(long)).filter(|value| !value.is_empty()) else { continue };
+        let with_value = |value: OsString| {
+            let mut argument = OsString::from(format!("--{long}="));
+            argument.push(value);
+            argument
+        };
+        match option.get_action() {
+            ArgAction::Append => {
+                added.extend(value.to_string_lossy().split(',').map(|item| with_value(item.trim().into())));
+            }
+            ArgAction::SetTrue if value == "1" => added.push(format!("--{long}").into()),
+            ArgAction::SetTrue if value == "0" => {}
+            ArgAction::SetTrue => {
+                return Err(Refusal::Wrong(format!("{} is a switch: set it to 1 or 0", variable_name(long))));
+            }
+            _ => added.push(with_value(value)),
+        }
+        from_environment.push(long.to_owned());
+    }
+    Ok((added, from_environment))
+}
+
+fn variable_name(long: &str) -> String {
+    format!("ROOMFUL_{}", long.to_uppercase().replace('-', "_"))
+}
+
+/// Says in one or two lines what clap says in seven.
+fn refusal(error: &clap::Error, from_environment: &[String]) -> Refusal {
+    let text = error.render().to_string();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return Refusal::Shown(text);
+    }
+    let told = text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
+    let mut lines = told.map(str::trim).filter(|line| !line.is_empty());
+    let mut wrong = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let hint = lines.collect::<Vec<_>>().join("; ");
+
+    // Whoever set a variable looks for its name, not for an option that was never typed.
+    if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)
+        && let Some(long) =
+            from_environment.iter().find(|long| argument.split(' ').next() == Some(&format!("--{long}")))
+    {
+        wrong = wrong.replace(&format!("'{argument}'"), &variable_name(long));
+    }
+    let hint = if hint.is_empty() { "`roomful --help` shows what there is".to_owned() } else { hint };
+    Refusal::Wrong(format!("{wrong}\n{hint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PeerAddress;
+
+    fn parse_in(line: &[&str], environment: &[(&str, &str)]) -> Result<Invocation, Refusal> {
+        let arguments = ["roomful"].iter().chain(line).map(OsString::from);
+        let lookup = |key: &str| environment.iter().find(|(name, _)| *name == key).map(|(_, value)| value.into());
+        parse(arguments, lookup)
+    }
+
+    #[track_caller]
+    fn node(line: &[&str], environment: &[(&str, &str)]) -> Config {
+        match parse_in(line, environment) {
+            Ok(Invocation { task: Task::Node(config), .. }) => config,
+            other => panic!("{line:?} runs no node: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn wrong(line: &[&str], environment: &[(&str, &str)]) -> String {
+        match parse_in(line, environment) {
+            Err(Refusal::Wrong(text)) => text,
+            other => panic!("{line:?} is not refused: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_parser_itself_is_sound() {
+        Line::command().debug_assert();
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_contract() {
+        let config = node(&["--data-dir", "/d"], &[]);
+        let expected = Config {
+            name: None,
+            host: None,
+            port: 7666,
+            peers: Vec::new(),
+            room: Name::new("lobby").unwrap(),
+            web_port: WebPort::Usual,
+            web_socket: None,
+            data_dir: Some("/d".into()),
+            ephemeral: false,
+            json: false,
+        };
+        assert_eq!(config, expected);
+        assert_eq!(node(&["--ephemeral"], &[]).data_dir, None);
+    }
+
+    #[test]
+    fn environment_beats_default_and_option_beats_environment() {
+        let all = [
+            ("ROOMFUL_NAME", "  Ana "),
+            ("ROOMFUL_HOST", "127.0.0.2"),
+            ("ROOMFUL_PORT", "7000"),
+            ("ROOMFUL_PEER", "a, b:1,[::1]:2"),
+            ("ROOMFUL_ROOM", "attic"),
+            ("ROOMFUL_WEB_PORT", "none"),
+            ("ROOMFUL_WEB_SOCKET", "/s"),
+            ("ROOMFUL_DATA_DIR", "/d"),
+            ("ROOMFUL_EPHEMERAL", "1"),
+            ("ROOMFUL_JSON", "1"),
+            ("ROOMFUL_LOG", "debug"),
+        ];
+        let peer = |host: &str, port| PeerAddress { host: host.to_owned(), port };
+        let from_environment = Config {
+            name: Some(Name::new("Ana").unwrap()),
+            host: Some([127, 0, 0, 2].into()),
+            port: 7000,
+            peers: vec![peer("a", 7000), peer("b", 1), peer("::1", 2)],
+            room: Name::new("attic").unwrap(),
+            web_port: WebPort::None,
+            web_socket: Some("/s".into()),
+            data_dir: Some("/d".into()),
+            ephemeral: true,
+            json: true,
+        };
+        assert_eq!(node(&[], &all), from_environment);
+        assert_eq!(parse_in(&[], &all).unwrap().log, Some(LogLevel::Debug));
+
+        let typed = node(&["-n", "Bo", "--port=7001", "--peer", "c", "--web-port", "0", "--data-dir=/e"], &all);
+        assert_eq!(typed.name, Some(Name::new("Bo").unwrap()));
+        assert_eq!((typed.port, typed.web_port, typed.peers), (7001, WebPort::Any, vec![peer("c", 7001)]));
+        assert_eq!((typed.data_dir, typed.host), (Some("/e".into()), from_environment.host));
+
+        let off = node(&[], &[("ROOMFUL_EPHEMERAL", "0"), ("ROOMFUL_JSON", "0"), ("ROOMFUL_PORT", "")]);
+        assert_eq!((off.ephemeral, off.json, off.port), (false, false, 7666));
+    }
+
+    #[test]
+    fn common_options_stand_before_or_after_the_command() {
+        for line in [["--data-dir", "/d", "--json", "members"], ["members", "--json", "--data-dir", "/d"]] {
+            let expected = Task::Command { data_dir: Some("/d".into()), json: true, command: Command::Members };
+            assert_eq!(parse_in(&line, &[]).unwrap().task, expected, "{line:?}");
+        }
+        let task = parse_in(&["members"], &[("ROOMFUL_DATA_DIR", "/d"), ("ROOMFUL_JSON", "1")]).unwrap().task;
+        assert_eq!(task, Task::Command { data_dir: Some("/d".into()), json: true, command: Command::Members });
+    }
+
+    #[test]
+    fn options_of_the_node_have_no_place_with_a_command() {
+        for option in [
+            "--port=7000",
+            "--name=a",
+            "--ephemeral",
+            "--peer=a",
+            "--room=a",
+            "--host=::1",
+            "--web-port=0",
+            "--web-socket=/s",
+        ] {
+            assert!(wrong(&[option, "members"], &[]).contains("option of the node"), "{option}");
+            wrong(&["members", option], &[]);
+        }
+        // A variable that is wrong for the node, or right, is none of a command's business.
+        let url = parse_in(&["url", "--port", "9"], &[("ROOMFUL_PORT", "x"), ("ROOMFUL_EPHEMERAL", "1")]).unwrap().task;
+        assert!(matches!(url, Task::Command { command: Command::Url { port: Some(9), rotate: false }, .. }), "{url:?}");
+    }
+
+    #[test]
+    fn wrong_usage_is_told_in_two_lines() {
+        let lines: [&[&str]; 24] = [
+            &["--nope"],
+            &["--port", "80"],
+            &["--port", "65536"],
+            &["--port"],
+            &["--port", "7000", "--port", "7001"],
+            &["--name", " \u{202e} "],
+            &["--name", "x23456789012345678901234567890123"],
+            &["--room", ""],
+            &["--host", "localhost"],
+            &["--peer", "a:b:c"],
+            &["--web-port", "many"],
+            &["--data-dir", ""],
+            &["--log", "loud"],
+            &["--announce-to", "192.0.2.255"],
+            &["--room-key-file", "/k"],
+            &["search", "x"],
+            &["export"],
+            &["doctor"],
+            &["open"],
+            &["key"],
+            &["send", "--to", "a", "--channel", "b", "x"],
+            &["send", "--timeout", "0", "x"],
+            &["tail", "-n", "-1"],
+            &["url", "--port", "0"],
+        ];
+        for line in lines {
+            let told = wrong(line, &[]);
+            assert_eq!(told.lines().count(), 2, "{line:?}: {told}");
+            assert!(!told.contains("Usage"), "{told}");
+        }
+        let long = format!("--web-socket=/{}", "x".repeat(107));
+        assert!(wrong(&[&long], &[]).contains("107 bytes"));
+    }
+
+    #[test]
+    fn a_wrong_variable_is_called_by_its_name() {
+        assert!(wrong(&[], &[("ROOMFUL_PORT", "80")]).contains("for ROOMFUL_PORT: 80 is not in"));
+        assert!(wrong(&[], &[("ROOMFUL_NAME", "\u{7}")]).contains("ROOMFUL_NAME"));
+        assert!(wrong(&[], &[("ROOMFUL_JSON", "yes")]).contains("ROOMFUL_JSON"));
+        assert!(wrong(&["members"], &[("ROOMFUL_LOG", "loud")]).contains("ROOMFUL_LOG"));
+    }
+
+    #[test]
+    fn text_may_begin_with_anything_after_two_dashes() {
+        let task = parse_in(&["send", "--", "--json"], &[]).unwrap().task;
+        assert!(
+            matches!(task, Task::Command { json: false, command: Command::Send { text: Some(ref text), .. }, .. } if text == "--json")
+        );
+        let task = parse_in(&["send", "-"], &[]).unwrap().task;
+        assert!(
+            matches!(task, Task::Command { command: Command::Send { text: Some(ref text), .. }, .. } if text == "-")
+        );
+    }
+}
