@@ -177,7 +177,6 @@ pub struct Invocation {
 
 /// Run a node, or talk to one.
 #[derive(Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 pub enum Task {
     /// Run a node.
     Node(Config),

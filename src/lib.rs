@@ -3,6 +3,7 @@
 pub mod api;
 pub mod cli;
 pub mod config;
+pub mod identity;
 pub mod net;
 pub mod proto;
 pub mod store;

@@ -1,0 +1,192 @@
+//! The data directory: made or refused, locked while it is in use, and left without a trace of this run.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use ed25519_dalek::SigningKey;
+use serde::Serialize;
+
+use super::lock::{Lock, Unlocked};
+use super::{Error, Token, file, key, new_token, socket, token};
+
+/// The directory of one running node, locked until this is dropped. Dropping it removes `run.json` and the socket, and the
+/// directory itself where it was made for an ephemeral node.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    identity_in_memory: bool,
+    made_for_this_run: bool,
+    /// What [`DataDir::listen`] made, to be removed: the socket, and a directory for it.
+    socket: Option<socket::Place>,
+    _lock: Lock,
+}
+
+/// What `run.json` says: how commands find the running node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Run {
+    /// The node's process.
+    pub pid: u32,
+    /// Its Unix socket, absolute.
+    pub socket: PathBuf,
+    /// The address of the page, `http://127.0.0.1:PORT/`, without the token; none: only the socket.
+    pub web: Option<String>,
+    /// When it started, as RFC 3339 text.
+    pub started: String,
+}
+
+impl DataDir {
+    /// Opens the directory `given`, made with mode 0700 if it is missing, and takes its lock.
+    ///
+    /// An `ephemeral` node keeps its key in memory; without a directory `given` it gets a fresh one, removed at the end.
+    pub fn open(given: Option<&Path>, ephemeral: bool) -> Result<Self, Error> {
+        let made_for_this_run = ephemeral && given.is_none();
+        let path = match given {
+            Some(path) => {
+                prepare(path)?;
+                path.to_owned()
+            }
+            None if ephemeral => fresh(runtime_dir().into_iter().chain([std::env::temp_dir()]))?,
+            None => return Err(Error::NoPlace),
+        };
+        if let Some(kind) = network_file_system(&path) {
+            return Err(Error::NetworkFileSystem { dir: path, kind });
+        }
+        let lock = Lock::take(&path.join("lock")).map_err(|unlocked| match unlocked {
+            Unlocked::Held(pid) => Error::InUse { dir: path.clone(), pid },
+            Unlocked::Failed(source) => Error::Unusable { dir: path.clone(), source },
+        })?;
+        // A crash may have left the last run's; until this one is announced, commands find nobody.
+        let run = path.join("run.json");
+        file::remove(&run).map_err(|source| Error::File { path: run, source })?;
+        Ok(Self { path, identity_in_memory: ephemeral, made_for_this_run, socket: None, _lock: lock })
+    }
+
+    /// Where it is, absolute if what was given was.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether history belongs into memory too.
+    pub fn is_ephemeral(&self) -> bool {
+        self.identity_in_memory
+    }
+
+    /// The node's key: the one kept here, made at the first start; of an ephemeral node a new one.
+    pub fn key(&self) -> Result<SigningKey, Error> {
+        if self.identity_in_memory { Ok(SigningKey::from_bytes(&*super::random()?)) } else { key(&self.path) }
+    }
+
+    /// The token, kept over restarts; made if there is none that only we could have read.
+    pub fn token(&self) -> Result<Token, Error> {
+        token(&self.path)
+    }
+
+    /// Makes a new token and forgets the old one.
+    pub fn rotate_token(&self) -> Result<Token, Error> {
+        new_token(&self.path)
+    }
+
+    /// Binds the Unix socket of the page, mode 0600: at `given`, else `page.sock` here, else, where that path is too long to
+    /// bind, `roomful-SHORT.sock` in the user's runtime directory or in a fresh directory of its own.
+    pub fn listen(&mut self, given: Option<&Path>, short: &str) -> Result<(UnixListener, PathBuf), Error> {
+        let mut place = match given {
+            Some(path) => socket::Place::at(path),
+            None => socket::Place::usual(&self.path, runtime_dir().as_deref(), short)?,
+        };
+        let listener = place.listen()?;
+        let path = place.path().to_owned();
+        self.socket = Some(place);
+        Ok((listener, path))
+    }
+
+    /// Writes `run.json`, by which commands find this node. Call it when the node can answer.
+    pub fn announce(&self, run: &Run) -> Result<(), Error> {
+        let path = self.path.join("run.json");
+        let written = serde_json::to_vec(run).map_err(io::Error::from).and_then(|mut json| {
+            json.push(b'\n');
+            file::write(&self.path, "run.json", &json)
+        });
+        written.map_err(|source| Error::File { path, source })
+    }
+}
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        _ = fs::remove_file(self.path.join("run.json"));
+        self.socket = None;
+        if self.made_for_this_run {
+            _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// Makes the directory, or checks that the one there is ours alone.
+fn prepare(dir: &Path) -> Result<(), Error> {
+    let unusable = |source: io::Error| match source.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => Error::NotADirectory(dir.to_owned()),
+        _ => Error::Unusable { dir: dir.to_owned(), source },
+    };
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unusable)?;
+    let metadata = fs::metadata(dir).map_err(unusable)?;
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(Error::NotOurs(dir.to_owned()));
+    }
+    if metadata.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    // `mkdir` makes directories that others can enter. One that is empty or already a node's is ours to close; what else there
+    // is may be somebody's home or /tmp.
+    let empty = fs::read_dir(dir).map_err(unusable)?.next().is_none();
+    let a_nodes = ["lock", "key"].iter().any(|name| dir.join(name).exists());
+    if !empty && !a_nodes {
+        return Err(Error::OpenToOthers(dir.to_owned()));
+    }
+    fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(unusable)
+}
+
+/// Where the system keeps what lives as long as the user is logged in.
+fn runtime_dir() -> Option<PathBuf> {
+    std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute())
+}
+
+/// A new directory with mode 0700 in the first of `parents` that takes one.
+pub(super) fn fresh(parents: impl IntoIterator<Item = PathBuf>) -> Result<PathBuf, Error> {
+    let mut refused = Error::NoPlace;
+    for parent in parents {
+        let dir = parent.join(format!("roomful-{:016x}", rand::random::<u64>()));
+        // Not recursive: it fails rather than take a directory that somebody put there first.
+        match DirBuilder::new().mode(0o700).create(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(source) => refused = Error::Unusable { dir: parent, source },
+        }
+    }
+    Err(refused)
+}
+
+/// The kind of file system, if its files are another machine's.
+#[cfg(target_os = "linux")]
+fn network_file_system(dir: &Path) -> Option<&'static str> {
+    let magic = rustix::fs::statfs(dir).ok()?.f_type;
+    // From linux/magic.h and statfs(2); the field is signed and of the machine's width, the numbers have 32 bits.
+    Some(match magic as u32 {
+        0x6969 => "NFS",
+        0x517b => "SMB",
+        0xfe53_4d42 => "SMB2",
+        0xff53_4d42 => "CIFS",
+        0x0102_1997 => "9P",
+        0x5346_414f | 0x6b41_4653 => "AFS",
+        0x00c3_6400 => "Ceph",
+        0x7375_7245 => "Coda",
+        0x0bd0_0bd0 => "Lustre",
+        0x564c => "NCP",
+        _ => return None,
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn network_file_system(_: &Path) -> Option<&'static str> {
+    None
+}

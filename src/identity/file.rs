@@ -1,0 +1,68 @@
+//! Small private files: read only if nobody else could have, written whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+/// More than any of these files holds.
+const BYTES_MAX: u64 = 4096;
+
+/// Why a file gave nothing.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// There is none.
+    Missing,
+    /// Another user may read or write it, or owns it.
+    OpenToOthers,
+    /// It is longer than anything that was ever written there.
+    TooLong,
+    /// The system refused.
+    Failed(io::Error),
+}
+
+/// Reads a private file. The memory is cleared when the caller drops it.
+pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Unread> {
+    // Without blocking: a pipe in the place of a key must not hang the start.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Unread::Missing,
+        _ => Unread::Failed(error),
+    })?;
+    let metadata = file.metadata().map_err(Unread::Failed)?;
+    if metadata.mode() & 0o077 != 0 || metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(Unread::OpenToOthers);
+    }
+    // Taken at once: a vector that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(BYTES_MAX as usize + 1));
+    file.take(BYTES_MAX + 1).read_to_end(&mut bytes).map_err(Unread::Failed)?;
+    if bytes.len() as u64 > BYTES_MAX {
+        return Err(Unread::TooLong);
+    }
+    Ok(bytes)
+}
+
+/// Writes `dir/name` with mode 0600, so that after a crash there is the old content or the new, never a part.
+///
+/// The caller holds the directory's lock: what a crash left half written is removed.
+pub(super) fn write(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let part = dir.join(format!("{name}.part"));
+    remove(&part)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&part, dir.join(name)));
+    if let Err(error) = written {
+        _ = fs::remove_file(&part);
+        return Err(error);
+    }
+    File::open(dir)?.sync_all()
+}
+
+/// Removes a file that may be missing.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,94 @@
+//! Where the Unix socket goes, and how it is bound over what a crash left there, but never over a living one.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use super::{Error, directory, file};
+use crate::proto::limits::SOCKET_PATH_BYTES_MAX;
+
+/// The place of a socket. Dropping it removes what was made there.
+#[derive(Debug)]
+pub(super) struct Place {
+    path: PathBuf,
+    /// Made for the socket alone.
+    directory: Option<PathBuf>,
+    bound: bool,
+}
+
+impl Place {
+    /// Where the user wants it.
+    pub(super) fn at(path: &Path) -> Self {
+        Self { path: path.to_owned(), directory: None, bound: false }
+    }
+
+    /// In the data directory `dir`, or where the path is short enough to bind.
+    pub(super) fn usual(dir: &Path, runtime: Option<&Path>, short: &str) -> Result<Self, Error> {
+        let here = dir.join("page.sock");
+        if fits(&here) {
+            return Ok(Self::at(&here));
+        }
+        let there = runtime.filter(|dir| is_private(dir)).map(|dir| dir.join(format!("roomful-{short}.sock")));
+        if let Some(path) = there.filter(|path| fits(path)) {
+            return Ok(Self::at(&path));
+        }
+        // The temporary directory of the environment may be what is too long.
+        let directory = directory::fresh(["/tmp".into()])?;
+        Ok(Self { path: directory.join("page.sock"), directory: Some(directory), bound: false })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Binds it, for this user alone.
+    pub(super) fn listen(&mut self) -> Result<UnixListener, Error> {
+        let path = self.path.clone();
+        let failed = |source| Error::Socket { path: path.clone(), source };
+        match fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+            Ok(metadata) if !metadata.file_type().is_socket() => {
+                return Err(failed(io::Error::other("there is a file of that name")));
+            }
+            // Only a socket that nobody answers on was left behind.
+            Ok(_) => match UnixStream::connect(&self.path) {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    file::remove(&self.path).map_err(failed)?;
+                }
+                Err(error) => return Err(failed(error)),
+                Ok(_) => return Err(Error::SocketTaken(self.path.clone())),
+            },
+        }
+        let listener = UnixListener::bind(&self.path).map_err(failed)?;
+        self.bound = true;
+        // Until here the umask has kept others out; 0600 is what the contract promises.
+        fs::set_permissions(&self.path, Permissions::from_mode(0o600)).map_err(failed)?;
+        Ok(listener)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.bound {
+            _ = fs::remove_file(&self.path);
+        }
+        if let Some(directory) = &self.directory {
+            _ = fs::remove_dir(directory);
+        }
+    }
+}
+
+fn fits(path: &Path) -> bool {
+    path.as_os_str().len() <= SOCKET_PATH_BYTES_MAX
+}
+
+/// Whether nobody else can put a socket of the same name there.
+fn is_private(dir: &Path) -> bool {
+    let ours = |metadata: fs::Metadata| {
+        metadata.is_dir() && metadata.mode() & 0o022 == 0 && metadata.uid() == rustix::process::geteuid().as_raw()
+    };
+    dir.is_absolute() && fs::metadata(dir).is_ok_and(ours)
+}

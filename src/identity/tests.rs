@@ -1,0 +1,236 @@
+//! Identities on a real file system.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// A directory that is closed to others, as those that nodes make.
+fn tempdir() -> std::io::Result<TempDir> {
+    tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o777
+}
+
+fn open(dir: &TempDir) -> DataDir {
+    DataDir::open(Some(dir.path()), false).unwrap()
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_new_directory_and_its_files_are_for_us_alone() {
+    let parent = tempdir().unwrap();
+    let path = parent.path().join("a/b");
+    let mut dir = DataDir::open(Some(&path), false).unwrap();
+    dir.key().unwrap();
+    dir.token().unwrap();
+    let (_listener, socket) = dir.listen(None, "abcdefgh").unwrap();
+    let run = Run { pid: 7, socket, web: None, started: "2026-11-22T14:05:00.123Z".to_owned() };
+    dir.announce(&run).unwrap();
+
+    assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o700, 0o700));
+    assert_eq!(names(&path), ["key", "lock", "page.sock", "run.json", "token"]);
+    for name in names(&path) {
+        assert_eq!(mode(&path.join(&name)) & 0o177, 0, "{name}");
+    }
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(path.join("run.json")).unwrap()).unwrap();
+    let socket = path.join("page.sock");
+    assert_eq!(
+        json,
+        serde_json::json!({"pid": 7, "socket": socket, "web": null, "started": "2026-11-22T14:05:00.123Z"})
+    );
+
+    drop(dir);
+    assert_eq!(names(&path), ["key", "lock", "token"], "what stays after a stop");
+}
+
+#[test]
+fn key_and_token_stay_the_same_and_are_64_digits_and_a_newline() {
+    let parent = tempdir().unwrap();
+    let key = open(&parent).key().unwrap();
+    let token = open(&parent).token().unwrap();
+    assert_eq!(open(&parent).key().unwrap().to_bytes(), key.to_bytes());
+    assert_eq!(open(&parent).token().unwrap().bytes(), token.bytes());
+    let text = fs::read_to_string(parent.path().join("key")).unwrap();
+    assert_eq!(text, format!("{}\n", HEXLOWER.encode(&key.to_bytes())));
+    assert_eq!(fs::read_to_string(parent.path().join("token")).unwrap(), format!("{}\n", *token.to_hex()));
+
+    let new = open(&parent).rotate_token().unwrap();
+    assert_ne!(new.bytes(), token.bytes());
+    assert_eq!(open(&parent).token().unwrap().bytes(), new.bytes());
+    assert_eq!(format!("{new:?}"), "Token(…)");
+}
+
+#[test]
+fn a_damaged_key_is_refused_and_never_touched() {
+    let parent = tempdir().unwrap();
+    let path = parent.path().join("key");
+    let digits = "ab".repeat(32);
+    for damaged in ["", "\n", &digits[1..], &format!("{digits}0"), &format!("g{}", &digits[1..]), &"0".repeat(5000)] {
+        fs::write(&path, damaged).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        assert!(matches!(open(&parent).key(), Err(Error::KeyDamaged(_))), "{damaged:.70}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
+    }
+    fs::write(&path, digits.to_uppercase()).unwrap();
+    assert_eq!(open(&parent).key().unwrap().to_bytes(), [0xab; 32], "a lost newline is no damage");
+}
+
+#[test]
+fn a_key_that_is_open_to_others_or_unreadable_is_refused() {
+    let parent = tempdir().unwrap();
+    open(&parent).key().unwrap();
+    let path = parent.path().join("key");
+    fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+    assert!(matches!(open(&parent).key(), Err(Error::KeyOpen(_))));
+
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+    assert!(matches!(open(&parent).key(), Err(Error::KeyUnreadable { .. })));
+    fs::remove_dir(&path).unwrap();
+    symlink(&path, &path).unwrap();
+    assert!(matches!(open(&parent).key(), Err(Error::KeyUnreadable { .. })), "a link to nowhere is no missing key");
+}
+
+#[test]
+fn a_damaged_or_exposed_token_is_made_anew() {
+    let parent = tempdir().unwrap();
+    let path = parent.path().join("token");
+    let first = open(&parent).token().unwrap();
+    fs::write(&path, "nonsense").unwrap();
+    let second = open(&parent).token().unwrap();
+    assert_ne!(first.bytes(), second.bytes());
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    let third = open(&parent).token().unwrap();
+    assert_ne!(second.bytes(), third.bytes());
+    assert_eq!(mode(&path), 0o600);
+}
+
+#[test]
+fn one_node_to_a_directory() {
+    let parent = tempdir().unwrap();
+    let held = open(&parent);
+    let error = DataDir::open(Some(parent.path()), false).unwrap_err();
+    assert!(error.to_string().contains(&format!("in use by process {}", std::process::id())), "{error}");
+    assert!(matches!(DataDir::open(Some(parent.path()), true), Err(Error::InUse { .. })));
+    drop(held);
+    open(&parent);
+}
+
+#[test]
+fn what_a_crash_leaves_is_no_obstacle() {
+    let parent = tempdir().unwrap();
+    fs::write(parent.path().join("lock"), "1\n").unwrap();
+    fs::write(parent.path().join("run.json"), "{}").unwrap();
+    fs::write(parent.path().join("key.part"), "half").unwrap();
+    drop(UnixListener::bind(parent.path().join("page.sock")).unwrap());
+    let mut dir = open(&parent);
+    assert!(!parent.path().join("run.json").exists());
+    dir.key().unwrap();
+    let (_listener, path) = dir.listen(None, "abcdefgh").unwrap();
+    UnixStream::connect(path).unwrap();
+    assert_eq!(fs::read_to_string(parent.path().join("lock")).unwrap(), format!("{}\n", std::process::id()));
+}
+
+#[test]
+fn what_cannot_be_a_data_directory_is_refused() {
+    let parent = tempdir().unwrap();
+    let file = parent.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(matches!(DataDir::open(Some(&file), false), Err(Error::NotADirectory(_))));
+    assert!(matches!(DataDir::open(Some(&file.join("below")), false), Err(Error::NotADirectory(_))));
+    assert!(matches!(DataDir::open(None, false), Err(Error::NoPlace)));
+    let error = DataDir::open(Some(Path::new("/proc/roomful")), false).unwrap_err();
+    assert!(matches!(error, Error::Unusable { .. }), "{error:?}");
+    assert_eq!(error.to_string().lines().count(), 2);
+}
+
+#[test]
+fn only_directories_of_our_own_are_closed_to_others() {
+    let parent = tempdir().unwrap();
+    fs::set_permissions(parent.path(), Permissions::from_mode(0o755)).unwrap();
+    open(&parent);
+    assert_eq!(mode(parent.path()), 0o700, "an empty one");
+    fs::set_permissions(parent.path(), Permissions::from_mode(0o755)).unwrap();
+    open(&parent);
+    assert_eq!(mode(parent.path()), 0o700, "one that was ours before");
+
+    let home = tempdir().unwrap();
+    fs::write(home.path().join("letter"), "").unwrap();
+    fs::set_permissions(home.path(), Permissions::from_mode(0o755)).unwrap();
+    assert!(matches!(DataDir::open(Some(home.path()), false), Err(Error::OpenToOthers(_))));
+    assert_eq!(mode(home.path()), 0o755);
+}
+
+#[test]
+fn an_ephemeral_node_leaves_nothing() {
+    let mut dir = DataDir::open(None, true).unwrap();
+    let path = dir.path().to_owned();
+    assert_eq!(mode(&path), 0o700);
+    assert_ne!(dir.key().unwrap().to_bytes(), dir.key().unwrap().to_bytes());
+    dir.token().unwrap();
+    let _listener = dir.listen(None, "abcdefgh").unwrap();
+    assert_eq!(names(&path), ["lock", "page.sock", "token"]);
+    drop(dir);
+    assert!(!path.exists());
+}
+
+#[test]
+fn an_ephemeral_node_in_a_given_directory_touches_no_key() {
+    let parent = tempdir().unwrap();
+    let kept = open(&parent).key().unwrap();
+    let text = fs::read(parent.path().join("key")).unwrap();
+    let dir = DataDir::open(Some(parent.path()), true).unwrap();
+    assert_ne!(dir.key().unwrap().to_bytes(), kept.to_bytes());
+    drop(dir);
+    assert_eq!(fs::read(parent.path().join("key")).unwrap(), text);
+}
+
+#[test]
+fn a_socket_moves_to_where_its_path_can_be_bound() {
+    let parent = tempdir().unwrap();
+    let long = parent.path().join("x".repeat(120));
+    let place = |runtime: Option<&Path>| socket::Place::usual(&long, runtime, "abcdefgh").unwrap();
+    assert_eq!(place(Some(parent.path())).path(), parent.path().join("roomful-abcdefgh.sock"));
+
+    let elsewhere = place(None);
+    let directory = elsewhere.path().parent().unwrap().to_owned();
+    assert_eq!(mode(&directory), 0o700);
+    drop(elsewhere);
+    assert!(!directory.exists());
+
+    fs::set_permissions(parent.path(), Permissions::from_mode(0o777)).unwrap();
+    assert!(!place(Some(parent.path())).path().starts_with(parent.path()), "others could put a socket there");
+
+    let mut dir = DataDir::open(Some(&long), false).unwrap();
+    let (_listener, path) = dir.listen(None, "abcdefgh").unwrap();
+    UnixStream::connect(&path).unwrap();
+    drop(dir);
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_living_socket_and_a_file_are_not_taken_over() {
+    let parent = tempdir().unwrap();
+    let taken = parent.path().join("taken.sock");
+    let _theirs = UnixListener::bind(&taken).unwrap();
+    let mut dir = open(&parent);
+    assert!(matches!(dir.listen(Some(&taken), "abcdefgh"), Err(Error::SocketTaken(_))));
+    let file = parent.path().join("letter");
+    fs::write(&file, "dear").unwrap();
+    assert!(matches!(dir.listen(Some(&file), "abcdefgh"), Err(Error::Socket { .. })));
+    drop(dir);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "dear");
+    UnixStream::connect(&taken).unwrap();
+}
