@@ -17,8 +17,8 @@ use crate::config::{self, Config, Name, NameError, PeerText, WebPort};
 
 const EXAMPLES: &str = "\
 Environment:
-  Every option above has a variable: --web-port is ROOMFUL_WEB_PORT. Lists are separated by commas, switches are 1 or 0,
-  and what is written on the command line beats it.
+  Every option above has a variable: --web-port is ROOMFUL_WEB_PORT. Lists are separated by commas,
+  switches are 1 or 0. What is written on the command line beats it.
 
 Examples:
   roomful                                        run a node and print the link to its page

@@ -62,7 +62,7 @@ pub enum Error {
     #[error("{} belongs to another user\nname a directory of your own with --data-dir", .0.display())]
     NotOurs(PathBuf),
     /// The directory is open to others, and holds what is not ours to close.
-    #[error("{dir} is open to other users and holds other things\nrun chmod 700 {dir}, or name a directory of its own with --data-dir", dir = .0.display())]
+    #[error("{dir} is open to other users and holds other things\nname one with --data-dir that is empty, or that only you can enter", dir = .0.display())]
     OpenToOthers(PathBuf),
     /// Its file system belongs to another machine.
     #[error("{} is on a network file system ({kind}), where locks and history are not safe\nname a local directory with --data-dir", dir.display())]
@@ -118,10 +118,10 @@ pub enum Error {
     NoRandomness(String),
 }
 
-/// What the system said, without its number where the words are enough.
+/// What the system said, without its number.
 fn plain(error: &io::Error) -> String {
-    let kind = error.kind().to_string();
-    if kind.contains("uncategorized") || kind.contains("other") { error.to_string() } else { kind }
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 fn process(pid: Option<u32>) -> String {
