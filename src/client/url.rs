@@ -1,0 +1,35 @@
+//! `roomful url`: the link to the page, with what opens it.
+
+use serde::Deserialize;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::node::{Node, is_token};
+use super::{Error, print};
+
+#[derive(Deserialize)]
+struct Rotated {
+    token: String,
+}
+
+/// Prints the link: as it is here, or after a forward to `port`; with `rotate`, after all earlier links were made worthless.
+pub async fn url(node: &Node, port: Option<u16>, rotate: bool) -> Result<(), Error> {
+    let base = match (port, &node.run.web) {
+        (Some(port), _) => format!("http://127.0.0.1:{port}"),
+        (None, Some(web)) => web.trim_end_matches('/').to_owned(),
+        (None, None) => return Err(Error::NoWebPort(node.run.socket.clone())),
+    };
+    let token = if rotate {
+        let answer = node.post("/api/v1/token/rotate", &json!({})).await?;
+        let rotated: Rotated = serde_json::from_slice(&answer).map_err(|error| Error::Foreign(error.to_string()))?;
+        Zeroizing::new(rotated.token)
+    } else {
+        // A link to a node that is gone would hand the token to whoever has its port now.
+        node.connect().await?;
+        node.token.clone()
+    };
+    if !is_token(&token) {
+        return Err(Error::Foreign("a token of another form".to_owned()));
+    }
+    print::line(&format!("{base}/#token={}", *token))
+}
