@@ -4,6 +4,7 @@ pub mod api;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod greeting;
 pub mod identity;
 pub mod net;
 pub mod proto;

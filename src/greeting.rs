@@ -1,0 +1,218 @@
+//! What a node says on standard output: a greeting for people, or two lines for programs.
+//!
+//! Texts alone, made from what is known once the node is ready; printing them is the node's business, and so is that it goes on when nobody
+//! reads.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::config::WEB_PORT;
+use crate::proto::ids::NodeId;
+use crate::proto::name::Name;
+
+/// Which port of the reader's own machine the forward of the greeting uses. Not the page's own, since a node of theirs may
+/// well be there already.
+const FORWARD_PORT: u16 = 10_000 + WEB_PORT;
+
+/// A node that can be seen and spoken to.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// Who it is.
+    pub id: NodeId,
+    /// How it is called.
+    pub name: Name,
+    /// Its room.
+    pub room: Name,
+    /// Where its data lives, absolute.
+    pub data_dir: PathBuf,
+    /// The Unix socket of its page, absolute.
+    pub socket: PathBuf,
+    /// The address of its page without the token, `http://127.0.0.1:PORT/`; none: only the socket.
+    pub web: Option<String>,
+    /// 64 hex digits that open the page.
+    pub token: String,
+    /// Every address that others can dial, as [`dialable`] lists them.
+    pub tcp: Vec<String>,
+    /// The port of its beacons.
+    pub udp: u16,
+    /// How its user got here, if over SSH.
+    pub ssh: Option<Ssh>,
+}
+
+/// The other end of the user's SSH connection, as seen from there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ssh {
+    user: String,
+    host: String,
+    port: u16,
+}
+
+impl Ssh {
+    /// Reads the variable `SSH_CONNECTION`: address and port of the client, then of the server.
+    pub fn from_connection(connection: &str, user: &str) -> Option<Self> {
+        let mut fields = connection.split_whitespace().skip(2);
+        let host: &str = fields.next()?;
+        host.split('%').next()?.parse::<IpAddr>().ok()?;
+        Some(Self { user: user.to_owned(), host: host.to_owned(), port: fields.next()?.parse().ok()? })
+    }
+
+    /// The command that brings `socket` to `port` of the machine at the other end.
+    fn forward(&self, port: u16, socket: &Path) -> String {
+        let door = if self.port == 22 { String::new() } else { format!("-p {} ", self.port) };
+        let place = quote(&format!("{port}:{}", socket.display()));
+        format!("ssh -L {place} {door}{}", quote(&format!("{}@{}", self.user, self.host)))
+    }
+}
+
+#[derive(Serialize)]
+struct ReadyLine<'a> {
+    event: &'static str,
+    id: String,
+    name: &'a str,
+    room: &'a str,
+    data_dir: &'a Path,
+    socket: &'a Path,
+    web: Option<String>,
+    tcp: &'a [String],
+    udp: u16,
+}
+
+impl Ready {
+    /// The first line for programs, without a newline.
+    pub fn json(&self) -> String {
+        let line = ReadyLine {
+            event: "ready",
+            id: self.id.to_string(),
+            name: self.name.as_str(),
+            room: self.room.as_str(),
+            data_dir: &self.data_dir,
+            socket: &self.socket,
+            web: self.web.as_deref().map(|web| self.link(web)),
+            tcp: &self.tcp,
+            udp: self.udp,
+        };
+        serde_json::to_string(&line).expect("the paths were text on the command line")
+    }
+
+    fn link(&self, web: &str) -> String {
+        format!("{}/#token={}", web.trim_end_matches('/'), self.token)
+    }
+}
+
+/// The last line for programs, without a newline.
+pub fn stopped_json() -> &'static str {
+    r#"{"event":"stopped"}"#
+}
+
+/// The greeting for people: where the page is, who and where this node is, what to do. Ends with a newline.
+pub fn greeting(ready: &Ready) -> String {
+    let mut lines = vec![format!("You are {} ({}) in the room {}.", ready.name, ready.id.short(), ready.room)];
+    if let Some(ssh) = &ready.ssh {
+        lines.push(format!("On the machine in front of you run:  {}", ssh.forward(FORWARD_PORT, &ready.socket)));
+        lines.push(format!("and open there:  {}", ready.link(&format!("http://127.0.0.1:{FORWARD_PORT}"))));
+    } else if let Some(web) = &ready.web {
+        lines.push(format!("Open your page:  {}", ready.link(web)));
+    } else {
+        let forward = quote(&format!("{FORWARD_PORT}:{}", ready.socket.display()));
+        lines.push(format!("The page is on a socket only. From your own machine run:  ssh -L {forward} USER@HOST"));
+        lines.push(format!("and open there:  {}", ready.link(&format!("http://127.0.0.1:{FORWARD_PORT}"))));
+    }
+    let others = if ready.tcp.is_empty() { "nobody, there is no network".to_owned() } else { ready.tcp.join(", ") };
+    lines.push(format!("Others on this network who run `roomful` meet you by themselves, at {others}."));
+    if lines.len() < 4 {
+        lines.push("To try it alone, in a second terminal:  roomful --ephemeral --host 127.0.0.2".to_owned());
+    }
+    lines.push(
+        "Ctrl-C stops the node; `roomful url` prints the link again, `roomful --help` tells the rest.".to_owned(),
+    );
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// What others can dial, in the order of the contract: IPv4 first, loopback last; an IPv6 address with its zone, where it has one.
+pub fn dialable<'a>(addresses: impl IntoIterator<Item = (IpAddr, Option<&'a str>)>, port: u16) -> Vec<String> {
+    let mut addresses: Vec<_> = addresses.into_iter().collect();
+    addresses.sort_by_key(|(ip, _)| (ip.is_loopback(), ip.is_ipv6(), *ip));
+    addresses.dedup();
+    let text = |(ip, zone): (IpAddr, Option<&str>)| match (ip, zone) {
+        (IpAddr::V6(ip), Some(zone)) => format!("[{ip}%{zone}]:{port}"),
+        (IpAddr::V6(ip), None) => format!("[{ip}]:{port}"),
+        (IpAddr::V4(ip), _) => format!("{ip}:{port}"),
+    };
+    addresses.into_iter().map(text).collect()
+}
+
+/// `text` as one word for a shell.
+fn quote(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/:._-@%+=,".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ready() -> Ready {
+        Ready {
+            id: NodeId([0; 32]),
+            name: Name::new("Ana").unwrap(),
+            room: Name::new("lobby").unwrap(),
+            data_dir: "/home/ana/.local/share/roomful".into(),
+            socket: "/home/ana/.local/share/roomful/page.sock".into(),
+            web: Some("http://127.0.0.1:7680/".to_owned()),
+            token: "ab".repeat(32),
+            tcp: vec!["192.0.2.7:7666".to_owned(), "127.0.0.1:7666".to_owned()],
+            udp: 7666,
+            ssh: None,
+        }
+    }
+
+    #[test]
+    fn the_line_for_programs_is_that_of_the_contract() {
+        let expected = format!(
+            r#"{{"event":"ready","id":"{}","name":"Ana","room":"lobby","data_dir":"/home/ana/.local/share/roomful","socket":"/home/ana/.local/share/roomful/page.sock","web":"http://127.0.0.1:7680/#token={}","tcp":["192.0.2.7:7666","127.0.0.1:7666"],"udp":7666}}"#,
+            "0".repeat(64),
+            "ab".repeat(32),
+        );
+        assert_eq!(ready().json(), expected);
+        let without_web = Ready { web: None, ..ready() }.json();
+        assert!(without_web.contains(r#""web":null"#) && !without_web.contains("abab"));
+        assert_eq!(stopped_json(), r#"{"event":"stopped"}"#);
+    }
+
+    #[test]
+    fn people_are_told_in_five_lines() {
+        let ssh = Ssh::from_connection("192.0.2.9 50000 192.0.2.7 22", "ana");
+        for ready in [ready(), Ready { web: None, ..ready() }, Ready { ssh, ..ready() }] {
+            let text = greeting(&ready);
+            assert_eq!(text.lines().count(), 5, "{text}");
+            assert!(text.contains("#token=abab") && text.contains("192.0.2.7:7666") && text.ends_with('\n'), "{text}");
+        }
+        assert!(greeting(&ready()).contains("  http://127.0.0.1:7680/#token=abab"));
+    }
+
+    #[test]
+    fn over_ssh_the_exact_command_is_told() {
+        let ssh = |connection| Ready { ssh: Ssh::from_connection(connection, "ana"), ..ready() };
+        let text = greeting(&ssh("192.0.2.9 50000 192.0.2.7 22"));
+        assert!(text.contains("  ssh -L 17680:/home/ana/.local/share/roomful/page.sock ana@192.0.2.7\n"), "{text}");
+        assert!(text.contains("  http://127.0.0.1:17680/#token=abab"), "{text}");
+        let text = greeting(&ssh("fe80::2%eth0 50000 fe80::1%eth0 2222"));
+        assert!(text.contains("page.sock -p 2222 ana@fe80::1%eth0\n"), "{text}");
+
+        let spaced = Ready { socket: "/data of ana/page.sock".into(), ..ssh("192.0.2.9 5 192.0.2.7 22") };
+        assert!(greeting(&spaced).contains("-L '17680:/data of ana/page.sock' ana@"));
+        for broken in ["", "192.0.2.9 5", "192.0.2.9 5 box 22", "a b 192.0.2.7 x"] {
+            assert_eq!(Ssh::from_connection(broken, "ana"), None);
+        }
+    }
+
+    #[test]
+    fn loopback_is_what_others_try_last() {
+        let [v4, v4_loop, v6, v6_loop] = ["192.0.2.7", "127.0.0.1", "fe80::1", "::1"].map(|ip| ip.parse().unwrap());
+        let all = [(v6_loop, None), (v4_loop, None), (v6, Some("eth0")), (v4, None), (v4, None)];
+        assert_eq!(dialable(all, 7666), ["192.0.2.7:7666", "[fe80::1%eth0]:7666", "127.0.0.1:7666", "[::1]:7666"]);
+    }
+}
