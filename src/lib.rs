@@ -8,5 +8,6 @@ pub mod greeting;
 pub mod identity;
 pub mod net;
 pub mod proto;
+pub mod signals;
 pub mod store;
 pub mod wire;
