@@ -1,0 +1,146 @@
+// From data to elements. Whatever somebody typed becomes a text node and nothing else: no HTML is
+// ever built here, and the policy that the node sends would refuse it.
+
+import { formOf, t } from "./texts.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const HUES = 12;
+const LINKS = new Set(["http:", "https:", "mailto:"]);
+
+export const byId = (id) => document.getElementById(id);
+
+/** A copy of a `<template>`, with the texts that its parts ask for. */
+export function clone(id) {
+  const fragment = byId(id).content.cloneNode(true);
+  for (const element of fragment.querySelectorAll("[data-text]")) element.textContent = t(element.dataset.text);
+  return fragment.childElementCount === 1 ? fragment.firstElementChild : fragment;
+}
+
+/** Changes the text only if it is another: what did not change is not read out again. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export function make(tag, className, text) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+/** Fills a text's gaps with elements: `fill(line, "notice.joined", {name: nameOf(…)})`. */
+export function fill(element, key, values) {
+  const pieces = formOf(key, values).split(/\{(\w+)\}/);
+  element.replaceChildren(...pieces.map((piece, i) => (i % 2 === 1 ? values[piece] ?? "" : piece)));
+}
+
+// --- people ---
+
+/** What a member looks like: twelve hues and a 5 by 5 pattern, both from the key and never from the name. */
+export function lookOf(id) {
+  const hex = /^[0-9a-f]{12}/i.test(id) ? id : "0".repeat(12);
+  const bits = parseInt(hex.slice(0, 8), 16);
+  const cells = [];
+  for (let row = 0; row < 5; row += 1) {
+    for (let column = 0; column < 3; column += 1) {
+      if (((bits >>> (row * 3 + column)) & 1) === 0) continue;
+      cells.push([column, row]);
+      if (column < 2) cells.push([4 - column, row]);
+    }
+  }
+  return { hue: parseInt(hex.slice(8, 12), 16) % HUES, cells };
+}
+
+export function identicon(id) {
+  const { hue, cells } = lookOf(id);
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "-0.5 -0.5 6 6");
+  svg.setAttribute("class", `identicon hue-${hue}`);
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", cells.map(([x, y]) => `M${x} ${y}h1v1h-1z`).join(""));
+  svg.append(path);
+  return svg;
+}
+
+/** The short form of an id, as everywhere else: base32 of its first five bytes. */
+export function shortOf(id) {
+  const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
+  let bits = 0n;
+  for (let i = 0; i < 10; i += 2) bits = (bits << 8n) | BigInt(parseInt(id.slice(i, i + 2), 16) || 0);
+  let short = "";
+  for (let shift = 35n; shift >= 0n; shift -= 5n) short += alphabet[Number((bits >> shift) & 31n)];
+  return short;
+}
+
+/** A name as everybody may read it; the short id goes with it where another key bears the same name. */
+export function nameOf(id, name, shared) {
+  const element = make("span", `name hue-${lookOf(id).hue}`);
+  element.append(make("bdi", "", name || shortOf(id)));
+  if (shared) element.append(" ", make("code", "short", shortOf(id)));
+  return element;
+}
+
+export function nameText(id, name, shared) {
+  return shared ? `${name} ${shortOf(id)}` : name || shortOf(id);
+}
+
+// --- what was said ---
+
+export function renderSpans(parent, spans, depth = 0) {
+  for (const span of spans) parent.append(renderSpan(span, depth));
+}
+
+function renderSpan(span, depth) {
+  if (depth > 8) return document.createTextNode("");
+  switch (span.type) {
+    case "text":
+      return document.createTextNode(span.text);
+    case "break":
+      return document.createElement("br");
+    case "code":
+      return make("code", "", span.text);
+    case "pre":
+      return make("pre", "", span.text);
+    case "em":
+    case "strong":
+      return within(make(span.type), span, depth);
+    case "quote":
+      return within(make("blockquote"), span, depth);
+    case "link":
+      return within(linkTo(span.href), span, depth);
+    default:
+      return span.spans ? within(make("span"), span, depth) : document.createTextNode(span.text ?? "");
+  }
+}
+
+function within(element, span, depth) {
+  renderSpans(element, span.spans ?? [], depth + 1);
+  return element;
+}
+
+/** A link, if it goes where links may go. The node checks this too; a page does not take its word for it. */
+function linkTo(href) {
+  if (!URL.canParse?.(href) || !LINKS.has(new URL(href).protocol)) return make("span");
+  const link = make("a");
+  link.href = href;
+  link.target = "_blank";
+  link.rel = "noopener noreferrer";
+  return link;
+}
+
+/** Up to three emoji and nothing else are worth being seen. */
+export function isLoneEmoji(text) {
+  return text.length <= 60 && /^(?:\s*(?:\p{Extended_Pictographic}[\p{Emoji_Modifier}\u{fe0f}\u{200d}\p{Extended_Pictographic}]*|\p{Regional_Indicator}{2})\s*){1,3}$/u.test(text);
+}
+
+export async function copyText(text, button) {
+  try {
+    await navigator.clipboard.writeText(text);
+    const before = button.textContent;
+    button.textContent = t("copied");
+    setTimeout(() => (button.textContent = before), 1500);
+  } catch {
+    // Without leave to write to the clipboard the text can still be selected.
+  }
+}

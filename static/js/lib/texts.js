@@ -1,0 +1,268 @@
+// Every word the page says, in one place. A text is a whole sentence with named gaps; one that counts
+// has a form for each plural of the language. Dates, numbers and lists are the browser's business.
+
+const LANGUAGE = "en";
+
+const catalogue = {
+  copy: "Copy",
+  copied: "Copied",
+  close: "Close",
+  cancel: "Cancel",
+  you: "you",
+
+  "title.page": "{room} - {name}",
+  "title.unread": "({n}) {room} - {name}",
+
+  "conversations.channels": "Channels",
+  "conversations.direct": "Direct",
+  "conversations.draft": "Draft",
+  "conversations.unread": { one: "{n} unread", other: "{n} unread" },
+  "room.everyone": "everyone in reach",
+  "room.direct": "only the two of you",
+  "self.reach": { 0: "alone for now", one: "in reach of {n} other", other: "in reach of {n} others" },
+  "self.cut": "not connected",
+
+  "members.show": { one: "{n} here", other: "{n} here" },
+  "members.count": { 0: "only you", one: "{n} in reach", other: "{n} in reach" },
+  "members.in": "In reach",
+  "members.out": "Out of reach",
+  "members.self": "you",
+  "member.online": "{address} · since {when}",
+  "member.unsure": "{address} · unsure since {when}",
+  "member.left": "left {when}",
+  "member.lost": "lost {when}",
+  "member.via": "via {name} · since {when}",
+  "member.nowhere": "no address",
+  "member.ahead": "clock {span} ahead of yours",
+  "member.behind": "clock {span} behind yours",
+  "member.state.online": "in reach",
+  "member.state.unsure": "unsure",
+  "member.state.left": "left",
+  "member.state.lost": "lost",
+
+  "composer.placeholder": "Message {place}",
+  "composer.limit": "{used} of {most} KiB",
+  "composer.over": "Too long by {over}. At most {most} KiB fit into one message.",
+  "completion.count": { one: "{n} command", other: "{n} commands" },
+
+  "row.retry": "Retry",
+  "row.delete": "Delete",
+  "row.skewed": "{time} here; the sender's clock differs",
+  "row.begin": "Beginning of this conversation",
+  "row.new": "New",
+  "state.quiet": "",
+  "state.waiting": "Waiting for your node",
+  "state.sending": "Sending",
+  "state.saved": "Saved - goes out when someone is in reach",
+  "state.node": "On this node",
+  "state.some": "Held by {k} of {n}",
+  "state.all": { one: "Held by all ({n})", other: "Held by all {n}" },
+  "state.failed": "Not sent: {error}",
+
+  "pill.newest": "Jump to newest",
+  "pill.new": { one: "{n} new", other: "{n} new" },
+  "pill.unread": { one: "{n} unread", other: "{n} unread" },
+  "log.message": "{name}: {text}",
+  "log.many": { one: "{n} new message", other: "{n} new messages" },
+
+  "notice.joined": "{name} joined",
+  "notice.back": "{name} is back",
+  "notice.left": "{name} left",
+  "notice.lost": "{name} was lost",
+  "notice.renamed": "{was} is now called {name}",
+  "notice.conflict": "A different {name} is here",
+  "notice.somebody": "Somebody",
+  "fold.joined": { one: "{names} joined", other: "{names} joined" },
+  "fold.back": { one: "{names} is back", other: "{names} are back" },
+  "fold.left": { one: "{names} left", other: "{names} left" },
+  "fold.lost": { one: "{names} was lost", other: "{names} were lost" },
+  "fold.returned": { one: "{names} left and came back", other: "{names} left and came back" },
+  "fold.visited": { one: "{names} came and left", other: "{names} came and left" },
+  "fold.others": { one: "{n} other", other: "{n} others" },
+  "fold.and": ", ",
+
+  "hint.onlyYou": "Only you see this",
+  "hint.unknown": "There is no command /{name}. Nothing was sent.",
+  "hint.nearest": "Use /{name}",
+  "hint.asText": "Send as text",
+  "hint.needsNode": "There is no connection to your node just now. Try /{name} again when it is back.",
+  "hint.nameMissing": "Type the new name after /name, like: /name Anna",
+  "hint.named": "You are now called {name}.",
+  "hint.refused": "That did not work: {error}",
+  "hint.beginning": "This is the beginning of the conversation: nothing older is held here.",
+  "hint.older": { 0: "Nothing older is held here.", one: "{n} older message above.", other: "{n} older messages above." },
+  "hint.historyNumber": "/history takes a number, like: /history 100",
+  "hint.historyFailed": "Older messages could not be read from your node. Try again in a moment.",
+
+  "connection.opening": "Connecting to your node",
+  "connection.reach": {
+    0: "alone for now · saved on this machine",
+    one: "{n} in reach · saved on this machine",
+    other: "{n} in reach · saved on this machine",
+  },
+  "connection.cut": "No connection to your node. Trying again.",
+  "connection.cutIn": { one: "No connection to your node. Next try in {n} s.", other: "No connection to your node. Next try in {n} s." },
+  "connection.stopping": "Your node is stopping.",
+  "connection.stopped": "Your node has stopped. Start it again with {command}; this page will find it.",
+  "connection.back": "Back",
+  "connection.backNew": { one: "Back - {n} new", other: "Back - {n} new" },
+  "connection.tryNow": "Try now",
+  "connection.find": "Find others",
+
+  "alone.title": "Nobody else is here yet",
+  "alone.lead": "This page stays open and shows people as they come. What you write now goes out when someone is in reach.",
+  "alone.start": "Start it on another machine",
+  "alone.command": "roomful --name Ben",
+  "alone.commandRoom": "roomful --name Ben --room {room}",
+  "alone.where": "You are {name} at {addresses}, TCP {tcp}, room {room}.",
+  "alone.nowhere": "no network address",
+  "alone.looking": "Looking for others",
+  "alone.beacon": "{interface}: beacon to {target}",
+  "alone.beaconError": "{interface}: {error}",
+  "alone.noBeacons": "No usable network interface. Plug in a cable or join a Wi-Fi, and it goes on by itself.",
+  "alone.notYet": "not yet",
+  "alone.causes": "If they are running it and you don't see them",
+  "alone.cause1": "Is it the same network and the same room name, {room}?",
+  "alone.cause2": "A firewall may block UDP {udp} or TCP {tcp}.",
+  "alone.cause3": "Guest Wi-Fi often keeps devices apart.",
+  "alone.cause4": "If broadcasts do not get through, name the address: {command}",
+
+  "door.title.no-key": "Open Roomful with its link",
+  "door.why.no-key": "This browser has no key to the node on this machine yet. The link brings it. Print it where the node runs:",
+  "door.title.stranger": "This is not your node",
+  "door.why.stranger":
+    "Something else answers on this port, or your node has made a new link since. It could not prove that it knows this browser's key, so nothing was sent to it. Print the link of your node where it runs:",
+  "door.title.refused": "This link is no longer good",
+  "door.why.refused": "Your node does not accept this browser's key any more: a newer link was made. Print it where the node runs:",
+  "door.then": "Then open that link in this browser. What you wrote and could not send waits here.",
+
+  "exit.title": "Leave the chat and stop your node?",
+  "exit.text": "Others see that you left. Messages are kept on this machine; nothing arrives until you start it again with roomful.",
+  "exit.confirm": "Leave and stop",
+
+  "help.title": "Help",
+  "help.commands": "Commands",
+  "help.slash": "To send text that begins with a slash, type two: //",
+  "help.keys": "Keys",
+  "help.theme": "Look",
+  "theme.auto": "Automatic",
+  "theme.light": "Light",
+  "theme.dark": "Dark",
+  "theme.contrast": "More contrast",
+  "key.enter": "Send",
+  "key.shiftEnter": "New line",
+  "key.escape": "Close what is open, else jump to the newest message",
+  "key.altArrows": "Previous or next conversation",
+  "key.arrows": "Move by message, in the list of messages",
+  "key.tab": "Complete a command",
+
+  "command.members": "Show who is here",
+  "command.help": "Commands, keys and settings",
+  "command.history": "Go back in time",
+  "command.name": "Change your name",
+  "command.hooray": "Greet everybody with a little joy",
+  "command.exit": "Leave the chat and stop your node",
+  "hooray.text": "Hooray, everybody!",
+};
+
+const plurals = new Intl.PluralRules(LANGUAGE);
+const numbers = new Intl.NumberFormat(LANGUAGE);
+
+/** The text of `key`; where it counts, the form for `values.n`. Gaps that have no value stay visible. */
+export function t(key, values = {}) {
+  return fillGaps(formOf(key, values), values);
+}
+
+/** The text with its gaps still in it, for filling them with elements. */
+export function formOf(key, values = {}) {
+  const text = catalogue[key];
+  if (text === undefined) throw new Error(`no text for ${key}`);
+  return typeof text === "string" ? text : text[values.n] ?? text[plurals.select(values.n)] ?? text.other;
+}
+
+export function hasText(key) {
+  return catalogue[key] !== undefined;
+}
+
+function fillGaps(text, values) {
+  return text.replace(/\{(\w+)\}/g, (gap, name) => {
+    const value = values[name];
+    return value === undefined ? gap : typeof value === "number" ? numbers.format(value) : value;
+  });
+}
+
+// --- dates ---
+
+// The language of the texts, with the habits of the reader's own region where it is the same language.
+const preferred = globalThis.navigator?.languages?.find((tag) => tag.split("-")[0] === LANGUAGE);
+const locale = preferred ?? "en-GB";
+const format = (options) => new Intl.DateTimeFormat(locale, options);
+const clock = format({ hour: "numeric", minute: "2-digit" });
+const full = format({ dateStyle: "full", timeStyle: "medium" });
+const longDay = format({ weekday: "long", day: "numeric", month: "long" });
+const longDayYear = format({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
+const weekday = format({ weekday: "short" });
+const shortDay = format({ day: "numeric", month: "short" });
+const shortDayYear = format({ day: "numeric", month: "short", year: "numeric" });
+const relative = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
+const list = new Intl.ListFormat(LANGUAGE);
+const seconds = new Intl.NumberFormat(locale, { style: "unit", unit: "second", unitDisplay: "short" });
+const minutes = new Intl.NumberFormat(locale, { style: "unit", unit: "minute", unitDisplay: "short" });
+const hours = new Intl.NumberFormat(locale, { style: "unit", unit: "hour", unitDisplay: "short" });
+
+export const timeText = (at) => clock.format(at);
+export const fullTimeText = (at) => full.format(at);
+
+/** The time alone, without am or pm, for the narrow gutter beside a row whose group already says it. */
+export function gutterTimeText(at) {
+  const parts = clock.formatToParts(at).filter((part) => part.type !== "dayPeriod");
+  return parts.map((part) => part.value).join("").trim();
+}
+
+function daysAgo(at, now) {
+  const midnight = (ms) => new Date(ms).setHours(0, 0, 0, 0);
+  return Math.round((midnight(now) - midnight(at)) / 86_400_000);
+}
+
+export function dayText(at, now) {
+  const days = daysAgo(at, now);
+  if (days === 0 || days === 1) return capital(relative.format(-days, "day"));
+  const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
+  return (sameYear ? longDay : longDayYear).format(at);
+}
+
+/** "08:12", "Tue" or "3 Nov": since when somebody is here. */
+export function sinceText(at, now) {
+  const days = daysAgo(at, now);
+  if (days <= 0) return timeText(at);
+  if (days < 7) return weekday.format(at);
+  const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
+  return (sameYear ? shortDay : shortDayYear).format(at);
+}
+
+/** "18:40", "yesterday 18:40", "Tue 09:15", "3 Nov": when somebody went. */
+export function whenText(at, now) {
+  const days = daysAgo(at, now);
+  if (days <= 0) return timeText(at);
+  if (days === 1) return `${relative.format(-1, "day")} ${timeText(at)}`;
+  return days < 7 ? `${weekday.format(at)} ${timeText(at)}` : sinceText(at, now);
+}
+
+export function spanText(ms) {
+  const s = Math.round(ms / 1000);
+  if (s < 90) return seconds.format(s);
+  return s < 5400 ? minutes.format(Math.round(s / 60)) : hours.format(Math.round(s / 3600));
+}
+
+export function agoText(ms) {
+  return new Intl.RelativeTimeFormat(LANGUAGE, { style: "narrow" }).format(-Math.max(0, Math.round(ms / 1000)), "second");
+}
+
+/** A list in words, as parts: `[{type: "element", value}, {type: "literal", value: " and "}…]`. */
+export const listParts = (values) => list.formatToParts(values);
+export const listText = (values) => list.format(values);
+export const byName = new Intl.Collator(LANGUAGE, { sensitivity: "base", numeric: true }).compare;
+
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,476 @@
+// The page put together: the only module that knows all the others. Frames change the state, the state is
+// drawn once a frame, and what the user does goes to the outbox or to the node. What is not needed to read
+// and to type is loaded afterwards.
+
+import * as Outbox from "./outbox.js";
+import { buildRows, dayOf } from "./rows.js";
+import { Socket, takeKeyFromAddress } from "./socket.js";
+import * as State from "./state.js";
+import { byId, nameText } from "./lib/dom.js";
+import { t } from "./lib/texts.js";
+import { Composer, readDraft } from "./view/composer.js";
+import { Timeline } from "./view/timeline.js";
+
+const PAGE = 100;
+const SENDING_SHOWN_AFTER_MS = 410;
+const READ_AFTER_MS = 500;
+const BACK_SHOWN_MS = 3000;
+const DAY_CHECK_MS = 30_000;
+const JOY_FRESH_MS = 10_000;
+
+const state = State.create();
+const outbox = Outbox.create();
+const hints = new Map(); // conversation -> the one line in it that only this user sees
+const unfolded = new Set(); // keys of the folded rows that are open
+const calls = new Map(); // ref -> {resolve, reject} of a command on its way
+const keyNews = "BroadcastChannel" in globalThis ? new BroadcastChannel("roomful.key") : null;
+
+let openKey = keyFromAddress();
+let store = null;
+let later = null; // the modules that were loaded afterwards
+let back = null; // {fresh, until}: the link is back, and what came meanwhile
+let loading = false; // older messages are on their way
+let nodeKnowsRead = true;
+let unmountAlone = null;
+
+const socket = new Socket({
+  resume: () => (state.run === null ? {} : { after: state.arrival, run: state.run }),
+  frame: onFrame,
+  changed: onLink,
+});
+const timeline = new Timeline({ older: () => loadOlder().catch(() => {}), act: onRow, moved: readSoon });
+const composer = new Composer({
+  send: submit,
+  typed: () => later?.completion.update(),
+  keys: (event) => later?.completion.key(event) ?? false,
+});
+
+// --- frames ---
+
+function onFrame(frame) {
+  const now = Date.now();
+  if (frame.type === "error") return onError(frame);
+  if (frame.type === "done") return settle(frame.ref, (call) => call.resolve());
+  if (frame.type === "said") onSaid(frame);
+  const wasMe = state.me;
+  const names = state.names.size;
+  const unread = State.unreadTotal(state);
+  const { said, live } = State.apply(state, frame, { now, attended });
+  if (frame.type === "welcome") onWelcome(frame, wasMe, unread);
+  if (said && live) onLive(said, now);
+  const people = frame.type === "welcome" || frame.type === "member" || state.names.size !== names;
+  draw({ rows: true, people, places: true });
+}
+
+function onSaid({ ref, message }) {
+  const item = outbox.items.find((one) => one.ref === ref);
+  if (item?.met && item.met !== message.id) state.refs.delete(item.met);
+  Outbox.answered(outbox, ref);
+  saveOutbox();
+  settle(ref, (call) => call.resolve());
+  pump();
+}
+
+function onError({ ref, error, message }) {
+  if (error === "unknown_type" && !ref) nodeKnowsRead = false;
+  if (!ref) return;
+  if (calls.has(ref)) return settle(ref, (call) => call.reject(new Error(message || error)));
+  Outbox.refused(outbox, ref, error, message);
+  saveOutbox();
+  pump();
+  draw({ rows: true });
+}
+
+async function onWelcome(frame, wasMe, unreadBefore) {
+  if (wasMe !== null && wasMe !== state.me) return location.reload(); // another node has taken this port
+  for (const message of frame.messages) {
+    if (message.author !== state.me || state.refs.has(message.id)) continue;
+    const item = Outbox.meet(outbox, message);
+    if (item) {
+      item.met = message.id;
+      state.refs.set(message.id, item.ref);
+    }
+  }
+  document.documentElement.dataset.ready = "";
+  byId("slow").hidden = true;
+  if (wasMe === null) {
+    turnTo(openKey);
+    await restoreOutbox();
+  } else if (frame.reset) {
+    State.openConversation(state, openKey);
+  }
+  if (socket.cutSince > 0) noteBack(State.unreadTotal(state) - unreadBefore, frame);
+  fillShort();
+  pump();
+  draw();
+}
+
+function noteBack(fresh, frame) {
+  back = { fresh: frame.reset ? 0 : Math.max(0, fresh) };
+  setTimeout(() => {
+    back = null;
+    draw({ rows: false });
+  }, BACK_SHOWN_MS);
+}
+
+/** Something was said just now. */
+function onLive(message, now) {
+  const own = message.author === state.me;
+  if (!own && State.keyOf(message, state.me) === openKey) later?.speak(message, State.isShared(state, message.name));
+  if (message.kind === "hooray" && Math.abs(now - Date.parse(message.time)) < JOY_FRESH_MS) {
+    import("./view/joy.js").then(({ celebrate }) => celebrate());
+  }
+}
+
+function onLink() {
+  if (!socket.isOpen) {
+    Outbox.cutOff(outbox);
+    for (const ref of [...calls.keys()]) settle(ref, (call) => call.reject(new Error(t("connection.cut"))));
+  }
+  draw();
+}
+
+function settle(ref, act) {
+  const call = calls.get(ref);
+  calls.delete(ref);
+  if (call) act(call);
+}
+
+// --- saying ---
+
+function submit(text) {
+  hints.delete(openKey);
+  State.clearLine(state, openKey);
+  if (!text.startsWith("/")) return room.say(text);
+  loadLater().then(({ run }) => run(room, text)).catch(() => {
+    composer.text = text; // its part could not be loaded: nothing is lost, and it can be tried again
+  });
+}
+
+function pump() {
+  for (const item of Outbox.due(outbox)) {
+    if (!socket.send(Outbox.frameOf(item))) return;
+    Outbox.sent(outbox, item.ref);
+  }
+  saveOutbox();
+}
+
+function saveOutbox() {
+  store?.save(Outbox.pack(outbox), outbox.items.length === 0);
+}
+
+async function restoreOutbox() {
+  const { openStore } = await import("./store.js");
+  store = await openStore(state.me);
+  const restored = store.texts.flatMap((text) => Outbox.unpack(text, Date.now()).items);
+  outbox.items = [...restored.filter((item) => !Outbox.has(outbox, item.ref)), ...outbox.items];
+  saveOutbox();
+}
+
+/** What the commands may do. */
+const room = {
+  get isOpen() {
+    return socket.isOpen;
+  },
+  say(text, kind = "say") {
+    if (kind === "hooray" && openKey !== State.GENERAL) go(State.GENERAL); // it greets the whole room
+    const ref = crypto.randomUUID();
+    Outbox.add(outbox, { ref, text, kind, key: openKey, at: Date.now() });
+    State.clearLine(state, openKey);
+    pump();
+    setTimeout(() => Outbox.has(outbox, ref) && draw({ rows: true }), SENDING_SHOWN_AFTER_MS);
+    drawNow();
+    timeline.toEnd();
+  },
+  command(name, text) {
+    const ref = crypto.randomUUID();
+    return new Promise((resolve, reject) => {
+      calls.set(ref, { resolve, reject });
+      if (!socket.send({ type: "command", ref, name, ...(text ? { text } : {}) })) {
+        settle(ref, (call) => call.reject(new Error(t("connection.cut"))));
+      }
+    });
+  },
+  hint(text, actions = []) {
+    const done = (run) => () => {
+      hints.delete(openKey);
+      draw({ rows: true });
+      composer.focus();
+      run();
+    };
+    hints.set(openKey, {
+      id: crypto.randomUUID(), at: Date.now(), text,
+      actions: actions.map(({ label, run }) => ({ label, run: done(run) })),
+    });
+    room.announce(text);
+    drawNow();
+    timeline.toEnd();
+  },
+  announce(text) {
+    byId("announce").textContent = text;
+  },
+  write(text) {
+    composer.text = text;
+  },
+  ownName: (typed) => state.members.get(state.me)?.name ?? typed,
+  showMembers: () => later.panes.openMembers(),
+  goBack,
+};
+
+// --- reading ---
+
+/** Whether somebody looks at the end of this conversation right now. */
+function attended(key) {
+  return key === openKey && document.hasFocus() && timeline.atEnd && !document.querySelector("dialog[open]");
+}
+
+let readTimer = 0;
+function readSoon() {
+  clearTimeout(readTimer);
+  readTimer = setTimeout(() => {
+    if (!attended(openKey) || state.me === null) return;
+    const arrival = State.markRead(state, openKey);
+    State.trim(state, openKey);
+    if (arrival === null) return;
+    if (nodeKnowsRead) socket.send({ type: "read", ...readTarget(openKey), arrival });
+    draw({ rows: false, places: true });
+  }, READ_AFTER_MS);
+}
+
+const readTarget = (key) => (key.startsWith("d:") ? { with: key.slice(2) } : { channel: key.slice(2) });
+
+async function loadOlder(limit = PAGE) {
+  const key = openKey;
+  const { floor } = State.conversation(state, key);
+  if (loading || floor === null || !socket.isOpen) return 0;
+  loading = true;
+  try {
+    const query = new URLSearchParams({ ...readTarget(key), before: floor, limit: String(limit) });
+    const page = await socket.get(`/api/v1/messages?${query}`);
+    const taken = State.takeOlder(state, key, page, Date.now());
+    drawNow();
+    return taken;
+  } finally {
+    loading = false;
+  }
+}
+
+/** A conversation of which the first messages brought little is filled up. */
+function fillShort() {
+  const { messages, floor } = State.conversation(state, openKey);
+  if (floor !== null && messages.length < PAGE / 2) loadOlder().catch(() => {});
+}
+
+/** Goes `count` messages back from what is read now, loading what is not here yet. */
+async function goBack(count) {
+  const known = () => State.conversation(state, openKey);
+  const first = timeline.firstVisible();
+  const place = Math.max(0, known().messages.findIndex((m) => m.id === first));
+  let loaded = 0;
+  while (place + loaded < count && known().floor !== null) {
+    const got = await loadOlder(Math.min(500, Math.max(PAGE, count - place - loaded)));
+    if (got === 0 && loading) await new Promise((resolve) => setTimeout(resolve, 100));
+    if (got === 0 && !socket.isOpen) throw new Error(t("connection.cut"));
+    loaded += got;
+  }
+  const goal = place + loaded - count;
+  const beginning = goal <= 0 && known().floor === null;
+  drawNow();
+  timeline.toRow(beginning ? "begin" : timeline.keyOf(known().messages[Math.max(0, goal)].id));
+  return { loaded: Math.min(count, place + loaded), beginning };
+}
+
+// --- places ---
+
+function keyFromAddress() {
+  const [, kind, name] = /^#\/(channel|with)\/(.+)$/.exec(location.hash) ?? [];
+  if (!kind) return State.GENERAL;
+  return kind === "with" ? State.directKey(name) : State.channelKey(decodeURIComponent(name));
+}
+
+function go(key) {
+  if (key !== openKey) history.pushState(null, "", later.hrefOf(key));
+  turnTo(key);
+}
+
+function turnTo(key) {
+  openKey = key;
+  document.body.dataset.pane = "room";
+  State.openConversation(state, key);
+  later?.hush();
+  composer.turnTo(draftKey(key), placeName(key));
+  fillShort();
+  drawNow();
+  readSoon();
+}
+
+const draftKey = (key) => `roomful.draft.${state.me}.${key}`;
+const placeName = (key) => {
+  const id = key.slice(2);
+  if (key.startsWith("c:")) return `# ${id}`;
+  const name = state.members.get(id)?.name ?? "";
+  return nameText(id, name, State.isShared(state, name));
+};
+
+// --- drawing ---
+
+let due = null;
+/** Draws what changed, once before the next frame; a hidden tab has no frames, so it gets a timer. */
+function draw(parts = { rows: true, people: true, places: true }) {
+  if (due !== null) {
+    for (const part of Object.keys(parts)) due[part] ||= parts[part];
+    return;
+  }
+  due = { ...parts };
+  if (document.hidden) setTimeout(drawNow, 100);
+  else requestAnimationFrame(drawNow);
+}
+
+function drawNow() {
+  const parts = due ?? { rows: true, places: true };
+  due = null;
+  if (state.node !== null && parts.rows) drawRoom();
+  if (later === null) return;
+  drawConnection();
+  if (state.node === null) return;
+  if (parts.people) later.drawMembers(state, Date.now());
+  if (parts.people || parts.places) later.drawConversations(state, openKey, (key) => readDraft(draftKey(key)) !== "");
+  drawTitle();
+}
+
+function drawRoom() {
+  const known = State.conversation(state, openKey);
+  const anyoneInReach = State.othersInReach(state) > 0;
+  const rows = buildRows({
+    state, known, notices: noticesOf(openKey), unfolded, anyoneInReach, isOpen: socket.isOpen, now: Date.now(),
+    pending: outbox.items.filter((item) => item.key === openKey && !item.met),
+    hints: hints.has(openKey) ? [hints.get(openKey)] : [],
+  });
+  const empty = known.floor === null && known.messages.every((m) => m.author === state.me);
+  timeline.show(openKey, rows, () => drawAlone(!anyoneInReach && empty && openKey === State.GENERAL));
+  byId("title").textContent = placeName(openKey);
+  byId("subtitle").textContent = t(openKey.startsWith("c:") ? "room.everyone" : "room.direct");
+  if (timeline.atEnd) readSoon();
+}
+
+/** Comings and goings belong to the room; in a direct conversation only the other one's. */
+function noticesOf(key) {
+  if (key === State.GENERAL) return state.notices;
+  return key.startsWith("d:") ? state.notices.filter((notice) => notice.member === key.slice(2)) : [];
+}
+
+const aloneContext = { socket, state, replaced: (node) => (state.node = node) };
+
+function drawAlone(isAlone) {
+  if (isAlone && unmountAlone === null && later) unmountAlone = later.mountAlone(byId("scene"), aloneContext);
+  if (!isAlone && unmountAlone !== null) {
+    unmountAlone();
+    unmountAlone = null;
+  }
+}
+
+let connectionTimer = 0;
+function drawConnection() {
+  clearTimeout(connectionTimer);
+  const again = later.drawConnection({ socket, state, back, now: Date.now() });
+  if (unmountAlone !== null) byId("find-others").hidden = true; // it is already on the screen
+  if (again !== null) connectionTimer = setTimeout(drawConnection, again);
+}
+
+function drawTitle() {
+  const unread = State.unreadTotal(state);
+  const values = { room: state.node.room, name: state.members.get(state.me)?.name ?? "", n: unread };
+  document.title = t(unread > 0 ? "title.unread" : "title.page", values);
+  const isCut = !socket.isOpen && socket.cutSince > 0;
+  const file = isCut ? "icon-cut.svg" : unread > 0 ? "icon-unread.svg" : "icon.svg";
+  const href = new URL(`../images/${file}`, import.meta.url).href;
+  const icon = document.querySelector('link[rel="icon"]');
+  if (icon.href !== href) icon.href = href;
+}
+
+// --- what the user does ---
+
+function onRow(name, row) {
+  if (name === "fold") {
+    if (!unfolded.delete(row.key)) unfolded.add(row.key);
+  } else if (name === "retry") {
+    Outbox.retry(outbox, row.ref);
+    pump();
+  } else {
+    Outbox.answered(outbox, row.ref);
+    composer.focus();
+  }
+  saveOutbox();
+  drawNow();
+}
+
+/** Escape closes what is open, and with nothing open goes back to the newest message. */
+function onEscape() {
+  if (document.querySelector("dialog[open]")) return;
+  if (later?.panes.closeMembers()) return;
+  State.clearLine(state, openKey);
+  timeline.toEnd();
+  drawNow();
+  composer.focus();
+}
+
+function listen() {
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.defaultPrevented && !event.isComposing) onEscape();
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (step && event.altKey && !event.ctrlKey && !event.metaKey && later) {
+      event.preventDefault();
+      const next = later.stepFrom(state, openKey, step, event.shiftKey);
+      if (next) go(next);
+    }
+  });
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    byId("messages").focus();
+  });
+  byId("conversation-list").addEventListener("click", (event) => {
+    const link = event.target.closest(".conversation");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    go(link.dataset.key);
+    composer.focus();
+  });
+  byId("try-now").addEventListener("click", () => socket.tryNow());
+  byId("find-others").addEventListener("click", () => later.showFindOthers(aloneContext));
+  byId("help").addEventListener("click", () => later.showHelp());
+  addEventListener("focus", readSoon);
+  addEventListener("popstate", () => {
+    if (location.hash === "" || location.hash.startsWith("#/")) turnTo(keyFromAddress());
+  });
+  addEventListener("hashchange", async () => {
+    if (!(await takeKeyFromAddress())) return;
+    keyNews?.postMessage("new");
+    socket.restart();
+  });
+  keyNews?.addEventListener("message", () => !socket.isOpen && socket.restart());
+  document.addEventListener("visibilitychange", () => draw());
+  let today = dayOf(Date.now());
+  setInterval(() => {
+    if (today === (today = dayOf(Date.now()))) return;
+    draw();
+  }, DAY_CHECK_MS);
+}
+
+let loadingLater = null;
+/** What is not needed to read and to type: asked for once, and again if that failed. */
+function loadLater() {
+  loadingLater ??= import("./later.js").then((module) => {
+    later = module.start({ take: (text) => room.write(text) });
+    draw();
+    return later;
+  }).catch((error) => {
+    loadingLater = null;
+    throw error;
+  });
+  return loadingLater;
+}
+
+listen();
+if (await takeKeyFromAddress()) keyNews?.postMessage("new");
+loadLater();
+socket.open();

@@ -1,0 +1,66 @@
+// What the commands do. Loaded right after the page is up, so that typing does not wait for it.
+
+import { parse } from "./commands.js";
+import { t } from "./lib/texts.js";
+import { askExit, showHelp } from "./view/dialogs.js";
+
+const HISTORY_DEFAULT = 50;
+const HISTORY_MAX = 2000;
+
+/** Takes a line from the composer. `room` is what main.js lets commands do. */
+export function run(room, line) {
+  const parsed = parse(line);
+  if (parsed.kind === "text") return room.say(parsed.text);
+  if (parsed.kind === "unknown") return offer(room, line, parsed);
+  return DO[parsed.name](room, parsed.rest);
+}
+
+const DO = {
+  members: (room) => room.showMembers(),
+  help: () => showHelp(),
+  history,
+  name: rename,
+  hooray: (room, rest) => room.say(rest, "hooray"),
+  exit,
+};
+
+function offer(room, line, { name, rest, nearest }) {
+  const asText = { label: t("hint.asText"), run: () => room.say(line) };
+  const actions = nearest === null ? [asText] : [
+    { label: t("hint.nearest", { name: nearest }), run: () => room.write(rest ? `/${nearest} ${rest}` : `/${nearest}`) },
+    asText,
+  ];
+  room.hint(t("hint.unknown", { name }), actions);
+}
+
+async function history(room, rest) {
+  const count = rest === "" ? HISTORY_DEFAULT : Number(rest);
+  if (!Number.isInteger(count) || count < 1) return room.hint(t("hint.historyNumber"));
+  try {
+    const { loaded, beginning } = await room.goBack(Math.min(count, HISTORY_MAX));
+    room.announce(beginning ? t("hint.beginning") : t("hint.older", { n: loaded }));
+  } catch {
+    room.hint(t("hint.historyFailed"));
+  }
+}
+
+async function rename(room, rest) {
+  if (rest === "") return room.hint(t("hint.nameMissing"));
+  if (!room.isOpen) return room.hint(t("hint.needsNode", { name: "name" }));
+  try {
+    await room.command("name", rest);
+    room.hint(t("hint.named", { name: room.ownName(rest) }));
+  } catch (error) {
+    room.hint(t("hint.refused", { error: error.message }));
+  }
+}
+
+async function exit(room) {
+  if (!(await askExit())) return;
+  if (!room.isOpen) return room.hint(t("hint.needsNode", { name: "exit" }));
+  try {
+    await room.command("exit");
+  } catch (error) {
+    room.hint(t("hint.refused", { error: error.message }));
+  }
+}

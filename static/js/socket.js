@@ -1,0 +1,262 @@
+// The link between this page and its node: the key, the proof of both sides, and coming back by itself.
+// It knows nothing of messages. The key comes once, in the fragment of the link that `roomful url`
+// prints, and is kept as one that no script can read back: whoever owns this port tomorrow also owns
+// what the page stored, and must find nothing there that opens a node.
+
+const SILENCE_MS = 45_000; // three beats: the node is gone, or we slept
+const OPENING_MS = 10_000;
+const WAIT_MS_MIN = 500;
+const WAIT_MS_MAX = 15_000;
+const NO_KEY = 4401;
+
+// --- the key ---
+
+const WORDS = { node: new TextEncoder().encode("node"), page: new TextEncoder().encode("page") };
+
+export function fromHex(hex) {
+  if (typeof hex !== "string" || hex.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(hex)) return null;
+  return Uint8Array.from({ length: hex.length / 2 }, (_, i) => parseInt(hex.slice(2 * i, 2 * i + 2), 16));
+}
+
+export function toHex(bytes) {
+  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+export function newNonce() {
+  return crypto.getRandomValues(new Uint8Array(32));
+}
+
+/** The token in a link's fragment, or null: `#token=` and 64 hex digits. */
+export function tokenIn(fragment) {
+  return /^#token=([0-9a-f]{64})$/i.exec(fragment)?.[1] ?? null;
+}
+
+export function importToken(hex) {
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  return crypto.subtle.importKey("raw", fromHex(hex), algorithm, false, ["sign", "verify"]);
+}
+
+/** What both sides prove over: the role's name, the page's nonce, the node's nonce. */
+function statement(role, pageNonce, nodeNonce) {
+  const word = WORDS[role];
+  const bytes = new Uint8Array(word.length + pageNonce.length + nodeNonce.length);
+  bytes.set(word, 0);
+  bytes.set(pageNonce, word.length);
+  bytes.set(nodeNonce, word.length + pageNonce.length);
+  return bytes;
+}
+
+/** Whether the one who answered holds our token. Nothing more is said to one who does not. */
+export async function nodeIsOurs(key, pageNonce, nodeNonce, proof) {
+  if (nodeNonce?.length !== 32 || proof?.length !== 32) return false;
+  return crypto.subtle.verify("HMAC", key, proof, statement("node", pageNonce, nodeNonce));
+}
+
+export async function proveOurselves(key, pageNonce, nodeNonce) {
+  return toHex(await crypto.subtle.sign("HMAC", key, statement("page", pageNonce, nodeNonce)));
+}
+
+// One key per origin, the last link wins. Where IndexedDB is forbidden the key lasts as long as the tab.
+let inMemory = null;
+
+function store(mode, act) {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open("roomful", 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore("keys");
+    opening.onerror = () => reject(opening.error);
+    opening.onsuccess = () => {
+      const db = opening.result;
+      const transaction = db.transaction("keys", mode);
+      const request = act(transaction.objectStore("keys"));
+      transaction.oncomplete = () => {
+        db.close();
+        resolve(request.result);
+      };
+      transaction.onerror = () => reject(transaction.error);
+    };
+  });
+}
+
+/** Takes the token out of the address, and out of the history, and keeps it as a key. */
+export async function takeKeyFromAddress() {
+  const token = tokenIn(location.hash);
+  if (token === null) return false;
+  history.replaceState(null, "", location.pathname);
+  inMemory = await importToken(token);
+  try {
+    await store("readwrite", (keys) => keys.put(inMemory, "token"));
+  } catch {
+    // Kept in memory only: the page works, and asks for the link again after a reload.
+  }
+  return true;
+}
+
+export async function loadKey() {
+  try {
+    return (await store("readonly", (keys) => keys.get("token"))) ?? inMemory;
+  } catch {
+    return inMemory;
+  }
+}
+
+// --- the link ---
+
+// No timer here is needed for being right: a tab that slept looks at the clock when it is shown again.
+
+/** How long to wait before try number `tries` (from 0): doubling, capped, with up to a fifth of jitter. */
+export function waitBefore(tries, random = Math.random()) {
+  const base = Math.min(WAIT_MS_MAX / 1.2, WAIT_MS_MIN * 2 ** Math.min(tries, 10));
+  return Math.round(base * (1 + 0.2 * random));
+}
+
+/**
+ * Phases: `opening` (also while trying again), `open`, `waiting` (until `retryAt`), and the closed doors
+ * `no-key`, `stranger` (who answers could not prove to be our node) and `refused` (our key is no longer good).
+ */
+export class Socket {
+  phase = "opening";
+  waitingSince = 0;
+  retryAt = 0;
+  cutSince = 0; // when the link was lost; 0 while it stands, or before it ever stood
+  stopping = false; // the node said that it stops
+  bearer = null;
+
+  #ws = null;
+  #tries = 0;
+  #timer = 0;
+  #heardAt = 0;
+
+  /** `resume()` gives `{after, run}` or `{}`; `frame(frame)` and `changed()` are told what happens. */
+  constructor({ resume, frame, changed }) {
+    this.resume = resume;
+    this.frame = frame;
+    this.changed = changed;
+    addEventListener("online", () => this.tryNow());
+    document.addEventListener("visibilitychange", () => this.#woke());
+  }
+
+  get isOpen() {
+    return this.phase === "open";
+  }
+
+  /** Sends a frame if the node is there; says whether it went out. */
+  send(frame) {
+    if (!this.isOpen) return false;
+    this.#ws.send(JSON.stringify(frame));
+    return true;
+  }
+
+  /** GET from the node, as this run of it lets us. */
+  async get(path) {
+    const answer = await fetch(path, { headers: { Authorization: `Bearer ${this.bearer}` }, cache: "no-store" });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+    return answer.json();
+  }
+
+  tryNow() {
+    if (this.phase === "waiting") this.open();
+  }
+
+  /** Begins anew, with a new key. */
+  restart() {
+    this.#drop();
+    this.#tries = 0;
+    this.open();
+  }
+
+  async open() {
+    clearTimeout(this.#timer);
+    this.#enter("opening");
+    const key = await loadKey();
+    if (key === null || key === undefined) return this.#enter("no-key");
+
+    this.#drop();
+    const ws = new WebSocket(`ws://${location.host}/ws`);
+    const nonce = newNonce();
+    this.#ws = ws;
+    this.#timer = setTimeout(() => this.#lost(ws), OPENING_MS);
+    ws.onopen = () => ws.send(JSON.stringify({ type: "hello", nonce: toHex(nonce) }));
+    ws.onclose = (event) => this.#lost(ws, event.code);
+    // Frames are handled one after the other: the proof takes a moment, and what follows must wait for it.
+    let turn = Promise.resolve();
+    ws.onmessage = (event) => {
+      turn = turn.then(() => this.#hear(ws, key, nonce, event.data)).catch((error) => console.error(error));
+    };
+  }
+
+  async #hear(ws, key, nonce, data) {
+    if (ws !== this.#ws) return;
+    this.#heardAt = Date.now();
+    const frame = JSON.parse(data);
+    if (frame.type === "challenge") return this.#answer(ws, key, nonce, frame);
+    if (frame.type === "welcome") return this.#welcome(frame);
+    if (!this.isOpen) return;
+    if (frame.type === "stopping") this.stopping = true;
+    if (frame.type === "resync") return this.restart();
+    this.frame(frame);
+  }
+
+  async #answer(ws, key, pageNonce, { nonce, proof }) {
+    const nodeNonce = fromHex(nonce);
+    if (!(await nodeIsOurs(key, pageNonce, nodeNonce, fromHex(proof)))) {
+      this.#drop();
+      return this.#enter("stranger");
+    }
+    const ours = await proveOurselves(key, pageNonce, nodeNonce);
+    if (ws === this.#ws && ws.readyState === WebSocket.OPEN) {
+      ws.send(JSON.stringify({ type: "proof", proof: ours, ...this.resume() }));
+    }
+  }
+
+  #welcome(frame) {
+    clearTimeout(this.#timer);
+    this.bearer = frame.bearer;
+    this.#tries = 0;
+    this.stopping = false;
+    this.phase = "open";
+    this.frame(frame); // before `changed`, so that whoever looks sees the new state
+    this.cutSince = 0;
+    this.#enter("open");
+    this.#watchSilence();
+  }
+
+  #watchSilence() {
+    clearTimeout(this.#timer);
+    const left = this.#heardAt + SILENCE_MS - Date.now();
+    if (left <= 0) return this.#lost(this.#ws);
+    this.#timer = setTimeout(() => this.#watchSilence(), left + 50);
+  }
+
+  #lost(ws, code) {
+    if (ws === null || ws !== this.#ws) return;
+    this.#drop();
+    if (code === NO_KEY) return this.#enter("refused");
+    if (this.cutSince === 0) this.cutSince = Date.now();
+    const wait = waitBefore(this.#tries);
+    this.#tries += 1;
+    this.waitingSince = Date.now();
+    this.retryAt = this.waitingSince + wait;
+    this.#timer = setTimeout(() => this.open(), wait);
+    this.#enter("waiting");
+  }
+
+  #woke() {
+    if (document.hidden) return;
+    if (this.isOpen && Date.now() - this.#heardAt > SILENCE_MS) this.restart();
+    this.tryNow();
+  }
+
+  #drop() {
+    clearTimeout(this.#timer);
+    const ws = this.#ws;
+    this.#ws = null;
+    if (ws === null) return;
+    ws.onopen = ws.onclose = ws.onmessage = null;
+    ws.close();
+  }
+
+  #enter(phase) {
+    this.phase = phase;
+    this.changed();
+  }
+}

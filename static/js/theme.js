@@ -1,0 +1,28 @@
+// Sets the theme before the first paint, so nothing ever flashes in the wrong one. A classic script
+// because a module would run too late. The choice lives in this browser: there are no cookies.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const contrast = matchMedia("(prefers-contrast: more)");
+
+  function choice() {
+    try {
+      return localStorage.getItem("roomful.theme") ?? "auto";
+    } catch {
+      return "auto"; // storage can be forbidden; the page works without it
+    }
+  }
+
+  function apply() {
+    const chosen = choice();
+    const isDark = chosen === "dark" || (chosen !== "light" && dark.matches);
+    root.dataset.theme = isDark ? "dark" : "light";
+    root.dataset.contrast = chosen === "contrast" || contrast.matches ? "more" : "normal";
+  }
+
+  apply();
+  dark.addEventListener("change", apply);
+  contrast.addEventListener("change", apply);
+  addEventListener("roomful-theme", apply); // the help dialog says this after a change
+})();

@@ -1,0 +1,100 @@
+// The room with nobody else in it, which should help to fill it: what to run elsewhere, where we are,
+// what discovery is doing right now, and why it may not be enough. Asks the node every few seconds, but only
+// while it is shown.
+
+import { clone, copyText, fill, make, nameOf, setText } from "../lib/dom.js";
+import { agoText, listText, t } from "../lib/texts.js";
+import { open } from "./dialogs.js";
+
+const ASK_EVERY_MS = 5000;
+const TICK_MS = 1000;
+
+/** Puts the scene into `place`. Answers a function that takes it away. */
+export function mountAlone(place, { socket, state, replaced }) {
+  const scene = clone("t-alone");
+  const copy = scene.querySelector(".copy button");
+  copy.addEventListener("click", () => copyText(scene.querySelector(".command").textContent, copy));
+  place.replaceChildren(scene);
+  draw(scene, state);
+
+  let asked = Date.now();
+  const timer = setInterval(async () => {
+    if (document.hidden || !socket.isOpen) return;
+    if (Date.now() - asked >= ASK_EVERY_MS) {
+      asked = Date.now();
+      const node = await socket.get("/api/v1/node").catch(() => null);
+      if (node) replaced(node);
+    }
+    draw(scene, state);
+  }, TICK_MS);
+  return () => {
+    clearInterval(timer);
+    scene.remove();
+  };
+}
+
+/** The same in a dialog, for a room that has a history to show. */
+export function showFindOthers(context) {
+  let unmount = () => {};
+  const dialog = open("t-find", (element) => {
+    unmount = mountAlone(element.querySelector(".place"), context);
+  });
+  dialog.addEventListener("close", () => unmount());
+  dialog.querySelector("h2").focus();
+}
+
+function draw(scene, state) {
+  const { node } = state;
+  const me = state.members.get(state.me);
+  const strong = (text) => make("strong", "", text);
+  const tcp = portOf(node.tcp?.[0]) ?? node.udp;
+  const isLobby = node.room === "lobby";
+  setText(scene.querySelector(".command"), isLobby ? t("alone.command") : t("alone.commandRoom", { room: quoted(node.room) }));
+  const addresses = node.addresses?.length ? listText(node.addresses) : t("alone.nowhere");
+  redraw(scene.querySelector(".where"), [me?.name, addresses, tcp, node.room], (line) => {
+    fill(line, "alone.where", { name: nameOf(state.me, me?.name ?? node.name, false), addresses, tcp: String(tcp), room: strong(node.room) });
+  });
+  redraw(scene.querySelector(".causes"), [node.room, tcp, node.udp, node.addresses?.[0]], (list) => {
+    const command = make("code", "", `roomful --peer ${node.addresses?.[0] ?? "ADDRESS"}`);
+    const causes = [
+      ["alone.cause1", { room: strong(node.room) }], ["alone.cause2", { udp: String(node.udp), tcp: String(tcp) }],
+      ["alone.cause3", {}], ["alone.cause4", { command }],
+    ];
+    list.replaceChildren(...causes.map(([key, values]) => {
+      const item = make("li");
+      fill(item, key, values);
+      return item;
+    }));
+  });
+  drawBeacons(scene.querySelector(".discovery"), node.discovery ?? []);
+}
+
+function drawBeacons(list, beacons) {
+  const lines = beacons.length > 0 ? beacons.map(beaconLine) : [{ text: t("alone.noBeacons"), age: "", fine: false }];
+  while (list.children.length > lines.length) list.lastElementChild.remove();
+  while (list.children.length < lines.length) list.append(clone("t-beacon"));
+  lines.forEach(({ text, age, fine }, i) => {
+    const item = list.children[i];
+    item.classList.toggle("fine", fine);
+    setText(item.querySelector(".sign"), fine ? "✓" : "!");
+    setText(item.querySelector(".what"), text);
+    setText(item.querySelector(".age"), age);
+  });
+}
+
+function beaconLine({ interface: name, target, sent, error }) {
+  const age = sent ? agoText(Date.now() - Date.parse(sent)) : t("alone.notYet");
+  if (error) return { text: t("alone.beaconError", { interface: name, error }), age, fine: false };
+  return { text: t("alone.beacon", { interface: name, target: target.replace(/:\d+$/, "") }), age, fine: Boolean(sent) };
+}
+
+/** Draws only what is another than before: a selection in the text survives the ticking. */
+function redraw(element, values, act) {
+  const state = JSON.stringify(values);
+  if (element.dataset.state === state) return;
+  element.dataset.state = state;
+  act(element);
+}
+
+const portOf = (address) => /:(\d+)$/.exec(address ?? "")?.[1];
+const quoted = (room) => (/^[\w.-]+$/.test(room) ? room : `'${room.replaceAll("'", "'\\''")}'`);

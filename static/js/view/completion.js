@@ -1,0 +1,93 @@
+// The list of commands above the composer. The field stays a textbox and keeps the focus; the list
+// tells it which option is meant.
+
+import { complete } from "../commands.js";
+import { byId, make, setText } from "../lib/dom.js";
+import { t } from "../lib/texts.js";
+
+export class Completion {
+  #field = byId("field");
+  #list = byId("completion");
+  #options = [];
+  #chosen = 0;
+  #dismissed = null; // the text for which Escape was pressed
+
+  /** `take(text, run)` puts a completed command into the field; `run` says that it is whole and can go. */
+  constructor({ take }) {
+    this.take = take;
+    this.#list.addEventListener("pointerdown", (event) => {
+      event.preventDefault(); // the field keeps the focus
+      const index = [...this.#list.children].indexOf(event.target.closest("li"));
+      if (index >= 0) this.#accept(this.#options[index]);
+    });
+    this.#field.addEventListener("blur", () => this.#close());
+    this.#field.addEventListener("focus", () => this.update());
+  }
+
+  get isOpen() {
+    return !this.#list.hidden;
+  }
+
+  update() {
+    const text = this.#field.value;
+    if (this.#dismissed !== null && text !== this.#dismissed) this.#dismissed = null;
+    const options = this.#dismissed === null && document.activeElement === this.#field
+      ? complete(text, this.#field.selectionStart) : [];
+    const counted = options.length !== this.#options.length;
+    this.#options = options;
+    if (options.length === 0) return this.#close();
+    this.#chosen = Math.min(this.#chosen, options.length - 1);
+    this.#draw();
+    if (counted) setText(byId("announce"), t("completion.count", { n: options.length }));
+  }
+
+  /** Takes a key of the field, if the list is open and the key means something there. */
+  key(event) {
+    if (!this.isOpen || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return false;
+    const count = this.#options.length;
+    const option = this.#options[this.#chosen];
+    if (event.key === "ArrowDown") this.#chosen = (this.#chosen + 1) % count;
+    else if (event.key === "ArrowUp") this.#chosen = (this.#chosen + count - 1) % count;
+    else if (event.key === "Escape") this.#dismiss();
+    else if (event.key === "Tab" && !event.shiftKey) this.#accept(option);
+    else if (event.key === "Enter" && !event.shiftKey && this.#field.value !== `/${option.name}`) this.#accept(option);
+    else return false;
+    event.preventDefault();
+    event.stopPropagation();
+    if (this.isOpen) this.#draw();
+    return true;
+  }
+
+  #accept(option) {
+    this.#chosen = 0;
+    this.take(option.usage.includes(" ") ? `/${option.name} ` : `/${option.name}`);
+    this.#dismiss();
+  }
+
+  #dismiss() {
+    this.#dismissed = this.#field.value;
+    this.#close();
+  }
+
+  #close() {
+    this.#list.hidden = true;
+    this.#options = [];
+    this.#chosen = 0;
+    this.#field.removeAttribute("aria-controls");
+    this.#field.removeAttribute("aria-activedescendant");
+  }
+
+  #draw() {
+    this.#list.replaceChildren(...this.#options.map((option, index) => {
+      const item = make("li", "option");
+      item.id = `option-${option.name}`;
+      item.setAttribute("role", "option");
+      item.setAttribute("aria-selected", String(index === this.#chosen));
+      item.append(make("code", "", option.usage), make("span", "meta", t(`command.${option.name}`)));
+      return item;
+    }));
+    this.#list.hidden = false;
+    this.#field.setAttribute("aria-controls", this.#list.id);
+    this.#field.setAttribute("aria-activedescendant", `option-${this.#options[this.#chosen].name}`);
+  }
+}

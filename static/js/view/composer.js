@@ -1,0 +1,130 @@
+// Where one writes. Never disabled and never waiting: what is sent goes to the outbox at once, whatever
+// the node is doing. Drafts stay in this tab, one for each conversation of each node.
+
+import { byId } from "../lib/dom.js";
+import { t } from "../lib/texts.js";
+
+const LIMIT_BYTES = 32 * 1024;
+const WARN_FROM = 0.8;
+const LINES_MAX = 8;
+const DRAFT_AFTER_MS = 300;
+
+const encoder = new TextEncoder();
+
+/** How full a message is: whether it may be sent, and what to say about it. */
+export function fullness(text) {
+  const bytes = encoder.encode(text).length;
+  const kib = (n) => (n / 1024).toFixed(1);
+  const most = LIMIT_BYTES / 1024;
+  if (bytes > LIMIT_BYTES) return { over: true, note: ["composer.over", { over: `${kib(bytes - LIMIT_BYTES)} KiB`, most }] };
+  if (bytes > LIMIT_BYTES * WARN_FROM) return { over: false, note: ["composer.limit", { used: kib(bytes), most }] };
+  return { over: false, note: null };
+}
+
+/** Enter sends, unless an input method is still composing: its Enter only chooses a word (229: Safari's order of events). */
+export function isSendKey(event) {
+  return event.key === "Enter" && !event.shiftKey && !event.altKey && !event.isComposing && event.keyCode !== 229;
+}
+
+export class Composer {
+  #field = byId("field");
+  #send = byId("send");
+  #limit = byId("limit");
+  #draftKey = null;
+  #timer = 0;
+
+  /** `send(text)` takes what was written; `typed()` is told of each change; `keys(event)` may take a key first. */
+  constructor({ send, typed, keys }) {
+    this.send = send;
+    this.typed = typed;
+    this.#field.addEventListener("keydown", (event) => {
+      if (keys(event)) return;
+      if (!isSendKey(event)) return;
+      event.preventDefault();
+      this.submit();
+    });
+    this.#field.addEventListener("input", () => this.#changed());
+    this.#send.addEventListener("click", () => this.submit());
+    addEventListener("pagehide", () => this.#keepDraft());
+    document.addEventListener("keydown", (event) => this.#typeAnywhere(event));
+  }
+
+  get text() {
+    return this.#field.value;
+  }
+
+  set text(text) {
+    this.#field.value = text;
+    this.#changed();
+  }
+
+  focus() {
+    this.#field.focus();
+  }
+
+  submit() {
+    const text = this.#field.value;
+    if (text.trim() === "" || fullness(text).over) return this.focus();
+    this.text = "";
+    this.#keepDraft();
+    this.send(text);
+    this.focus();
+  }
+
+  /** Turns to a conversation: its name in the empty field, and what was begun there. */
+  turnTo(draftKey, place) {
+    this.#keepDraft();
+    const carry = this.#draftKey === null ? this.text : ""; // typed before we knew where we are
+    this.#draftKey = draftKey;
+    this.#field.placeholder = t("composer.placeholder", { place });
+    this.text = carry || readDraft(draftKey);
+  }
+
+  #changed() {
+    this.#grow();
+    const { over, note } = fullness(this.#field.value);
+    this.#limit.textContent = note ? t(...note) : "";
+    this.#limit.classList.toggle("over", over);
+    if (over) this.#send.setAttribute("aria-disabled", "true");
+    else this.#send.removeAttribute("aria-disabled");
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#keepDraft(), DRAFT_AFTER_MS);
+    this.typed(this.#field.value);
+  }
+
+  #grow() {
+    const field = this.#field;
+    const line = parseFloat(getComputedStyle(field).lineHeight);
+    field.style.setProperty("height", "auto");
+    const most = line * LINES_MAX + field.offsetHeight - field.clientHeight + 16;
+    field.style.setProperty("height", `${Math.min(field.scrollHeight, most)}px`);
+  }
+
+  #keepDraft() {
+    clearTimeout(this.#timer);
+    if (this.#draftKey === null) return;
+    try {
+      if (this.text === "") sessionStorage.removeItem(this.#draftKey);
+      else sessionStorage.setItem(this.#draftKey, this.text);
+    } catch {
+      // Storage is forbidden or full: the draft lives as long as the page.
+    }
+  }
+
+  /** A character typed with nothing in particular focused belongs here. Never one that a control wants. */
+  #typeAnywhere(event) {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.key.length !== 1 || event.key === " " || document.querySelector("dialog[open]")) return;
+    const focused = document.activeElement;
+    const idle = focused === document.body || (focused.closest("#messages") && !focused.closest("a, button"));
+    if (idle) this.focus(); // the character follows by itself
+  }
+}
+
+export function readDraft(key) {
+  try {
+    return sessionStorage.getItem(key) ?? "";
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,78 @@
+// The one calm line that says how things stand, and the door that is shown instead of the room when the
+// node cannot or must not be talked to. Two links can fail apart from each other, this page to its node
+// and the node to the others, and no word here is used for both.
+
+import { byId, clone, copyText, fill, make, setText } from "../lib/dom.js";
+import { t } from "../lib/texts.js";
+import { othersInReach } from "../state.js";
+
+const WORTH_SAYING_AFTER_MS = 2000;
+const COUNT_DOWN_FROM_MS = 5000;
+const DOORS = new Set(["no-key", "stranger", "refused"]);
+
+/** Draws the line. Answers in how many milliseconds it wants to be drawn again, or null. */
+export function drawConnection({ socket, state, back, now }) {
+  drawDoor(socket.phase);
+  const line = byId("connection");
+  const tryNow = byId("try-now");
+  const cutFor = socket.cutSince === 0 ? 0 : now - socket.cutSince;
+  const isCut = !socket.isOpen && socket.cutSince > 0;
+  if (isCut && cutFor < WORTH_SAYING_AFTER_MS) return WORTH_SAYING_AFTER_MS - cutFor;
+
+  const kind = isCut ? (socket.stopping ? "stopped" : "cut") : socket.stopping ? "stopping" : back ? "back" : "calm";
+  line.parentElement.dataset.kind = kind;
+  tryNow.hidden = !isCut;
+  byId("find-others").hidden = kind !== "calm" || state.node === null || othersInReach(state) > 0;
+  setText(byId("find-others"), t("connection.find"));
+  say(line, kind, { state, back });
+  if (!isCut) return null;
+
+  // The countdown is on the button: in the line itself it would be read out every second.
+  const left = socket.retryAt - now;
+  const counts = socket.phase === "waiting" && socket.retryAt - socket.waitingSince >= COUNT_DOWN_FROM_MS && left > 0;
+  setText(tryNow, t("connection.tryNow"));
+  tryNow.dataset.left = counts ? String(Math.ceil(left / 1000)) : "";
+  return counts ? 1000 : null;
+}
+
+function say(line, kind, { state, back }) {
+  if (kind === "stopped") {
+    if (line.dataset.said === "stopped") return;
+    fill(line, "connection.stopped", { command: make("code", "", "roomful") });
+  } else if (kind === "calm") {
+    setText(line, state.node === null ? t("connection.opening") : t("connection.reach", { n: othersInReach(state) }));
+  } else if (kind === "back") {
+    setText(line, back.fresh > 0 ? t("connection.backNew", { n: back.fresh }) : t("connection.back"));
+  } else {
+    setText(line, t(`connection.${kind}`));
+  }
+  line.dataset.said = kind;
+  line.classList.toggle("reach", kind === "calm" && state.node !== null && othersInReach(state) > 0);
+}
+
+function drawDoor(phase) {
+  const door = byId("door");
+  const app = byId("app");
+  const isClosed = DOORS.has(phase);
+  if (!isClosed) {
+    // Only an open link opens the door again: while it is being tried, the words stay.
+    if (phase !== "open" || door.hidden) return;
+    door.hidden = true;
+    app.hidden = false;
+    door.replaceChildren();
+    delete door.dataset.phase;
+    return;
+  }
+  if (door.dataset.phase === phase) return;
+  const card = clone("t-door");
+  card.querySelector("h1").textContent = t(`door.title.${phase}`);
+  card.querySelector(".why").textContent = t(`door.why.${phase}`);
+  const copy = card.querySelector("button");
+  copy.addEventListener("click", () => copyText(card.querySelector("code").textContent, copy));
+  door.dataset.phase = phase;
+  door.replaceChildren(card);
+  door.hidden = false;
+  app.hidden = true;
+  document.title = t(`door.title.${phase}`);
+  card.querySelector("h1").focus();
+}

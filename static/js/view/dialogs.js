@@ -1,0 +1,69 @@
+// Dialogs: native ones, so that focus is kept in, goes back, and Escape closes.
+
+import { COMMANDS } from "../commands.js";
+import { clone, make } from "../lib/dom.js";
+import { t } from "../lib/texts.js";
+
+const KEYS = [
+  ["Enter", "key.enter"], ["Shift+Enter", "key.shiftEnter"], ["Tab", "key.tab"], ["Esc", "key.escape"],
+  ["Alt+↑ ↓", "key.altArrows"], ["↑ ↓", "key.arrows"],
+];
+const THEMES = ["auto", "light", "dark", "contrast"];
+
+/** Opens a dialog from its template; `dialog.returnValue` says how it was closed. */
+export function open(id, prepare) {
+  const dialog = clone(id);
+  const before = document.activeElement;
+  prepare?.(dialog);
+  dialog.querySelector(".close")?.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close(); // outside of it: only the backdrop is the dialog itself
+  });
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    if (before?.isConnected) before.focus();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
+export function showHelp() {
+  const dialog = open("t-help", (element) => {
+    element.querySelector(".commands").append(...COMMANDS.flatMap(({ name, usage }) => pair(make("code", "", usage), `command.${name}`)));
+    element.querySelector(".keys").append(...KEYS.flatMap(([key, text]) => pair(make("kbd", "", key), text)));
+    element.querySelector(".choices").append(...THEMES.map(themeChoice));
+  });
+  dialog.querySelector("h2").focus();
+}
+
+function pair(what, text) {
+  const term = make("dt");
+  term.append(what);
+  return [term, make("dd", "", t(text))];
+}
+
+function themeChoice(theme) {
+  const label = make("label", "choice");
+  const input = make("input");
+  input.type = "radio";
+  input.name = "theme";
+  input.checked = (localStorage.getItem("roomful.theme") ?? "auto") === theme;
+  input.addEventListener("change", () => {
+    localStorage.setItem("roomful.theme", theme);
+    dispatchEvent(new Event("roomful-theme"));
+  });
+  label.append(input, " ", t(`theme.${theme}`));
+  return label;
+}
+
+/** Whether the user really wants to leave. Everything but the one button means no. */
+export function askExit() {
+  return new Promise((resolve) => {
+    const dialog = open("t-exit", (element) => {
+      element.querySelector(".cancel").addEventListener("click", () => element.close());
+      element.querySelector(".confirm").addEventListener("click", () => element.close("exit"));
+    });
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "exit"));
+  });
+}

@@ -1,0 +1,146 @@
+// How one row of the timeline looks. A row is made once and drawn again when it changes, in place:
+// a receipt changes a word in it and nothing else on the screen.
+
+import { clone, fill, identicon, isLoneEmoji, make, nameOf, nameText, renderSpans, shortOf } from "../lib/dom.js";
+import { dayText, fullTimeText, gutterTimeText, listParts, t, timeText } from "../lib/texts.js";
+
+const TEMPLATES = { message: "t-message", notice: "t-notice", fold: "t-fold", hint: "t-hint" };
+const NAMES_MAX = 3; // in a folded row; more become "and 4 others"
+
+export function makeRow(row, act) {
+  const element = clone(TEMPLATES[row.type] ?? "t-separator");
+  element.dataset.key = row.key;
+  if (row.type === "message") {
+    element.querySelector(".retry").addEventListener("click", () => act("retry"));
+    element.querySelector(".delete").addEventListener("click", () => act("delete"));
+  }
+  if (row.type === "fold") element.querySelector(".unfold").addEventListener("click", () => act("fold"));
+  return element;
+}
+
+export function drawRow(element, row) {
+  DRAW[row.type](element, row);
+}
+
+const DRAW = {
+  message: drawMessage,
+  notice: (element, row) => {
+    drawNotice(element.querySelector(".line"), row);
+    drawTime(element.querySelector(".time"), row.notice.at, { text: timeText(row.notice.at) });
+  },
+  fold: drawFold,
+  hint: drawHint,
+  day: (element, row) => {
+    element.classList.add("day");
+    element.querySelector(".label").textContent = dayText(row.at, Date.now());
+  },
+  new: (element) => {
+    element.classList.add("new");
+    element.querySelector(".label").textContent = t("row.new");
+  },
+  begin: (element) => {
+    element.classList.add("begin");
+    element.querySelector(".label").textContent = t("row.begin");
+  },
+};
+
+function drawMessage(element, row) {
+  element.classList.toggle("head", row.head);
+  element.classList.toggle("hooray", row.kind === "hooray");
+  element.classList.toggle("emoji", isLoneEmoji(row.text));
+  const who = element.querySelector(".who");
+  who.classList.toggle("hidden-text", !row.head);
+  who.replaceChildren(nameOf(row.author, row.name, row.shared));
+  element.querySelector(".mark").replaceChildren(...(row.head ? [identicon(row.author)] : []));
+
+  const body = element.querySelector(".body");
+  body.replaceChildren();
+  if (row.spans) renderSpans(body, row.spans);
+  else body.append(row.text || (row.kind === "hooray" ? t("hooray.text") : ""));
+
+  drawTime(element.querySelector(".time"), row.at, {
+    text: row.head ? timeText(row.at) : gutterTimeText(row.at),
+    full: row.skewed ? t("row.skewed", { time: fullTimeText(row.at) }) : fullTimeText(row.at),
+  });
+  element.classList.toggle("skewed", row.skewed);
+  drawState(element, row);
+}
+
+function drawTime(time, at, { text, full = fullTimeText(at) }) {
+  time.dateTime = new Date(at).toISOString();
+  time.title = full;
+  time.firstElementChild.textContent = text;
+  time.lastElementChild.textContent = full;
+}
+
+function drawState(element, row) {
+  const state = element.querySelector(".state");
+  const after = element.querySelector(".after");
+  after.hidden = row.code === null;
+  if (row.code === null) return;
+  after.classList.toggle("only-hover", !row.shown);
+  state.className = `state state-${row.code}`;
+  state.textContent = t(`state.${row.code}`, { k: row.k, n: row.n, error: row.error ?? "" });
+  const failed = row.code === "failed";
+  element.querySelector(".retry").hidden = !failed;
+  element.querySelector(".delete").hidden = !failed;
+}
+
+function drawNotice(line, row) {
+  const { kind, member, name } = row.notice;
+  const was = row.was ? nameOf(member, row.was, false) : make("code", "short", shortOf(member));
+  const key = `notice.${kind}`;
+  // Whoever takes a known name is told apart by the short id, whatever else is known.
+  fill(line, key, { name: nameOf(member, name, row.shared || kind === "conflict"), was });
+}
+
+function drawFold(element, row) {
+  const button = element.querySelector(".unfold");
+  const list = element.querySelector(".folded");
+  button.setAttribute("aria-expanded", String(row.open));
+  const line = element.querySelector(".line");
+  line.replaceChildren();
+  for (const [kind, people] of row.groups) {
+    if (line.hasChildNodes()) line.append(" · ");
+    const part = make("span");
+    fill(part, `fold.${kind}`, { n: people.length, names: namesOf(people) });
+    line.append(part);
+  }
+  list.hidden = !row.open;
+  list.replaceChildren(...(row.open ? row.run.map(noticeItem) : []));
+}
+
+function noticeItem(row) {
+  const item = make("li");
+  const line = make("span", "line");
+  drawNotice(line, row);
+  item.append(line, " ", make("span", "meta", timeText(row.notice.at)));
+  return item;
+}
+
+/** "Ana, Ben and 3 others", with each name an element of its own. */
+function namesOf(people) {
+  const shown = people.length > NAMES_MAX ? people.slice(0, NAMES_MAX - 1) : people;
+  const elements = shown.map(({ notice, shared }) => nameOf(notice.member, notice.name, shared));
+  if (shown.length < people.length) elements.push(make("span", "", t("fold.others", { n: people.length - shown.length })));
+  const parts = listParts(elements.map((_, i) => String(i)));
+  const names = make("span");
+  names.append(...parts.map((part) => (part.type === "element" ? elements[Number(part.value)] : part.value)));
+  return names;
+}
+
+function drawHint(element, { hint }) {
+  element.querySelector(".line").textContent = hint.text;
+  const actions = element.querySelector(".actions");
+  actions.replaceChildren(...(hint.actions ?? []).map(({ label, run }) => {
+    const button = make("button", "link", label);
+    button.type = "button";
+    button.addEventListener("click", run);
+    return button;
+  }));
+}
+
+/** One line for those who hear the page instead of seeing it. */
+export function spokenLine(message, shared) {
+  return t("log.message", { name: nameText(message.author, message.name, shared), text: message.text });
+}

@@ -1,0 +1,182 @@
+// What stands to both sides of the messages: the conversations and oneself, and the members.
+
+import { byId, clone, fill, identicon, make, nameOf, nameText, setText, shortOf } from "../lib/dom.js";
+import { byName, sinceText, spanText, t, whenText } from "../lib/texts.js";
+import { inReach, isShared, othersInReach } from "../state.js";
+
+const CLOCK_WORTH_SAYING_MS = 60_000;
+
+/** What a conversation is called: "# general", or the other member's name. */
+export function placeName(state, key) {
+  if (key.startsWith("c:")) return `# ${key.slice(2)}`;
+  const id = key.slice(2);
+  const name = state.members.get(id)?.name ?? shortOf(id);
+  return nameText(id, name, isShared(state, name));
+}
+
+export const hrefOf = (key) => (key.startsWith("c:") ? `#/channel/${encodeURIComponent(key.slice(2))}` : `#/with/${key.slice(2)}`);
+
+// --- conversations ---
+
+/** `hasDraft(key)` says whether something was begun in a conversation. */
+export function drawConversations(state, open, hasDraft) {
+  const keys = [...state.conversations.keys()].sort((a, b) => rank(a) - rank(b) || byName(placeName(state, a), placeName(state, b)));
+  const channels = keys.filter((key) => key.startsWith("c:"));
+  const direct = keys.filter((key) => key.startsWith("d:"));
+  const item = (key) => conversationItem(state, key, key === open, key !== open && hasDraft(key));
+  const groups = [listOf("", "conversations.channels", channels.map(item))];
+  if (direct.length > 0) groups.push(listOf(t("conversations.direct"), "conversations.direct", direct.map(item)));
+  keepingFocus(byId("conversation-list"), ".conversation", () => byId("conversation-list").replaceChildren(...groups));
+
+  const unread = keys.reduce((sum, key) => sum + (key === open ? 0 : state.conversations.get(key).unread), 0);
+  badge(byId("back-count"), unread);
+  drawSelf(state);
+}
+
+const rank = (key) => (key === "c:general" ? 0 : 1);
+
+function listOf(heading, label, items) {
+  const group = make("section");
+  if (heading) group.append(make("h3", "side-heading", heading));
+  const list = make("ul", "conversations");
+  list.setAttribute("role", "list");
+  list.setAttribute("aria-label", t(label));
+  list.append(...items);
+  group.append(list);
+  return group;
+}
+
+function conversationItem(state, key, isOpen, hasDraft) {
+  const item = clone("t-conversation");
+  const link = item.querySelector(".conversation");
+  const { unread } = state.conversations.get(key);
+  link.href = hrefOf(key);
+  link.dataset.key = key;
+  if (isOpen) link.setAttribute("aria-current", "page");
+  link.classList.toggle("unread", unread > 0);
+  const isDirect = key.startsWith("d:");
+  link.querySelector(".glyph").append(isDirect ? identicon(key.slice(2)) : "#");
+  link.querySelector(".label").append(make("bdi", "", isDirect ? placeName(state, key) : key.slice(2)));
+  link.querySelector(".draft").hidden = !hasDraft;
+  badge(link.querySelector(".badge"), unread);
+  return item;
+}
+
+function badge(element, n) {
+  element.hidden = n === 0;
+  const shown = make("span", "", n > 999 ? "999+" : String(n));
+  shown.setAttribute("aria-hidden", "true");
+  element.replaceChildren(shown, make("span", "hidden-text", t("conversations.unread", { n })));
+}
+
+function drawSelf(state) {
+  const me = state.members.get(state.me);
+  if (!me) return;
+  const fragment = clone("t-self");
+  const others = othersInReach(state);
+  fragment.querySelector(".mark").append(identicon(me.id));
+  fragment.querySelector(".who").append(nameOf(me.id, me.name, isShared(state, me.name)));
+  fragment.querySelector(".reach").textContent = t("self.reach", { n: others });
+  fragment.querySelector(".dot").classList.add(others > 0 ? "online" : "left");
+  byId("self").replaceChildren(fragment);
+  setText(byId("room"), state.node.room);
+}
+
+// --- members ---
+
+export function drawMembers(state, now) {
+  const all = [...state.members.values()].sort((a, b) => b.self - a.self || byName(a.name, b.name) || (a.id < b.id ? -1 : 1));
+  const here = all.filter(inReach);
+  const gone = all.filter((member) => !inReach(member)).sort((a, b) => Date.parse(b.since) - Date.parse(a.since));
+  const others = othersInReach(state);
+  setText(byId("members-count"), t("members.count", { n: others }));
+  setText(byId("show-members"), t("members.show", { n: here.length }));
+
+  const lists = [memberList("members.in", here, false, state, now)];
+  if (gone.length > 0) lists.push(memberList("members.out", gone, true, state, now));
+  const place = byId("member-list");
+  keepingFocus(place, ".member", () => place.replaceChildren(...lists));
+  if (!place.querySelector('[tabindex="0"]')) place.querySelector(".member")?.setAttribute("tabindex", "0");
+}
+
+function memberList(label, members, withHeading, state, now) {
+  const group = make("section");
+  if (withHeading) group.append(make("h3", "side-heading", t(label)));
+  const list = make("ul", "members");
+  list.setAttribute("role", "list");
+  list.setAttribute("aria-label", t(label));
+  list.append(...members.map((member) => memberItem(state, member, now)));
+  group.append(list);
+  return group;
+}
+
+function memberItem(state, member, now) {
+  const item = clone("t-member");
+  item.dataset.key = member.id;
+  item.title = `${member.name} ${shortOf(member.id)}`;
+  item.classList.toggle("gone", !inReach(member));
+  item.querySelector(".mark").append(identicon(member.id));
+  const who = item.querySelector(".who");
+  who.append(nameOf(member.id, member.name, isShared(state, member.name)));
+  if (member.self) who.append(" ", make("span", "meta", t("members.self")));
+  const meta = item.querySelector(".member > .meta");
+  drawMeta(meta, state, member, now);
+  meta.append(make("span", "hidden-text", ` ${t(`member.state.${member.state}`)}`));
+  item.querySelector(".dot").classList.add(member.state);
+  return item;
+}
+
+function drawMeta(meta, state, member, now) {
+  const since = Date.parse(member.since);
+  const address = member.addresses[0] ?? t("member.nowhere");
+  if (member.state === "online" && !member.direct && member.via) {
+    const via = state.members.get(member.via);
+    const name = via ? nameOf(via.id, via.name, isShared(state, via.name)) : shortOf(member.via);
+    fill(meta, "member.via", { name, when: sinceText(since, now) });
+  } else {
+    const when = inReach(member) ? sinceText(since, now) : whenText(since, now);
+    meta.textContent = t(`member.${member.state}`, { address, when });
+  }
+  if (!inReach(member) && member.addresses[0]) meta.title = member.addresses[0];
+  const error = member.clock_error_ms ?? 0;
+  if (Math.abs(error) < CLOCK_WORTH_SAYING_MS) return;
+  const clock = t(error > 0 ? "member.ahead" : "member.behind", { span: spanText(Math.abs(error)) });
+  meta.append(make("br"), make("span", "warn", clock));
+}
+
+/** One stop for Tab; the arrows go from member to member. */
+export function moveAmongMembers(event) {
+  const rows = [...byId("member-list").querySelectorAll(".member")];
+  const index = rows.indexOf(document.activeElement);
+  const goal = { ArrowUp: index - 1, ArrowDown: index + 1, Home: 0, End: rows.length - 1 }[event.key];
+  if (index < 0 || goal === undefined || !rows[goal]) return;
+  event.preventDefault();
+  rows[index].tabIndex = -1;
+  rows[goal].tabIndex = 0;
+  rows[goal].focus();
+}
+
+export function focusMembers() {
+  (byId("member-list").querySelector('.member[tabindex="0"]') ?? byId("members-title")).focus();
+}
+
+/** Draws a list anew without taking the focus away from whoever is in it. */
+function keepingFocus(place, selector, draw) {
+  const focused = place.contains(document.activeElement) ? document.activeElement.closest(selector)?.dataset.key : undefined;
+  draw();
+  if (focused === undefined) return;
+  const again = place.querySelector(`${selector}[data-key="${CSS.escape(focused)}"]`) ?? place.querySelector(selector);
+  if (again?.classList.contains("member")) again.tabIndex = 0;
+  again?.focus({ preventScroll: true });
+}
+
+/** The conversation before or after this one, around the ends; with `unreadOnly`, the next that has something new. */
+export function stepFrom(state, key, step, unreadOnly) {
+  const keys = [...byId("conversation-list").querySelectorAll(".conversation")].map((link) => link.dataset.key);
+  const from = keys.indexOf(key);
+  for (let i = 1; i <= keys.length; i += 1) {
+    const next = keys[(from + i * step + i * keys.length) % keys.length];
+    if (next !== key && (!unreadOnly || state.conversations.get(next).unread > 0)) return next;
+  }
+  return null;
+}

@@ -1,0 +1,41 @@
+// What those hear who do not see the page: one line for each new message of the open conversation, in a
+// log that only grows at its end. Never the list itself: older pages and redrawn rows must stay silent.
+
+import { byId, make } from "../lib/dom.js";
+import { t } from "../lib/texts.js";
+import { spokenLine } from "./row.js";
+
+const LINES_MAX = 5;
+const BURST_MS = 2000;
+const BURST_MAX = 3;
+
+let spoken = []; // when the last lines were said
+let held = 0; // how many more came than can be listened to
+let timer = 0;
+
+export function speak(message, shared) {
+  const now = Date.now();
+  spoken = spoken.filter((at) => now - at < BURST_MS);
+  if (held === 0 && spoken.length < BURST_MAX) {
+    spoken.push(now);
+    return say(spokenLine(message, shared));
+  }
+  held += 1;
+  if (held > 1) return;
+  timer = setTimeout(() => {
+    say(t("log.many", { n: held }));
+    held = 0;
+  }, BURST_MS);
+}
+
+/** Another conversation was opened: what waited belonged to the old one. */
+export function hush() {
+  clearTimeout(timer);
+  held = 0;
+}
+
+function say(text) {
+  const log = byId("log");
+  log.append(make("p", "", text));
+  while (log.childElementCount > LINES_MAX) log.firstElementChild.remove();
+}
