@@ -54,9 +54,8 @@ function onFrame(frame) {
   if (frame.type === "said") onSaid(frame);
   const wasMe = state.me;
   const names = state.names.size;
-  const unread = State.unreadTotal(state);
   const { said, live } = State.apply(state, frame, { now, attended });
-  if (frame.type === "welcome") onWelcome(frame, wasMe, unread);
+  if (frame.type === "welcome") onWelcome(frame, wasMe);
   if (said && live) onLive(said, now);
   const people = frame.type === "welcome" || frame.type === "member" || state.names.size !== names;
   draw({ rows: true, people, places: true });
@@ -81,7 +80,7 @@ function onError({ ref, error, message }) {
   draw({ rows: true });
 }
 
-async function onWelcome(frame, wasMe, unreadBefore) {
+async function onWelcome(frame, wasMe) {
   if (wasMe !== null && wasMe !== state.me) return location.reload(); // another node has taken this port
   for (const message of frame.messages) {
     if (message.author !== state.me || state.refs.has(message.id)) continue;
@@ -99,14 +98,14 @@ async function onWelcome(frame, wasMe, unreadBefore) {
   } else if (frame.reset) {
     State.openConversation(state, openKey);
   }
-  if (socket.cutSince > 0) noteBack(State.unreadTotal(state) - unreadBefore, frame);
+  if (document.body.hasAttribute("data-cut")) noteBack(frame);
   fillShort();
   pump();
   draw();
 }
 
-function noteBack(fresh, frame) {
-  back = { fresh: frame.reset ? 0 : Math.max(0, fresh) };
+function noteBack({ reset, messages }) {
+  back = { fresh: reset ? 0 : messages.filter((message) => message.author !== state.me).length };
   setTimeout(() => {
     back = null;
     draw({ rows: false });
@@ -304,6 +303,7 @@ function turnTo(key) {
   readSoon();
 }
 
+const hasDraft = (key) => readDraft(draftKey(key)) !== "";
 const draftKey = (key) => `roomful.draft.${state.me}.${key}`;
 const placeName = (key) => {
   const id = key.slice(2);
@@ -333,8 +333,9 @@ function drawNow() {
   if (later === null) return;
   drawConnection();
   if (state.node === null) return;
-  if (parts.people) later.drawMembers(state, Date.now());
-  if (parts.people || parts.places) later.drawConversations(state, openKey, (key) => readDraft(draftKey(key)) !== "");
+  const isCut = document.body.hasAttribute("data-cut");
+  if (parts.people) later.drawMembers(state, { isCut, now: Date.now() });
+  if (parts.people || parts.places) later.drawConversations(state, { open: openKey, hasDraft, isCut });
   drawTitle();
 }
 
@@ -372,7 +373,9 @@ function drawAlone(isAlone) {
 let connectionTimer = 0;
 function drawConnection() {
   clearTimeout(connectionTimer);
+  const wasCut = document.body.hasAttribute("data-cut");
   const again = later.drawConnection({ socket, state, back, now: Date.now() });
+  if (wasCut !== document.body.hasAttribute("data-cut")) draw();
   if (unmountAlone !== null) byId("find-others").hidden = true; // it is already on the screen
   if (again !== null) connectionTimer = setTimeout(drawConnection, again);
 }

@@ -41,9 +41,11 @@ export function buildRows({ state, known, notices, pending, hints, isOpen, anyon
   if (known.floor === null && known.messages.length > 0) rows.push({ type: "begin", key: "begin" });
   const context = { state, rows, day: null, previous: null, today: dayOf(now) };
 
-  const entries = merge(known, notices, hints);
-  const lastOwn = pending.length > 0 ? null : known.messages.findLast((m) => m.author === state.me)?.id;
-  for (const { message, notice, hint } of entries) {
+  const entries = merge(known, notices, hints, pending);
+  // The state stands in words under the last thing said; under earlier ones only when asked for.
+  const onTheWay = pending.some((item) => item.status !== "failed");
+  const lastOwn = onTheWay ? null : known.messages.findLast((m) => m.author === state.me)?.id;
+  for (const { message, notice, hint, item } of entries) {
     if (message) {
       if (message.id === known.line) addLine(context, message.id);
       addMessage(context, message, message.author === state.me
@@ -51,17 +53,18 @@ export function buildRows({ state, known, notices, pending, hints, isOpen, anyon
         : null);
     } else if (notice) {
       addNotice(context, notice);
-    } else {
+    } else if (hint) {
       context.previous = null;
       rows.push({ type: "hint", key: `h:${hint.id}`, hint });
+    } else {
+      addPending(context, item, { ...waiting(item, isOpen, now), shown: true });
     }
   }
-  for (const item of pending) addPending(context, item, { ...waiting(item, isOpen, now), shown: true });
   return foldNotices(rows, unfolded);
 }
 
 /** Messages keep the order of the room; notices and hints, which have only a time, find their place among them. */
-function merge(known, notices, hints) {
+function merge(known, notices, hints, pending) {
   const oldest = known.floor === null ? -Infinity : known.messages[0]?.at ?? Infinity;
   const ours = [...notices.map((notice) => ({ at: notice.at, notice })), ...hints.map((hint) => ({ at: hint.at, hint }))]
     .filter((entry) => entry.at >= oldest || entry.hint)
@@ -74,7 +77,9 @@ function merge(known, notices, hints) {
     while (next < ours.length && ours[next].at < reached) entries.push(ours[next++]);
     entries.push({ message });
   }
-  return entries.concat(ours.slice(next));
+  // What is not in the room yet has no place in its order: it stands at the end, as written.
+  const last = [...ours.slice(next), ...pending.map((item) => ({ at: item.at, item }))];
+  return entries.concat(last.sort((a, b) => a.at - b.at));
 }
 
 function addDay(context, at) {

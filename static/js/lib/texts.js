@@ -24,6 +24,7 @@ const catalogue = {
 
   "members.show": { one: "{n} here", other: "{n} here" },
   "members.count": { 0: "only you", one: "{n} in reach", other: "{n} in reach" },
+  "members.lastKnown": "last known",
   "members.in": "In reach",
   "members.out": "Out of reach",
   "members.self": "you",
@@ -125,7 +126,7 @@ const catalogue = {
   "alone.cause1": "Is it the same network and the same room name, {room}?",
   "alone.cause2": "A firewall may block UDP {udp} or TCP {tcp}.",
   "alone.cause3": "Guest Wi-Fi often keeps devices apart.",
-  "alone.cause4": "If broadcasts do not get through, name the address: {command}",
+  "alone.cause4": "Where broadcasts do not get through, name this machine there: {command}",
 
   "door.title.no-key": "Open Roomful with its link",
   "door.why.no-key": "This browser has no key to the node on this machine yet. The link brings it. Print it where the node runs:",
@@ -134,7 +135,8 @@ const catalogue = {
     "Something else answers on this port, or your node has made a new link since. It could not prove that it knows this browser's key, so nothing was sent to it. Print the link of your node where it runs:",
   "door.title.refused": "This link is no longer good",
   "door.why.refused": "Your node does not accept this browser's key any more: a newer link was made. Print it where the node runs:",
-  "door.then": "Then open that link in this browser. What you wrote and could not send waits here.",
+  "door.then": "Then open that link in this browser.",
+  "door.then.kept": "Then open that link in this browser. What you wrote and could not send is kept.",
 
   "exit.title": "Leave the chat and stop your node?",
   "exit.text": "Others see that you left. Messages are kept on this machine; nothing arrives until you start it again with roomful.",

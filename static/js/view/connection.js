@@ -21,6 +21,7 @@ export function drawConnection({ socket, state, back, now }) {
 
   const kind = isCut ? (socket.stopping ? "stopped" : "cut") : socket.stopping ? "stopping" : back ? "back" : "calm";
   line.parentElement.dataset.kind = kind;
+  document.body.toggleAttribute("data-cut", isCut);
   tryNow.hidden = !isCut;
   byId("find-others").hidden = kind !== "calm" || state.node === null || othersInReach(state) > 0;
   setText(byId("find-others"), t("connection.find"));
@@ -67,6 +68,7 @@ function drawDoor(phase) {
   const card = clone("t-door");
   card.querySelector("h1").textContent = t(`door.title.${phase}`);
   card.querySelector(".why").textContent = t(`door.why.${phase}`);
+  card.querySelector(".then").textContent = t(phase === "no-key" ? "door.then" : "door.then.kept");
   const copy = card.querySelector("button");
   copy.addEventListener("click", () => copyText(card.querySelector("code").textContent, copy));
   door.dataset.phase = phase;

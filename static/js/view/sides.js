@@ -19,7 +19,7 @@ export const hrefOf = (key) => (key.startsWith("c:") ? `#/channel/${encodeURICom
 // --- conversations ---
 
 /** `hasDraft(key)` says whether something was begun in a conversation. */
-export function drawConversations(state, open, hasDraft) {
+export function drawConversations(state, { open, hasDraft, isCut }) {
   const keys = [...state.conversations.keys()].sort((a, b) => rank(a) - rank(b) || byName(placeName(state, a), placeName(state, b)));
   const channels = keys.filter((key) => key.startsWith("c:"));
   const direct = keys.filter((key) => key.startsWith("d:"));
@@ -30,7 +30,7 @@ export function drawConversations(state, open, hasDraft) {
 
   const unread = keys.reduce((sum, key) => sum + (key === open ? 0 : state.conversations.get(key).unread), 0);
   badge(byId("back-count"), unread);
-  drawSelf(state);
+  drawSelf(state, isCut);
 }
 
 const rank = (key) => (key === "c:general" ? 0 : 1);
@@ -69,14 +69,14 @@ function badge(element, n) {
   element.replaceChildren(shown, make("span", "hidden-text", t("conversations.unread", { n })));
 }
 
-function drawSelf(state) {
+function drawSelf(state, isCut) {
   const me = state.members.get(state.me);
   if (!me) return;
   const fragment = clone("t-self");
   const others = othersInReach(state);
   fragment.querySelector(".mark").append(identicon(me.id));
   fragment.querySelector(".who").append(nameOf(me.id, me.name, isShared(state, me.name)));
-  fragment.querySelector(".reach").textContent = t("self.reach", { n: others });
+  fragment.querySelector(".reach").textContent = isCut ? t("self.cut") : t("self.reach", { n: others });
   fragment.querySelector(".dot").classList.add(others > 0 ? "online" : "left");
   byId("self").replaceChildren(fragment);
   setText(byId("room"), state.node.room);
@@ -84,12 +84,12 @@ function drawSelf(state) {
 
 // --- members ---
 
-export function drawMembers(state, now) {
+export function drawMembers(state, { isCut, now }) {
   const all = [...state.members.values()].sort((a, b) => b.self - a.self || byName(a.name, b.name) || (a.id < b.id ? -1 : 1));
   const here = all.filter(inReach);
   const gone = all.filter((member) => !inReach(member)).sort((a, b) => Date.parse(b.since) - Date.parse(a.since));
   const others = othersInReach(state);
-  setText(byId("members-count"), t("members.count", { n: others }));
+  setText(byId("members-count"), isCut ? t("members.lastKnown") : t("members.count", { n: others }));
   setText(byId("show-members"), t("members.show", { n: here.length }));
 
   const lists = [memberList("members.in", here, false, state, now)];

@@ -174,7 +174,8 @@ export class Timeline {
   #hold() {
     const scroller = this.#scroller;
     if (this.#stuck) {
-      scroller.scrollTop = scroller.scrollHeight;
+      // With nothing said yet the scene above is what one reads, from its beginning.
+      scroller.scrollTop = this.#rows.some((row) => row.type === "message") ? scroller.scrollHeight : 0;
     } else if (this.#anchor !== null) {
       const element = this.#drawn.get(this.#anchor.key)?.element;
       if (element) {
