@@ -29,7 +29,7 @@ let openKey = keyFromAddress();
 let store = null;
 let later = null; // the modules that were loaded afterwards
 let back = null; // {fresh, until}: the link is back, and what came meanwhile
-let loading = false; // older messages are on their way
+let loading = null; // the page of older messages that is on its way
 let nodeKnowsRead = true;
 let unmountAlone = null;
 
@@ -38,7 +38,7 @@ const socket = new Socket({
   frame: onFrame,
   changed: onLink,
 });
-const timeline = new Timeline({ older: () => loadOlder().catch(() => {}), act: onRow, moved: readSoon });
+const timeline = new Timeline({ older: () => loading ?? loadOlder().catch(() => {}), act: onRow, moved: readSoon });
 const composer = new Composer({
   send: submit,
   typed: () => later?.completion.update(),
@@ -213,7 +213,9 @@ const room = {
   },
   ownName: (typed) => state.members.get(state.me)?.name ?? typed,
   showMembers: () => later.panes.openMembers(),
-  goBack,
+  known: () => State.conversation(state, openKey),
+  timeline,
+  loadOlder,
 };
 
 // --- reading ---
@@ -238,19 +240,21 @@ function readSoon() {
 
 const readTarget = (key) => (key.startsWith("d:") ? { with: key.slice(2) } : { channel: key.slice(2) });
 
+/** Loads a page of older messages, one at a time. Answers how many came; fails if the node is not there. */
 async function loadOlder(limit = PAGE) {
+  await loading?.catch(() => {});
   const key = openKey;
   const { floor } = State.conversation(state, key);
-  if (loading || floor === null || !socket.isOpen) return 0;
-  loading = true;
+  if (floor === null) return 0;
+  if (!socket.isOpen) throw new Error(t("connection.cut"));
+  const query = new URLSearchParams({ ...readTarget(key), before: floor, limit: String(limit) });
+  loading = socket.get(`/api/v1/messages?${query}`);
   try {
-    const query = new URLSearchParams({ ...readTarget(key), before: floor, limit: String(limit) });
-    const page = await socket.get(`/api/v1/messages?${query}`);
-    const taken = State.takeOlder(state, key, page, Date.now());
+    const taken = State.takeOlder(state, key, await loading, Date.now());
     drawNow();
     return taken;
   } finally {
-    loading = false;
+    loading = null;
   }
 }
 
@@ -258,25 +262,6 @@ async function loadOlder(limit = PAGE) {
 function fillShort() {
   const { messages, floor } = State.conversation(state, openKey);
   if (floor !== null && messages.length < PAGE / 2) loadOlder().catch(() => {});
-}
-
-/** Goes `count` messages back from what is read now, loading what is not here yet. */
-async function goBack(count) {
-  const known = () => State.conversation(state, openKey);
-  const first = timeline.firstVisible();
-  const place = Math.max(0, known().messages.findIndex((m) => m.id === first));
-  let loaded = 0;
-  while (place + loaded < count && known().floor !== null) {
-    const got = await loadOlder(Math.min(500, Math.max(PAGE, count - place - loaded)));
-    if (got === 0 && loading) await new Promise((resolve) => setTimeout(resolve, 100));
-    if (got === 0 && !socket.isOpen) throw new Error(t("connection.cut"));
-    loaded += got;
-  }
-  const goal = place + loaded - count;
-  const beginning = goal <= 0 && known().floor === null;
-  drawNow();
-  timeline.toRow(beginning ? "begin" : timeline.keyOf(known().messages[Math.max(0, goal)].id));
-  return { loaded: Math.min(count, place + loaded), beginning };
 }
 
 // --- places ---
@@ -322,8 +307,12 @@ function draw(parts = { rows: true, people: true, places: true }) {
     return;
   }
   due = { ...parts };
-  if (document.hidden) setTimeout(drawNow, 100);
-  else requestAnimationFrame(drawNow);
+  if (document.hidden) setTimeout(drawDue, 100);
+  else requestAnimationFrame(drawDue);
+}
+
+function drawDue() {
+  if (due !== null) drawNow();
 }
 
 function drawNow() {
@@ -336,7 +325,7 @@ function drawNow() {
   const isCut = document.body.hasAttribute("data-cut");
   if (parts.people) later.drawMembers(state, { isCut, now: Date.now() });
   if (parts.people || parts.places) later.drawConversations(state, { open: openKey, hasDraft, isCut });
-  drawTitle();
+  later.drawTitle(state, { isCut });
 }
 
 function drawRoom() {
@@ -380,17 +369,6 @@ function drawConnection() {
   if (again !== null) connectionTimer = setTimeout(drawConnection, again);
 }
 
-function drawTitle() {
-  const unread = State.unreadTotal(state);
-  const values = { room: state.node.room, name: state.members.get(state.me)?.name ?? "", n: unread };
-  document.title = t(unread > 0 ? "title.unread" : "title.page", values);
-  const isCut = !socket.isOpen && socket.cutSince > 0;
-  const file = isCut ? "icon-cut.svg" : unread > 0 ? "icon-unread.svg" : "icon.svg";
-  const href = new URL(`../images/${file}`, import.meta.url).href;
-  const icon = document.querySelector('link[rel="icon"]');
-  if (icon.href !== href) icon.href = href;
-}
-
 // --- what the user does ---
 
 function onRow(name, row) {
@@ -407,10 +385,8 @@ function onRow(name, row) {
   drawNow();
 }
 
-/** Escape closes what is open, and with nothing open goes back to the newest message. */
-function onEscape() {
-  if (document.querySelector("dialog[open]")) return;
-  if (later?.panes.closeMembers()) return;
+/** Escape, with nothing open that it could close, goes back to the newest message. */
+function toNewest() {
   State.clearLine(state, openKey);
   timeline.toEnd();
   drawNow();
@@ -418,32 +394,11 @@ function onEscape() {
 }
 
 function listen() {
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !event.defaultPrevented && !event.isComposing) onEscape();
-    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    if (step && event.altKey && !event.ctrlKey && !event.metaKey && later) {
-      event.preventDefault();
-      const next = later.stepFrom(state, openKey, step, event.shiftKey);
-      if (next) go(next);
-    }
-  });
-  document.querySelector(".skip").addEventListener("click", (event) => {
-    event.preventDefault();
-    byId("messages").focus();
-  });
-  byId("conversation-list").addEventListener("click", (event) => {
-    const link = event.target.closest(".conversation");
-    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    go(link.dataset.key);
-    composer.focus();
-  });
   byId("try-now").addEventListener("click", () => socket.tryNow());
   byId("find-others").addEventListener("click", () => later.showFindOthers(aloneContext));
-  byId("help").addEventListener("click", () => later.showHelp());
   addEventListener("focus", readSoon);
   addEventListener("popstate", () => {
-    if (location.hash === "" || location.hash.startsWith("#/")) turnTo(keyFromAddress());
+    if (state.me !== null && (location.hash === "" || location.hash.startsWith("#/"))) turnTo(keyFromAddress());
   });
   addEventListener("hashchange", async () => {
     if (!(await takeKeyFromAddress())) return;
@@ -451,7 +406,7 @@ function listen() {
     socket.restart();
   });
   keyNews?.addEventListener("message", () => !socket.isOpen && socket.restart());
-  document.addEventListener("visibilitychange", () => draw());
+  document.addEventListener("visibilitychange", () => (document.hidden ? drawDue() : draw()));
   let today = dayOf(Date.now());
   setInterval(() => {
     if (today === (today = dayOf(Date.now()))) return;
@@ -463,7 +418,7 @@ let loadingLater = null;
 /** What is not needed to read and to type: asked for once, and again if that failed. */
 function loadLater() {
   loadingLater ??= import("./later.js").then((module) => {
-    later = module.start({ take: (text) => room.write(text) });
+    later = module.start({ state, current: () => openKey, go, toNewest, write: room.write });
     draw();
     return later;
   }).catch((error) => {

@@ -6,6 +6,8 @@ import { askExit, showHelp } from "./view/dialogs.js";
 
 const HISTORY_DEFAULT = 50;
 const HISTORY_MAX = 2000;
+const PAGE_MIN = 100;
+const PAGE_MAX = 500;
 
 /** Takes a line from the composer. `room` is what main.js lets commands do. */
 export function run(room, line) {
@@ -37,11 +39,25 @@ async function history(room, rest) {
   const count = rest === "" ? HISTORY_DEFAULT : Number(rest);
   if (!Number.isInteger(count) || count < 1) return room.hint(t("hint.historyNumber"));
   try {
-    const { loaded, beginning } = await room.goBack(Math.min(count, HISTORY_MAX));
-    room.announce(beginning ? t("hint.beginning") : t("hint.older", { n: loaded }));
+    const beginning = await goBack(room, Math.min(count, HISTORY_MAX));
+    room.announce(beginning ? t("hint.beginning") : t("hint.older", { n: count }));
   } catch {
     room.hint(t("hint.historyFailed"));
   }
+}
+
+/** Goes `count` messages back from what is read now, loading what is not here yet. Answers whether that is the beginning. */
+async function goBack({ known, timeline, loadOlder }, count) {
+  const first = timeline.firstVisible();
+  const place = Math.max(0, known().messages.findIndex((message) => message.id === first));
+  let loaded = 0;
+  while (place + loaded < count && known().floor !== null) {
+    loaded += await loadOlder(Math.min(PAGE_MAX, Math.max(PAGE_MIN, count - place - loaded)));
+  }
+  const goal = Math.max(0, place + loaded - count);
+  const beginning = goal === 0 && known().floor === null;
+  timeline.toRow(beginning ? "begin" : timeline.keyOf(known().messages[goal].id));
+  return beginning;
 }
 
 async function rename(room, rest) {

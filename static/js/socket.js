@@ -81,13 +81,13 @@ function store(mode, act) {
 export async function takeKeyFromAddress() {
   const token = tokenIn(location.hash);
   if (token === null) return false;
-  history.replaceState(null, "", location.pathname);
   inMemory = await importToken(token);
   try {
     await store("readwrite", (keys) => keys.put(inMemory, "token"));
   } catch {
     // Kept in memory only: the page works, and asks for the link again after a reload.
   }
+  history.replaceState(null, "", location.pathname); // only now: a reload in between would lose it
   return true;
 }
 

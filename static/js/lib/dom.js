@@ -129,9 +129,14 @@ function linkTo(href) {
   return link;
 }
 
+const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+const EMOJI = /^(?:\p{Extended_Pictographic}|\p{Regional_Indicator}{2})/u;
+
 /** Up to three emoji and nothing else are worth being seen. */
 export function isLoneEmoji(text) {
-  return text.length <= 60 && /^(?:\s*(?:\p{Extended_Pictographic}[\p{Emoji_Modifier}\u{fe0f}\u{200d}\p{Extended_Pictographic}]*|\p{Regional_Indicator}{2})\s*){1,3}$/u.test(text);
+  if (text.length > 60) return false;
+  const seen = [...graphemes.segment(text.replace(/\s/g, ""))];
+  return seen.length >= 1 && seen.length <= 3 && seen.every(({ segment }) => EMOJI.test(segment));
 }
 
 export async function copyText(text, button) {

@@ -32,7 +32,7 @@ const catalogue = {
   "member.unsure": "{address} · unsure since {when}",
   "member.left": "left {when}",
   "member.lost": "lost {when}",
-  "member.via": "via {name} · since {when}",
+  "member.via": "{address} · via {name} since {when}",
   "member.nowhere": "no address",
   "member.ahead": "clock {span} ahead of yours",
   "member.behind": "clock {span} behind yours",
@@ -91,7 +91,7 @@ const catalogue = {
   "hint.named": "You are now called {name}.",
   "hint.refused": "That did not work: {error}",
   "hint.beginning": "This is the beginning of the conversation: nothing older is held here.",
-  "hint.older": { 0: "Nothing older is held here.", one: "{n} older message above.", other: "{n} older messages above." },
+  "hint.older": { one: "{n} older message above.", other: "{n} older messages above." },
   "hint.historyNumber": "/history takes a number, like: /history 100",
   "hint.historyFailed": "Older messages could not be read from your node. Try again in a moment.",
 

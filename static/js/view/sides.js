@@ -37,7 +37,7 @@ const rank = (key) => (key === "c:general" ? 0 : 1);
 
 function listOf(heading, label, items) {
   const group = make("section");
-  if (heading) group.append(make("h3", "side-heading", heading));
+  if (heading) group.append(make("h2", "side-heading", heading));
   const list = make("ul", "conversations");
   list.setAttribute("role", "list");
   list.setAttribute("aria-label", t(label));
@@ -132,7 +132,7 @@ function drawMeta(meta, state, member, now) {
   if (member.state === "online" && !member.direct && member.via) {
     const via = state.members.get(member.via);
     const name = via ? nameOf(via.id, via.name, isShared(state, via.name)) : shortOf(member.via);
-    fill(meta, "member.via", { name, when: sinceText(since, now) });
+    fill(meta, "member.via", { address, name, when: sinceText(since, now) });
   } else {
     const when = inReach(member) ? sinceText(since, now) : whenText(since, now);
     meta.textContent = t(`member.${member.state}`, { address, when });

@@ -1,0 +1,16 @@
+// What the browser's tab says: how much is unread, which room, who we are, and whether the node is there.
+
+import { t } from "../lib/texts.js";
+import { unreadTotal } from "../state.js";
+
+export function drawTitle(state, { isCut }) {
+  const unread = unreadTotal(state);
+  const values = { room: state.node.room, name: state.members.get(state.me)?.name ?? "", n: unread };
+  document.title = t(unread > 0 ? "title.unread" : "title.page", values);
+  const file = isCut ? "icon-cut.svg" : unread > 0 ? "icon-unread.svg" : "icon.svg";
+  const href = new URL(`../../images/${file}`, import.meta.url).href;
+  const icon = document.querySelector('link[rel="icon"]');
+  if (icon.href !== href) icon.href = href;
+  const badged = unread > 0 ? navigator.setAppBadge?.(unread) : navigator.clearAppBadge?.();
+  badged?.catch(() => {}); // a bonus where the browser has it
+}

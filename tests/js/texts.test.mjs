@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import test from "node:test";
+
+process.env.TZ = "UTC";
+const { agoText, dayText, formOf, gutterTimeText, hasText, sinceText, t, timeText, whenText } = await import("../../static/js/lib/texts.js");
+const { isLoneEmoji, lookOf, shortOf } = await import("../../static/js/lib/dom.js");
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const filesIn = (folder, end) => readdirSync(join(ROOT, folder), { recursive: true }).filter((file) => file.endsWith(end)).map((file) => join(ROOT, folder, file));
+
+test("every text that is asked for exists", () => {
+  const asked = [];
+  for (const file of filesIn("static/js", ".js")) {
+    const source = readFileSync(file, "utf8");
+    for (const [, key] of source.matchAll(/\b(?:t|formOf)\("([\w.-]+)"/g)) asked.push([file, key]);
+    for (const [, key] of source.matchAll(/\bfill\(\w+, "([\w.-]+)"/g)) asked.push([file, key]);
+  }
+  for (const file of filesIn("templates", ".html")) {
+    for (const [, key] of readFileSync(file, "utf8").matchAll(/data-text="([^"]+)"/g)) asked.push([file, key]);
+  }
+  assert.ok(asked.length > 60, "the search itself finds them");
+  for (const [file, key] of asked) assert.ok(hasText(key), `${key} in ${file}`);
+});
+
+test("every text with a computed key exists", () => {
+  const keys = {
+    state: ["quiet", "waiting", "sending", "saved", "node", "some", "all", "failed"],
+    notice: ["joined", "back", "left", "lost", "renamed", "conflict"],
+    fold: ["joined", "back", "left", "lost", "returned", "visited"],
+    member: ["online", "unsure", "left", "lost", "state.online", "state.unsure", "state.left", "state.lost"],
+    connection: ["cut", "stopping"],
+    command: ["members", "help", "history", "name", "hooray", "exit"],
+    theme: ["auto", "light", "dark", "contrast"],
+    "door.title": ["no-key", "stranger", "refused"],
+    "door.why": ["no-key", "stranger", "refused"],
+  };
+  for (const [group, names] of Object.entries(keys)) {
+    for (const name of names) assert.ok(hasText(`${group}.${name}`), `${group}.${name}`);
+  }
+});
+
+test("gaps are filled and counts take their form", () => {
+  assert.equal(t("state.some", { k: 2, n: 5 }), "Held by 2 of 5");
+  assert.deepEqual([0, 1, 2].map((n) => t("self.reach", { n })), ["alone for now", "in reach of 1 other", "in reach of 2 others"]);
+  assert.equal(t("log.message", { name: "{text}", text: "{name}" }), "{text}: {name}"); // what was typed is no template
+  assert.throws(() => formOf("no.such.text"));
+});
+
+test("days and times read as people say them", () => {
+  const now = Date.parse("2026-11-22T14:00:00Z");
+  assert.equal(dayText(now, now), "Today");
+  assert.equal(dayText(now - 86_400_000, now), "Yesterday");
+  assert.match(dayText(now - 3 * 86_400_000, now), /^Thursday/);
+  assert.match(dayText(Date.parse("2025-02-03T00:00:00Z"), now), /2025/);
+  assert.equal(sinceText(now - 3_600_000, now), timeText(now - 3_600_000));
+  assert.equal(sinceText(now - 3 * 86_400_000, now), "Thu");
+  assert.match(whenText(now - 86_400_000, now), /^yesterday /);
+  assert.doesNotMatch(gutterTimeText(now), /[ap]\.?m/i);
+  assert.match(agoText(2000), /2.*ago/);
+});
+
+test("what a member looks like comes from the key", () => {
+  const look = lookOf("00007fff0003" + "0".repeat(52));
+  assert.equal(look.cells.length, 25);
+  assert.equal(look.hue, 3);
+  assert.deepEqual(lookOf("00000000000b" + "0".repeat(52)), { hue: 11, cells: [] });
+  assert.equal(shortOf("0000000000" + "f".repeat(54)), "aaaaaaaa");
+  assert.equal(shortOf("f".repeat(64)), "77777777");
+  assert.equal(shortOf("666f6f6261" + "0".repeat(54)), "mzxw6ytb"); // "fooba" of RFC 4648
+});
+
+test("lone emoji are few and alone", () => {
+  for (const [text, expected] of [["🎉", true], ["👍🏽 🎉", true], ["🎉🎉🎉", true], ["🎉🎉🎉🎉🎉", false], ["ok 🎉", false], ["12", false], ["", false]]) {
+    assert.equal(isLoneEmoji(text), expected, text);
+  }
+});
