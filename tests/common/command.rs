@@ -1,0 +1,90 @@
+//! The commands that talk to a running node, run as a person or a script would run them.
+
+use std::io::{Read, Write};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::node::{Node, PROGRAM};
+use super::wait::PATIENCE;
+use super::{Context, Result, Value, bail, ensure};
+
+/// What a program said and how it ended.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// Its exit status.
+    pub(crate) status: ExitStatus,
+    /// What it wrote on standard output.
+    pub(crate) stdout: String,
+    /// What it wrote on standard error.
+    pub(crate) stderr: String,
+    /// How long it ran.
+    pub(crate) took: Duration,
+}
+
+impl Finished {
+    /// Runs a command to its end with `input` on standard input. One that does not end is killed and an error.
+    pub(crate) fn run(mut command: Command, input: &str) -> Result<Self> {
+        let begun = Instant::now();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let stdout = read_all(child.stdout.take().context("a pipe")?);
+        let stderr = read_all(child.stderr.take().context("a pipe")?);
+        // A command that needs no input may have closed it already.
+        let _ = child.stdin.take().context("a pipe")?.write_all(input.as_bytes());
+        let status = end_of(&mut child)?;
+        let took = begun.elapsed();
+        let text = |reader: JoinHandle<String>| reader.join().unwrap_or_default();
+        Ok(Self { status, stdout: text(stdout), stderr: text(stderr), took })
+    }
+
+    /// What it printed, one JSON object a line; an error if it did not succeed.
+    pub(crate) fn json_lines(&self) -> Result<Vec<Value>> {
+        ensure!(self.status.success(), "{}: {}", self.status, self.stderr);
+        self.stdout.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
+    }
+
+    /// That it failed with this exit status, in one or two lines that name `word`, and without a panic.
+    pub(crate) fn refused_with(&self, status: i32, word: &str) -> Result<()> {
+        ensure!(self.status.code() == Some(status), "{} instead of {status}: {}", self.status, self.stderr);
+        let lines = self.stderr.lines().count();
+        ensure!((1..=2).contains(&lines), "an error is one or two lines, this is {lines}:\n{}", self.stderr);
+        ensure!(self.stderr.contains(word), "the error does not name {word:?}:\n{}", self.stderr);
+        Ok(())
+    }
+}
+
+impl Node {
+    /// Runs `roomful ARGS --data-dir` on this node.
+    pub(crate) fn run(&self, args: &[&str]) -> Result<Finished> {
+        self.run_with(args, "")
+    }
+
+    /// The same, with something on standard input.
+    pub(crate) fn run_with(&self, args: &[&str], input: &str) -> Result<Finished> {
+        let mut command = Command::new(PROGRAM);
+        command.args(args).arg("--data-dir").arg(&self.data_dir);
+        Finished::run(command, input)
+    }
+}
+
+fn end_of(child: &mut Child) -> Result<ExitStatus> {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill()?;
+    child.wait()?;
+    bail!("it did not end within {} s", PATIENCE.as_secs())
+}
+
+fn read_all(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What was read before an error is what the test gets to see.
+        let _ = pipe.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}

@@ -1,0 +1,69 @@
+//! One test's own corner of the machine: a directory, a room and a port that no other test uses.
+
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+
+use rand::RngExt;
+use tempfile::TempDir;
+
+use super::node::Launch;
+use super::{Context, Result, bail};
+
+/// Where its nodes live, and what keeps its beacons from those of tests that run beside it. The directory goes with it.
+pub(crate) struct Lab {
+    dir: TempDir,
+    room: String,
+    port: u16,
+}
+
+impl Lab {
+    /// A lab on a random port of loopback that is free for UDP and TCP, with a room of its own.
+    pub(crate) fn new() -> Result<Self> {
+        Self::with_port(free_port()?)
+    }
+
+    /// A lab whose nodes use `port`: for hosts with a network of their own, where every port is free.
+    pub(crate) fn with_port(port: u16) -> Result<Self> {
+        let dir = TempDir::with_prefix("roomful-").context("a directory for the test")?;
+        let room = format!("test-{:08x}", rand::rng().random::<u32>());
+        Ok(Self { dir, room, port })
+    }
+
+    /// The directory of this lab.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The data directory of the node called `name`.
+    pub(crate) fn data_dir(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The name of the room.
+    pub(crate) fn room(&self) -> &str {
+        &self.room
+    }
+
+    /// The UDP port of the beacons.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A node of this lab, not started yet. The same name is the same data directory.
+    pub(crate) fn node(&self, name: &str) -> Launch {
+        Launch::new(self, name)
+    }
+}
+
+/// A port that nobody uses, below those that the system gives out by itself.
+pub(crate) fn free_port() -> Result<u16> {
+    for _ in 0..100 {
+        let port = rand::rng().random_range(20_000..32_000);
+        let udp = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port));
+        let tcp = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port));
+        if udp.is_ok() && tcp.is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no free port between 20000 and 32000 in 100 tries")
+}

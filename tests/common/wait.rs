@@ -1,0 +1,52 @@
+//! Waiting for what a test expects, instead of sleeping: a condition with a generous deadline, and how long it took.
+
+use std::time::{Duration, Instant};
+
+use super::{Result, bail};
+
+/// How long anything may take before a test gives up. Far above what is promised: a busy machine is no defect.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long what takes a time of its own (lost after 15 s of silence) may take.
+pub(crate) const LONG_PATIENCE: Duration = Duration::from_secs(45);
+
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(15);
+
+/// Waits until `check` succeeds. Its errors mean "not yet"; the last one is told when patience ends.
+pub(crate) async fn until<T>(what: &str, check: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+    until_within(PATIENCE, what, check).await
+}
+
+/// As [`until`], with a patience of its own.
+pub(crate) async fn until_within<T>(
+    patience: Duration,
+    what: &str,
+    mut check: impl AsyncFnMut() -> Result<T>,
+) -> Result<T> {
+    let begun = Instant::now();
+    loop {
+        match check().await {
+            Ok(value) => {
+                println!("{what}: after {} ms", begun.elapsed().as_millis());
+                return Ok(value);
+            }
+            Err(not_yet) if begun.elapsed() > patience => {
+                bail!("{what}: not within {} s. Last seen: {not_yet:#}", patience.as_secs())
+            }
+            Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+        }
+    }
+}
+
+/// Looks at `check` again and again for `span`, and fails at once when it does: for what must stay as it is.
+pub(crate) async fn stays(what: &str, span: Duration, mut check: impl AsyncFnMut() -> Result<()>) -> Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < span {
+        if let Err(error) = check().await {
+            bail!("{what}: no longer so after {} ms: {error:#}", begun.elapsed().as_millis());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
+}

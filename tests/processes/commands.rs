@@ -1,0 +1,103 @@
+//! The commands of a script: what they print, and what they hand on untouched.
+
+use super::common::lab::Lab;
+use super::common::wait::until;
+use super::common::{Context, Result, Value, ensure};
+use super::three_met;
+
+#[tokio::test]
+async fn send_passes_on_what_it_was_given() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben, _cleo] = three_met(&lab).await?;
+    let silent = anna.run(&["send", "/exit is text here"])?;
+    ensure!(silent.status.success() && silent.stdout.is_empty(), "{silent:?}");
+    let lines = anna.run_with(&["send", "--json"], "two\nlines 🦀\n\n")?.json_lines()?;
+    ensure!(lines.len() == 1 && lines[0]["text"] == "two\nlines 🦀\n", "less one final newline: {lines:?}");
+    let dash = anna.run_with(&["send", "-", "--json"], "no newline")?.json_lines()?;
+    ensure!(dash[0]["text"] == "no newline" && dash[0]["author"] == anna.id(), "{dash:?}");
+    let expected = ["/exit is text here", "two\nlines 🦀\n", "no newline"];
+    let arrived = async || {
+        let texts = ben.api.texts().await?;
+        ensure!(texts == expected, "{texts:?}");
+        Ok(())
+    };
+    until("ben has all three", arrived).await
+}
+
+#[tokio::test]
+async fn send_refuses_what_the_api_refuses() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    anna.run_with(&["send"], " \n\n")?.refused_with(1, "")?;
+    anna.run_with(&["send"], &"x".repeat(32 * 1024 + 2))?.refused_with(1, "")?;
+    ensure!(anna.api.messages().await?.is_empty(), "nothing was said");
+    Ok(())
+}
+
+#[tokio::test]
+async fn send_waits_until_another_member_holds_it() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    anna.run(&["send", "--wait", "--timeout", "1", "to nobody"])?.refused_with(1, "")?;
+    let ben = lab.node("ben").host("127.0.0.2").start()?;
+    until("both have met", async || super::all_met(&[&anna, &ben]).await).await?;
+    let sent = anna.run(&["send", "--wait", "to ben"])?;
+    ensure!(sent.status.success(), "{sent:?}");
+    ensure!(ben.api.texts().await?.last().is_some_and(|text| text == "to ben"), "held when the command returned");
+    Ok(())
+}
+
+#[tokio::test]
+async fn tail_prints_the_last_messages_oldest_first() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben, _cleo] = three_met(&lab).await?;
+    for number in 0..12 {
+        anna.api.say(&format!("number {number}")).await?;
+    }
+    until("ben has all", async || super::all_hold(&[&anna, &ben], 12).await).await?;
+    let last = ben.run(&["tail", "--json", "-n", "3"])?.json_lines()?;
+    ensure!(texts(&last) == ["number 9", "number 10", "number 11"], "{last:?}");
+    ensure!(last[0]["id"] == ben.api.messages().await?[9]["id"], "the Message itself: {last:?}");
+    ensure!(ben.run(&["tail", "--json"])?.json_lines()?.len() == 10, "ten by default");
+    let for_people = ben.run(&["tail", "-n", "1"])?;
+    ensure!(for_people.stdout.contains("anna") && for_people.stdout.contains("number 11"), "{for_people:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn members_prints_who_is_here() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben, cleo] = three_met(&lab).await?;
+    let printed = anna.run(&["members", "--json"])?.json_lines()?;
+    ensure!(printed.len() == 3, "{printed:?}");
+    for node in [&anna, &ben, &cleo] {
+        let member = printed.iter().find(|member| member["id"] == node.id()).context("everybody is listed")?;
+        ensure!(member["name"] == node.name() && member["state"] == "online", "{member}");
+        ensure!(member["self"] == (node.id() == anna.id()), "{member}");
+        ensure!(member["short"].as_str().is_some_and(|short| short.len() == 8), "{member}");
+    }
+    let for_people = anna.run(&["members"])?;
+    for word in ["anna", "ben", "cleo", "127.0.0.3"] {
+        ensure!(for_people.stdout.contains(word), "no {word} in {for_people:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn url_prints_the_link_and_can_make_the_old_one_worthless() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    let url = anna.run(&["url"])?;
+    ensure!(url.status.success() && url.stdout.trim() == anna.web()?, "{url:?}");
+    let forwarded = anna.run(&["url", "--port", "9000"])?;
+    ensure!(forwarded.stdout.starts_with("http://127.0.0.1:9000/#token="), "{forwarded:?}");
+    let rotated = anna.run(&["url", "--rotate"])?;
+    ensure!(rotated.status.success() && rotated.stdout.trim() != anna.web()?, "{rotated:?}");
+    let old = anna.api.get("/api/v1/node").await;
+    ensure!(old.is_err(), "the old token still opens: {old:?}");
+    Ok(())
+}
+
+fn texts(messages: &[Value]) -> Vec<&str> {
+    messages.iter().filter_map(|message| message["text"].as_str()).collect()
+}

@@ -1,0 +1,178 @@
+//! What a WebSocket gets: each entry once, in arrival order, also across restarts of its node; and a key is needed.
+
+use std::collections::BTreeMap;
+
+use hyper::Method;
+use hyper::header::{AUTHORIZATION, HOST, HeaderValue};
+
+use super::common::lab::Lab;
+use super::common::socket::Tab;
+use super::common::wait::until;
+use super::common::{Context, Result, Value, ensure, json};
+use super::three_met;
+
+#[tokio::test]
+async fn a_tab_sees_each_message_exactly_once_across_a_restart_of_its_node() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben, cleo] = three_met(&lab).await?;
+    let mut tab = Tab::open(&anna.api).await?;
+    let (run, mut arrival) = tab.place()?;
+    let mut seen = Seen::default();
+    for number in 0..5 {
+        ben.api.say(&format!("while open {number}")).await?;
+    }
+    while seen.count() < 5 {
+        arrival = seen.add(&tab.message().await?)?;
+    }
+    drop(tab);
+    cleo.api.say("while the tab was closed").await?;
+    until("anna has it", async || super::all_hold(&[&anna, &ben], 6).await).await?;
+    let anna = anna.kill()?;
+    ben.api.say("while the node was away").await?;
+    let anna = anna.start()?;
+
+    let mut tab = Tab::resume(&anna.api, &run, arrival).await?;
+    ensure!(tab.welcome["reset"] == false, "the database knows that run: {}", tab.welcome);
+    for message in tab.welcome["messages"].as_array().context("messages")? {
+        seen.add(message)?;
+    }
+    ben.api.say("while open again").await?;
+    while seen.count() < 8 {
+        seen.add(&tab.message().await?)?;
+    }
+    cleo.api.say("the last").await?;
+    let last = tab.message().await?;
+    ensure!(last["text"] == "the last", "something came twice: {last}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_unknown_run_starts_afresh() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    anna.api.say("kept").await?;
+    let tab = Tab::resume(&anna.api, "never-heard-of", 1).await?;
+    ensure!(tab.welcome["reset"] == true, "{}", tab.welcome);
+    ensure!(tab.welcome["messages"][0]["text"] == "kept", "{}", tab.welcome);
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_said_it_gets_said_and_everybody_else_gets_the_message() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben, _cleo] = three_met(&lab).await?;
+    let mut speaking = Tab::open(&anna.api).await?;
+    let mut listening = Tab::open(&anna.api).await?;
+    let mut remote = Tab::open(&ben.api).await?;
+    speaking.send(&json!({ "type": "say", "ref": "r1", "text": "hello" })).await?;
+    let said = speaking.find("the answer", |frame| frame["ref"] == "r1").await?;
+    ensure!(said["type"] == "said" && said["message"]["text"] == "hello", "{said}");
+    for tab in [&mut listening, &mut remote] {
+        let heard = tab.find("the message", |frame| frame["type"] == "message").await?;
+        ensure!(heard["message"]["id"] == said["message"]["id"], "{heard}");
+    }
+    let held = speaking.find("who holds it", |frame| frame["type"] == "held" && frame["held_by"] == 2).await?;
+    ensure!(held["id"] == said["message"]["id"] && held["of"] == 2, "{held}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_same_ref_makes_one_message_whichever_way_it_comes() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    let body = json!({ "text": "once", "ref": "only" });
+    let first = anna.api.post("/api/v1/messages", &body).await?.with(201)?;
+    let again = anna.api.post("/api/v1/messages", &body).await?.with(200)?;
+    ensure!(first["id"] == again["id"], "{first} and {again}");
+    let other = json!({ "text": "twice", "ref": "only" });
+    let used = anna.api.post("/api/v1/messages", &other).await?.with(409)?;
+    ensure!(used["error"] == "ref_used", "{used}");
+
+    let anna = anna.kill()?.start()?;
+    let after_restart = anna.api.post("/api/v1/messages", &body).await?.with(200)?;
+    ensure!(first["id"] == after_restart["id"], "{first} and {after_restart}");
+    let mut tab = Tab::open(&anna.api).await?;
+    tab.send(&json!({ "type": "say", "ref": "only", "text": "once" })).await?;
+    let said = tab.find("the answer", |frame| frame["ref"] == "only").await?;
+    ensure!(said["type"] == "said" && said["message"]["id"] == first["id"], "{said}");
+    tab.send(&json!({ "type": "say", "ref": "only", "text": "twice" })).await?;
+    let error = tab.find("the answer", |frame| frame["ref"] == "only").await?;
+    ensure!(error["type"] == "error" && error["error"] == "ref_used", "{error}");
+    ensure!(anna.api.texts().await? == ["once"], "one message");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_the_socket_does_not_understand_is_answered_and_the_socket_stays() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    let mut tab = Tab::open(&anna.api).await?;
+    for (frame, code) in [
+        (json!({ "type": "dance" }), "unknown_type"),
+        (json!({ "type": "say", "ref": "r", "text": 7 }), "bad_request"),
+        (json!([1, 2]), "bad_request"),
+        (json!({ "type": "say", "ref": "r", "text": "  " }), "empty"),
+    ] {
+        tab.send(&frame).await?;
+        let error = tab.find("an error", |answer| answer["type"] == "error").await?;
+        ensure!(error["error"] == code, "{frame} was answered {error}");
+    }
+    tab.send(&json!({ "type": "say", "ref": "ok", "text": "still here" })).await?;
+    tab.find("the answer", |frame| frame["type"] == "said").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_told_without_the_key() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    for path in ["/api/v1/node", "/api/v1/members", "/api/v1/messages", "/no/such/path"] {
+        for wrong in [None, Some("Bearer 00"), Some("Basic x")] {
+            let mut request = anna.api.request(Method::GET, path, None)?;
+            request.headers_mut().remove(AUTHORIZATION);
+            if let Some(wrong) = wrong {
+                request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(wrong));
+            }
+            let answer = anna.api.send(request).await?;
+            ensure!(answer.with(401)?["error"] == "unauthorized", "{path}: {answer:?}");
+            ensure!(answer.headers.get("www-authenticate").is_some_and(|way| way == "Bearer"), "{answer:?}");
+        }
+    }
+    let mut rebound = anna.api.request(Method::GET, "/api/v1/node", None)?;
+    rebound.headers_mut().insert(HOST, HeaderValue::from_static("evil.example"));
+    ensure!(anna.api.send(rebound).await?.with(403)?["error"] == "bad_host", "a foreign name for this address");
+    let mut foreign = anna.api.request(Method::GET, "/api/v1/node", None)?;
+    foreign.headers_mut().insert("origin", HeaderValue::from_static("http://evil.example"));
+    ensure!(anna.api.send(foreign).await?.with(403)?["error"] == "bad_origin", "a foreign page");
+    let mut shell = anna.api.request(Method::GET, "/", None)?;
+    shell.headers_mut().remove(AUTHORIZATION);
+    let shell = anna.api.send(shell).await?;
+    ensure!(shell.status == 200, "{shell:?}");
+    let text = String::from_utf8_lossy(&shell.body).into_owned();
+    ensure!(!text.contains("anna") && !text.contains(lab.room()), "the shell tells who lives here");
+    let policy = shell.headers.get("content-security-policy").context("a policy")?.to_str()?.to_owned();
+    ensure!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    Ok(())
+}
+
+/// The messages that a tab was given, by id; a second time is an error.
+#[derive(Default)]
+struct Seen {
+    by_id: BTreeMap<String, Value>,
+    arrival: i64,
+}
+
+impl Seen {
+    fn add(&mut self, message: &Value) -> Result<i64> {
+        let id = message["id"].as_str().context("an id")?.to_owned();
+        let arrival = message["arrival"].as_i64().context("an arrival number")?;
+        ensure!(arrival > self.arrival, "not in arrival order: {message} after {}", self.arrival);
+        ensure!(self.by_id.insert(id, message.clone()).is_none(), "a second time: {message}");
+        self.arrival = arrival;
+        Ok(arrival)
+    }
+
+    fn count(&self) -> usize {
+        self.by_id.len()
+    }
+}
