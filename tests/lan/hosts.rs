@@ -1,0 +1,106 @@
+//! Hosts on a switch, without hardware: network namespaces, veth pairs for cables, a bridge in a namespace of its own. All of it
+//! is gone when the value is dropped, also after a panic; nothing of the machine's own network is touched.
+
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::common::node::Launch;
+use crate::common::{Context, Result, ensure};
+
+/// So that tests of one process that run beside each other have namespaces of their own.
+static NETWORKS: AtomicU32 = AtomicU32::new(0);
+
+/// One switch, with hosts on cables.
+pub(crate) struct Network {
+    prefix: String,
+    namespaces: Vec<String>,
+}
+
+/// A machine with a network of its own.
+#[derive(Clone)]
+pub(crate) struct Host {
+    namespace: String,
+    /// Its address on the first switch.
+    pub(crate) address: String,
+}
+
+impl Network {
+    /// A switch with `hosts` hosts, each with one cable: 10.77.0.1, .2 and so on.
+    pub(crate) fn new(hosts: u8) -> Result<(Self, Vec<Host>)> {
+        let number = NETWORKS.fetch_add(1, Ordering::Relaxed);
+        let mut network = Self { prefix: format!("rf{}-{number}", std::process::id()), namespaces: Vec::new() };
+        network.switch(0)?;
+        let hosts = (1..=hosts).map(|number| network.host(number)).collect::<Result<Vec<_>>>()?;
+        Ok((network, hosts))
+    }
+
+    /// One more host on the first switch.
+    pub(crate) fn host(&mut self, number: u8) -> Result<Host> {
+        let namespace = self.namespace(&format!("h{number}"))?;
+        ip(&["-n", &namespace, "link", "set", "lo", "up"])?;
+        let host = Host { namespace, address: format!("10.77.0.{number}") };
+        self.cable(0, &host, number)?;
+        Ok(host)
+    }
+
+    /// Another switch, which no host is on yet.
+    pub(crate) fn switch(&mut self, switch: u8) -> Result<()> {
+        let namespace = self.namespace(&format!("s{switch}"))?;
+        ip(&["-n", &namespace, "link", "add", "br0", "type", "bridge", "forward_delay", "0", "stp_state", "0"])?;
+        ip(&["-n", &namespace, "link", "set", "br0", "up"])
+    }
+
+    /// A cable from a host to a switch; the host's end is called after the switch and has the address 10.77.SWITCH.NUMBER.
+    pub(crate) fn cable(&self, switch: u8, host: &Host, number: u8) -> Result<()> {
+        let (bridge, interface, port) =
+            (self.name(&format!("s{switch}")), format!("eth{switch}"), format!("p{number}"));
+        let pair = ["link", "add", &interface, "netns", &host.namespace, "type", "veth"];
+        ip(&[&pair[..], &["peer", "name", &port, "netns", &bridge]].concat())?;
+        ip(&["-n", &bridge, "link", "set", &port, "master", "br0", "up"])?;
+        let address = format!("10.77.{switch}.{number}/24");
+        ip(&["-n", &host.namespace, "addr", "add", &address, "brd", "+", "dev", &interface])?;
+        ip(&["-n", &host.namespace, "link", "set", &interface, "up"])
+    }
+
+    /// Pulls the cable of a host out of the first switch, or puts it back.
+    pub(crate) fn plug(&self, number: u8, plugged: bool) -> Result<()> {
+        let state = if plugged { "up" } else { "down" };
+        ip(&["-n", &self.name("s0"), "link", "set", &format!("p{number}"), state])
+    }
+
+    fn namespace(&mut self, name: &str) -> Result<String> {
+        let name = self.name(name);
+        ip(&["netns", "add", &name]).context(
+            "network namespaces cannot be made here: run the tests with tests/run, as root or where `unshare -rmn` works",
+        )?;
+        self.namespaces.push(name.clone());
+        Ok(name)
+    }
+
+    fn name(&self, name: &str) -> String {
+        format!("{}-{name}", self.prefix)
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        for namespace in &self.namespaces {
+            if let Err(error) = ip(&["netns", "del", namespace]) {
+                println!("left behind: {error:#}");
+            }
+        }
+    }
+}
+
+impl Host {
+    /// Runs a node on this host.
+    pub(crate) fn runs(&self, launch: Launch) -> Launch {
+        launch.through(&["ip", "netns", "exec", &self.namespace])
+    }
+}
+
+fn ip(args: &[&str]) -> Result<()> {
+    let Output { status, stderr, .. } = Command::new("ip").args(args).output().context("the program `ip`")?;
+    ensure!(status.success(), "ip {}: {}", args.join(" "), String::from_utf8_lossy(&stderr).trim());
+    Ok(())
+}
