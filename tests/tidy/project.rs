@@ -1,0 +1,134 @@
+//! Rules for the project as a whole: what stands at the top, clean text, and no test that does not run.
+
+use std::fs;
+
+use crate::source::{self, Source};
+use crate::{Complaints, breaks, holds, keeps};
+
+/// What may stand at the top of the repository, beside files that begin with a dot.
+const TOP: &[&str] = &[
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "src",
+    "static",
+    "target",
+    "templates",
+    "tests",
+];
+
+/// Where tests of the page's pure modules stand, and how tests/run finds them.
+const PAGE_TESTS: (&str, &str) = ("tests/js", "node --test tests/js/*.test.mjs");
+
+fn stray_entries<'a>(entries: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    entries.into_iter().filter(|entry| !entry.starts_with('.') && !TOP.contains(entry)).collect()
+}
+
+fn text_is_clean(source: &Source) -> Complaints {
+    let mut complaints = Complaints::new();
+    let mut at = 0;
+    for line in source.text.split('\n') {
+        if line.ends_with([' ', '\t', '\r']) {
+            complaints.push(source.complain(at, "white space at the end of the line"));
+        }
+        at += line.len() + 1;
+    }
+    if !source.text.is_empty() && (!source.text.ends_with('\n') || source.text.ends_with("\n\n")) {
+        complaints.push(source.complain(source.text.len(), "a file ends with one newline"));
+    }
+    complaints
+}
+
+fn every_test_runs(source: &Source) -> Complaints {
+    if source.is_a("rs") {
+        return source.find_words(
+            &source.code(),
+            &["#[ignore", "#[should_panic"],
+            "a test runs, and says what it expects",
+        );
+    }
+    if !source.is_in(PAGE_TESTS.0) {
+        return Complaints::new();
+    }
+    let skips = [".only(", ".skip(", ".todo(", "skip: true", "only: true", "todo: true"];
+    source.find_words(&source.text, &skips, "every test runs")
+}
+
+/// Files of `tests/js` that neither are run nor belong to one that is.
+fn never_run(sources: &[Source]) -> Vec<&str> {
+    let tests: Vec<&Source> = sources.iter().filter(|source| source.is_in(PAGE_TESTS.0)).collect();
+    let is_run = |source: &&&Source| {
+        let name = &source.path[PAGE_TESTS.0.len() + 1..];
+        let is_test = name.ends_with(".test.mjs") && !name.contains('/');
+        is_test || tests.iter().any(|test| test.path.ends_with(".test.mjs") && test.text.contains(&format!("./{name}")))
+    };
+    tests.iter().filter(|source| !is_run(source)).map(|source| source.path.as_str()).collect()
+}
+
+/// Rust files that no other names: the compiler never sees them.
+fn orphans(sources: &[Source]) -> Vec<&str> {
+    let is_root = |path: &str| {
+        let below_tests = path.strip_prefix("tests/");
+        ["src/lib.rs", "src/main.rs"].contains(&path) || below_tests.is_some_and(|name| !name.contains('/'))
+    };
+    let is_named = |path: &str| {
+        let module = path.trim_end_matches(".rs").trim_end_matches("/mod");
+        let name = module.rsplit('/').next().unwrap_or_default();
+        let from_tests = path.strip_prefix("tests/").unwrap_or(path);
+        sources.iter().any(|other| {
+            other.path != path
+                && (other.text.contains(&format!("mod {name};")) || other.text.contains(&format!("\"{from_tests}\"")))
+                || other.path == "Cargo.toml" && other.text.contains(path)
+        })
+    };
+    let rust = sources.iter().filter(|source| source.is_a("rs") && !source.is_in("tests/fuzz"));
+    rust.map(|source| source.path.as_str()).filter(|path| !is_root(path) && !is_named(path)).collect()
+}
+
+#[test]
+fn only_what_was_decided_stands_at_the_top() {
+    let entries: Vec<String> =
+        fs::read_dir(source::top()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let stray = stray_entries(entries.iter().map(String::as_str));
+    assert!(stray.is_empty(), "at the top beside what was decided: {stray:?}");
+    assert_eq!(stray_entries(["src", ".ci", "docs", "ARCHITECTURE.md"]), ["docs", "ARCHITECTURE.md"]);
+}
+
+#[test]
+fn files_are_clean() {
+    holds(text_is_clean);
+    for text in ["a \nb\n", "a\t\n", "a\r\n", "a", "a\n\n"] {
+        breaks(text_is_clean, "src/lib.rs", text);
+    }
+    keeps(text_is_clean, "src/lib.rs", "a\n\n  b\n");
+}
+
+#[test]
+fn no_test_is_left_out() {
+    holds(every_test_runs);
+    breaks(every_test_runs, "tests/lan.rs", "#[test]\n#[ignore]\nfn f() {}");
+    breaks(every_test_runs, "tests/js/state.test.mjs", "test.skip(\"later\", () => {});");
+    keeps(every_test_runs, "tests/js/state.test.mjs", "list.skipped(1); // all run");
+
+    let sources = source::all();
+    assert!(fs::read_to_string(source::top().join("tests/run")).unwrap().contains(PAGE_TESTS.1), "tests/run runs them");
+    assert_eq!(never_run(&sources), [""; 0]);
+    let sample = ["state.test.mjs", "helper.mjs", "forgotten.mjs", "deep/x.test.mjs"]
+        .map(|name| Source::new(&format!("tests/js/{name}"), "import { a } from \"./helper.mjs\";\n"));
+    assert_eq!(never_run(&sample), ["tests/js/forgotten.mjs", "tests/js/deep/x.test.mjs"]);
+}
+
+#[test]
+fn no_file_is_an_orphan() {
+    assert_eq!(orphans(&source::all()), [""; 0]);
+    let sample = [
+        ("src/lib.rs", "pub mod net;\n"),
+        ("src/net/mod.rs", "mod link;\n"),
+        ("src/net/link.rs", ""),
+        ("src/old.rs", ""),
+    ]
+    .map(|(path, text)| Source::new(path, text));
+    assert_eq!(orphans(&sample), ["src/old.rs"]);
+}
