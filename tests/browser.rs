@@ -1,0 +1,285 @@
+//! The page as people use it: two real Chromium pages on two real nodes that talk to each other, reload, and lose and regain
+//! their node.
+
+#[path = "common/mod.rs"]
+mod common;
+#[path = "browser/page.rs"]
+mod page;
+
+use common::lab::Lab;
+use common::node::{Node, together};
+use common::wait::until;
+use common::{Context, Result, ensure};
+use page::Page;
+use thirtyfour::Key;
+
+/// The widths at which nothing may stick out, in pixels.
+const WIDTHS: [u32; 5] = [1280, 1024, 768, 480, 320];
+
+/// The height of the window at each of them, in pixels.
+const HEIGHT: u32 = 800;
+
+/// Two nodes that have met.
+async fn two(lab: &Lab) -> Result<[Node; 2]> {
+    let nodes = together(&[lab.node("anna").host("127.0.0.1"), lab.node("ben").host("127.0.0.2")])?;
+    let [anna, ben] = nodes.try_into().map_err(|_| anyhow::anyhow!("two were started"))?;
+    let met = async || {
+        anna.api.sees_exactly(&[ben.id()]).await?;
+        ben.api.sees_exactly(&[anna.id()]).await
+    };
+    until("anna and ben have met", met).await?;
+    Ok([anna, ben])
+}
+
+/// The page of this node, once it is connected with it.
+async fn open(node: &Node) -> Result<Page> {
+    let page = Page::open(node.web()?).await?;
+    page.wait_for_connection("in reach").await?;
+    Ok(page)
+}
+
+#[tokio::test]
+async fn two_pages_talk_to_each_other() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben] = two(&lab).await?;
+    let (annas, bens) = (open(&anna).await?, open(&ben).await?);
+    for (role, name) in [
+        ("navigation", "Conversations"),
+        ("list", "Messages"),
+        ("textbox", "Message"),
+        ("button", "Send"),
+        ("complementary", "Members"),
+        ("status", "Connection"),
+        ("log", "New messages"),
+    ] {
+        annas.find(role, name).await?;
+    }
+    annas.say("hello from anna").await?;
+    annas.wait_for_row(&["hello from anna", "Held by"]).await?;
+    bens.wait_for_row(&["anna", "hello from anna"]).await?;
+    let field = bens.find("textbox", "Message").await?;
+    field.send_keys("<b>ben</b> & co, https://example.org/").await?;
+    bens.press("Send").await?;
+    annas.wait_for_row(&["ben", "<b>ben</b> & co, https://example.org/"]).await?;
+    ensure!(field.value().await?.as_deref() == Some(""), "the composer is empty again");
+
+    let members = annas.text("complementary", "Members").await?;
+    for word in ["anna", "ben", "127.0.0.2"] {
+        ensure!(members.contains(word), "no {word} among the members: {members}");
+    }
+    let spoken = annas.text("log", "New messages").await?;
+    ensure!(spoken.contains("<b>ben</b>") && !spoken.contains("hello from anna"), "spoken: {spoken:?}");
+    bens.shows("hello from anna", 1).await?;
+    annas.close().await?;
+    bens.close().await
+}
+
+#[tokio::test]
+async fn a_reload_keeps_everything_and_asks_for_no_link_again() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben] = two(&lab).await?;
+    let annas = open(&anna).await?;
+    let address = annas.address().await?;
+    ensure!(!address.contains("token"), "the token is still in the address: {address}");
+    annas.say("before the reload").await?;
+    annas.wait_for_row(&["before the reload", "Held by"]).await?;
+    ben.api.say("ben answers").await?;
+    annas.wait_for_row(&["ben answers"]).await?;
+    let field = annas.find("textbox", "Message").await?;
+    annas.reload().await?;
+    ensure!(field.is_present().await.is_ok_and(|present| !present), "the page was loaded anew");
+    annas.wait_for_connection("in reach").await?;
+    annas.wait_for_row(&["before the reload", "Held by"]).await?;
+    annas.shows("ben answers", 1).await?;
+    annas.say("after the reload").await?;
+    annas.wait_for_row(&["after the reload", "Held by"]).await?;
+    annas.close().await
+}
+
+#[tokio::test]
+async fn a_page_loses_and_regains_its_node() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben] = two(&lab).await?;
+    let (annas, bens) = (open(&anna).await?, open(&ben).await?);
+    annas.say("while all is well").await?;
+    bens.wait_for_row(&["while all is well"]).await?;
+
+    // http://127.0.0.1:PORT/#token=…
+    let port = anna.web()?.split([':', '/']).nth(4).context("a port")?.to_owned();
+    let launch = anna.kill()?.option("--web-port", &port);
+    annas.wait_for_connection("No connection to your node").await?;
+    annas.say("typed while the node was away").await?;
+    annas.wait_for_row(&["typed while the node was away", "Waiting for your node"]).await?;
+    ben.api.say("ben goes on").await?;
+
+    let _anna = launch.start()?;
+    annas.wait_for_connection("in reach").await?;
+    annas.wait_for_row(&["typed while the node was away", "Held by"]).await?;
+    annas.wait_for_row(&["ben goes on"]).await?;
+    annas.shows("while all is well", 1).await?;
+    bens.wait_for_row(&["typed while the node was away"]).await?;
+    bens.say("and now").await?;
+    annas.wait_for_row(&["and now"]).await?;
+    bens.shows("typed while the node was away", 1).await?;
+    bens.shows("while all is well", 1).await?;
+    annas.close().await?;
+    bens.close().await
+}
+
+#[tokio::test]
+async fn commands_do_what_they_say_and_an_unknown_one_is_never_sent() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben] = two(&lab).await?;
+    let (annas, bens) = (open(&anna).await?, open(&ben).await?);
+
+    annas.say("/nosuchthing at all").await?;
+    annas.wait_for_row(&["There is no command /nosuchthing"]).await?;
+    annas.say("//shrug").await?;
+    bens.wait_for_row(&["/shrug"]).await?;
+    ensure!(ben.api.texts().await? == ["/shrug"], "only what was meant as text was sent");
+
+    annas.say("/name Annabel").await?;
+    let renamed = async || {
+        let members = bens.text("complementary", "Members").await?;
+        ensure!(members.contains("Annabel"), "{members}");
+        Ok(())
+    };
+    until("ben sees the new name", renamed).await?;
+
+    annas.say("/members").await?;
+    let focused = async || {
+        ensure!(annas.has_focus("complementary", "Members").await?, "the focus is elsewhere");
+        Ok(())
+    };
+    until("the focus is in the list of members", focused).await?;
+
+    annas.say("/help").await?;
+    let help = annas.wait_for("dialog", "Help").await?.text().await?;
+    for command in ["/members", "/help", "/history", "/name", "/hooray", "/exit"] {
+        ensure!(help.contains(command), "no {command} in {help}");
+    }
+    annas.key(Key::Escape).await?;
+    until("help is closed", async || {
+        ensure!(annas.find("dialog", "Help").await.is_err(), "still open");
+        Ok(())
+    })
+    .await?;
+
+    annas.say("/hooray").await?;
+    let greeted = async || {
+        let newest = ben.api.messages().await?.pop().context("no message")?;
+        ensure!(newest["kind"] == "hooray", "{newest}");
+        Ok(())
+    };
+    until("ben's node is greeted", greeted).await?;
+    bens.wait_for_row(&["Hooray"]).await?;
+    annas.close().await?;
+    bens.close().await
+}
+
+#[tokio::test]
+async fn history_goes_back_in_time() -> Result<()> {
+    const SAID: usize = 130;
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    for number in 0..SAID {
+        anna.api.say(&format!("line {number:03}.")).await?;
+    }
+    let page = Page::open(anna.web()?).await?;
+    page.wait_for_row(&[&format!("line {:03}.", SAID - 1)]).await?;
+    page.say("/history 200").await?;
+    page.wait_for_row(&["line 000."]).await?;
+    let lines: Vec<String> = page.rows().await?.into_iter().filter(|row| row.contains("line ")).collect();
+    ensure!(lines.len() == SAID, "{} of {SAID} lines: {lines:?}", lines.len());
+    let numbers = lines.iter().map(|row| row.split("line ").nth(1).and_then(|rest| rest.split('.').next()));
+    ensure!(numbers.is_sorted(), "oldest first: {lines:?}");
+    page.close().await
+}
+
+#[tokio::test]
+async fn exit_asks_first_and_then_stops_the_node() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben] = two(&lab).await?;
+    let annas = open(&anna).await?;
+    let question = "Leave the chat and stop your node?";
+    annas.say("/exit").await?;
+    annas.wait_for("dialog", question).await?;
+    // The default is to stay.
+    annas.key(Key::Enter).await?;
+    until("the question is gone", async || {
+        ensure!(annas.find("dialog", question).await.is_err(), "still open");
+        Ok(())
+    })
+    .await?;
+    anna.api.say("still here").await?;
+    annas.wait_for_row(&["still here"]).await?;
+
+    annas.say("/exit").await?;
+    annas.wait_for("dialog", question).await?;
+    annas.press("Leave and stop").await?;
+    let id = anna.id().to_owned();
+    let stopped = anna.stopped()?;
+    ensure!(stopped.status.success(), "{stopped:?}");
+    until("ben sees a goodbye", async || ben.api.sees_state(&id, "left").await).await?;
+    annas.wait_for_connection("stopped").await?;
+    annas.close().await
+}
+
+#[tokio::test]
+async fn nothing_sticks_out_at_any_width() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben] = two(&lab).await?;
+    let long_words = ["https://example.org/", &"a".repeat(300), "\n", &"w".repeat(300), "\n```\n", &"code ".repeat(60)];
+    ben.api.say(&long_words.concat()).await?;
+    ben.api.say(&"many words that wrap ".repeat(40)).await?;
+    let page = open(&anna).await?;
+    page.wait_for_row(&["many words that wrap"]).await?;
+    for width in WIDTHS {
+        page.resize(width, HEIGHT).await?;
+        let fits = async || {
+            let script =
+                "return [document.documentElement.scrollWidth, document.documentElement.clientWidth, innerWidth];";
+            let sizes: Vec<u32> = serde_json::from_value(page.run(script, vec![]).await?)?;
+            ensure!(sizes[2] == width, "the window is {} wide", sizes[2]);
+            ensure!(sizes[0] <= sizes[1], "{} wide inside {}", sizes[0], sizes[1]);
+            let field = page.find("textbox", "Message").await?.rect().await?;
+            let bottom = field.y + field.height;
+            ensure!(bottom <= f64::from(HEIGHT), "the composer ends at {bottom} of {HEIGHT}");
+            ensure!(field.x >= 0.0 && field.x + field.width <= f64::from(width), "the composer is cut: {field:?}");
+            Ok(())
+        };
+        until(&format!("{width} px fit"), fits).await?;
+    }
+    page.close().await
+}
+
+#[tokio::test]
+async fn without_the_link_the_page_says_how_to_get_one() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    let bare = anna.web()?.split('#').next().context("an address")?.to_owned();
+    let page = Page::open(&bare).await?;
+    let says = async || {
+        let text = page.run("return document.body.innerText;", vec![]).await?.to_string();
+        ensure!(text.contains("roomful url"), "{text}");
+        ensure!(!text.contains("anna") && !text.contains(lab.room()), "it tells who lives here: {text}");
+        Ok(())
+    };
+    until("the page asks for its link", says).await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn the_browser_tells_what_the_policy_forbids() -> Result<()> {
+    // So that `close` finding no complaint means something.
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    let mut page = Page::open(anna.web()?).await?;
+    ensure!(page.complaints().await?.is_empty(), "before: {:?}", page.complaints().await?);
+    let forbidden = "const style = document.createElement('style'); style.textContent = 'p { color: red }';
+        document.head.append(style);";
+    page.run(forbidden, vec![]).await?;
+    ensure!(!page.complaints().await?.is_empty(), "an inline style went unnoticed");
+    ensure!(page.close().await.is_err(), "and so does close");
+    Ok(())
+}
