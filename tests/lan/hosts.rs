@@ -68,6 +68,11 @@ impl Network {
         ip(&["-n", &self.name("s0"), "link", "set", &format!("p{number}"), state])
     }
 
+    /// What the names of its namespaces begin with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     fn namespace(&mut self, name: &str) -> Result<String> {
         let name = self.name(name);
         ip(&["netns", "add", &name]).context(

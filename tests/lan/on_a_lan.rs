@@ -197,6 +197,22 @@ async fn hosts_that_share_two_networks_keep_one_link_and_one_member() -> Result<
     Ok(())
 }
 
+#[test]
+fn no_namespace_outlives_its_test() -> Result<()> {
+    let name = std::sync::Mutex::new(String::new());
+    let panicked = std::panic::catch_unwind(|| {
+        let (network, _) = Network::new(1).expect("namespaces");
+        *name.lock().expect("no panic while it is held") = network.prefix().to_owned();
+        panic!("as a failing test would");
+    });
+    ensure!(panicked.is_err(), "it panicked");
+    let name = name.into_inner()?;
+    let left = Command::new("ip").args(["netns", "list"]).output()?.stdout;
+    let left = String::from_utf8_lossy(&left);
+    ensure!(!name.is_empty() && !left.contains(&name), "left behind: {left}");
+    Ok(())
+}
+
 /// That there is exactly one notice of this kind about this member.
 async fn told_once(node: &Node, kind: &str, member: &str) -> Result<()> {
     let count = node.api.notice_count(kind, member).await?;
