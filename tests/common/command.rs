@@ -1,7 +1,8 @@
 //! The commands that talk to a running node, run as a person or a script would run them.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -61,10 +62,65 @@ impl Node {
 
     /// The same, with something on standard input.
     pub(crate) fn run_with(&self, args: &[&str], input: &str) -> Result<Finished> {
+        Finished::run(self.command(args), input)
+    }
+
+    /// `roomful ARGS --data-dir` on this node, not started yet.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command.args(args).arg("--data-dir").arg(&self.data_dir);
-        Finished::run(command, input)
+        command
     }
+}
+
+/// A program that goes on, and what it says line by line. It is killed when it is dropped.
+pub(crate) struct Running {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Running {
+    /// Starts it.
+    pub(crate) fn start(mut command: Command) -> Result<Self> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
+        let lines = lines_of(child.stdout.take().context("standard output is a pipe")?);
+        Ok(Self { child, lines })
+    }
+
+    /// The next line on its standard output.
+    pub(crate) fn line(&self) -> Result<String> {
+        self.lines.recv_timeout(PATIENCE).context("no line in time")
+    }
+
+    /// The lines up to the first that contains `word`, that one included.
+    pub(crate) fn lines_until(&self, word: &str) -> Result<Vec<String>> {
+        let mut lines = Vec::new();
+        while !lines.last().is_some_and(|line: &String| line.contains(word)) {
+            lines.push(self.line().with_context(|| format!("waiting for {word:?}, after {lines:#?}"))?);
+        }
+        Ok(lines)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The lines of a pipe, read by a thread of their own so that the other side never waits.
+pub(crate) fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
 }
 
 fn end_of(child: &mut Child) -> Result<ExitStatus> {

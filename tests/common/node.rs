@@ -1,16 +1,15 @@
 //! A real node: the program as a process, started, watched, stopped, frozen and killed.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::api::Api;
-use super::command::Finished;
+use super::command::{Finished, lines_of};
 use super::lab::Lab;
 use super::wait::PATIENCE;
 use super::{Context, Result, Value, bail, ensure};
@@ -81,6 +80,13 @@ impl Launch {
         self
     }
 
+    /// Takes a switch away again.
+    #[must_use]
+    pub(crate) fn without_switch(mut self, name: &str) -> Self {
+        self.args.retain(|arg| arg != name);
+        self
+    }
+
     /// Starts the program through another one (`ip netns exec NAME`), which must become it, not its parent.
     #[must_use]
     pub(crate) fn through(mut self, words: &[&str]) -> Self {
@@ -120,7 +126,8 @@ impl Launch {
         Finished::run(self.command(), "")
     }
 
-    fn command(&self) -> Command {
+    /// The whole command line, to be run in another way than as a node under test.
+    pub(crate) fn command(&self) -> Command {
         let program = self.program.display().to_string();
         let words: Vec<&str> = self.before.iter().map(String::as_str).chain([program.as_str()]).collect();
         let mut command = Command::new(words[0]);
@@ -299,16 +306,4 @@ impl Drop for Process {
         }
         assert!(std::thread::panicking() || !said.contains("panicked at"), "a node panicked:\n{said}");
     }
-}
-
-fn lines_of(stdout: ChildStdout) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }

@@ -1,5 +1,6 @@
 //! The commands of a script: what they print, and what they hand on untouched.
 
+use super::common::command::Running;
 use super::common::lab::Lab;
 use super::common::wait::until;
 use super::common::{Context, Result, Value, ensure};
@@ -61,6 +62,38 @@ async fn tail_prints_the_last_messages_oldest_first() -> Result<()> {
     ensure!(ben.run(&["tail", "--json"])?.json_lines()?.len() == 10, "ten by default");
     let for_people = ben.run(&["tail", "-n", "1"])?;
     ensure!(for_people.stdout.contains("anna") && for_people.stdout.contains("number 11"), "{for_people:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn tail_follows_what_is_said() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben, _cleo] = three_met(&lab).await?;
+    anna.api.say("before").await?;
+    let following = Running::start(anna.command(&["tail", "--follow", "--json"]))?;
+    following.lines_until("before")?;
+    for number in 0..3 {
+        ben.api.say(&format!("after {number}")).await?;
+    }
+    let lines = following.lines_until("after 2")?;
+    let messages = lines.iter().map(|line| Ok(serde_json::from_str(line)?)).collect::<Result<Vec<Value>>>()?;
+    ensure!(texts(&messages) == ["after 0", "after 1", "after 2"], "{lines:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_greeting_says_how_to_open_the_page_also_from_far() -> Result<()> {
+    let lab = Lab::new()?;
+    let launch = lab.node("anna").host("127.0.0.1").without_switch("--json");
+    let here = Running::start(launch.command())?;
+    let link = here.lines_until("#token=")?.pop().context("the link")?;
+    ensure!(link.contains("http://127.0.0.1:"), "{link}");
+    drop(here);
+    let mut command = launch.command();
+    command.env("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22");
+    let far = Running::start(command)?;
+    let forward = far.lines_until("ssh -L")?.pop().context("the command to run on the other side")?;
+    ensure!(forward.contains("page.sock"), "to the Unix socket: {forward}");
     Ok(())
 }
 
