@@ -13,6 +13,8 @@ async fn who_stops_says_goodbye() -> Result<()> {
     let lab = Lab::new()?;
     let [anna, ben, cleo] = three_met(&lab).await?;
     let (id, since) = (cleo.id().to_owned(), anna.api.member(cleo.id()).await?["since"].clone());
+    // Of nodes that start together, each is told of those that started after it.
+    let joined = anna.api.notice_count("joined", &id).await?;
     let cleo = cleo.stop()?;
     for node in [&anna, &ben] {
         until("cleo left", async || node.api.sees_state(&id, "left").await).await?;
@@ -25,7 +27,12 @@ async fn who_stops_says_goodbye() -> Result<()> {
     let cleo = cleo.start()?;
     until("cleo is here again", async || all_met(&[&anna, &ben, &cleo]).await).await?;
     ensure!(cleo.id() == id, "the same member as before");
-    told_once(&anna.api, "joined", &id).await
+    let announced = async || {
+        let count = anna.api.notice_count("joined", &id).await?;
+        ensure!(count == joined + 1, "told {count} times, {joined} of them before");
+        Ok(())
+    };
+    until("told that cleo joined", announced).await
 }
 
 #[tokio::test]

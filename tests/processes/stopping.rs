@@ -21,11 +21,10 @@ async fn a_signal_stops_cleanly_while_others_and_tabs_are_connected() -> Result<
     let [anna, ben, _cleo] = three_met(&lab).await?;
     let mut tab = Tab::open(&anna.api).await?;
     for (node, signal) in [(anna, Signal::TERM), (ben, Signal::INT)] {
-        let files = ["run.json", "page.sock"].map(|name| node.data_dir.join(name));
+        let running = node.data_dir.join("run.json");
+        ensure!(running.exists(), "commands find a running node by it");
         stopped_cleanly(&node.stop_by(signal)?)?;
-        for file in files {
-            ensure!(!file.exists(), "{} is left behind", file.display());
-        }
+        ensure!(!running.exists(), "{} is left behind", running.display());
     }
     tab.find("word of the stop", |frame| frame["type"] == "stopping").await?;
     let closed = tab.next().await.err().context("a closed socket")?.to_string();

@@ -70,8 +70,9 @@ fn never_run(sources: &[Source]) -> Vec<&str> {
 /// Rust files that no other names: the compiler never sees them.
 fn orphans(sources: &[Source]) -> Vec<&str> {
     let is_root = |path: &str| {
-        let below_tests = path.strip_prefix("tests/");
-        ["src/lib.rs", "src/main.rs"].contains(&path) || below_tests.is_some_and(|name| !name.contains('/'))
+        let is_target =
+            |name: &str| !name.contains('/') || name.ends_with("/main.rs") && name.matches('/').count() == 1;
+        ["src/lib.rs", "src/main.rs"].contains(&path) || path.strip_prefix("tests/").is_some_and(is_target)
     };
     let is_named = |path: &str| {
         let module = path.trim_end_matches(".rs").trim_end_matches("/mod");
