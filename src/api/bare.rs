@@ -63,7 +63,8 @@ fn end_of(source: &str, first: usize) -> usize {
         let depth = match c {
             '(' | ')' => &mut open.0,
             '[' | ']' => &mut open.1,
-            _ if c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '`' | '“' | '”' | '«' | '»') => {
+            _ if c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '`' | '“' | '”' | '«' | '»') =>
+            {
                 break;
             }
             // What ends a sentence belongs to the link only if the link goes on behind it.
