@@ -11,3 +11,4 @@ pub mod proto;
 pub mod signals;
 pub mod store;
 pub mod wire;
+pub mod web;

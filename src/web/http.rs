@@ -1,0 +1,183 @@
+//! The API over HTTP: asks the node, answers in the contract's forms.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{Query, Request, State};
+use axum::http::{StatusCode, Uri, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, handler::Handler as _};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tokio::time::timeout;
+use tower_http::compression::CompressionLayer;
+
+use super::ask::{Ask, Page, PageQuery, PageSpan};
+use super::draft::{Draft, bad, channel_name};
+use super::refused::Refused;
+use super::{Shared, assets, guard, page, socket};
+use crate::api::{self, Code, Cursor};
+use crate::proto::ids::{EntryId, NodeId};
+use crate::proto::limits::{HISTORY_LIMIT, REQUEST_BYTES_MAX, REQUEST_MS_MAX};
+use crate::proto::timeline::Conversation;
+
+type Answer = Result<Response, Refused>;
+
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    // The parts alone are compressed: they are the same for everybody, so their length gives nothing away.
+    let parts = assets::part.layer(CompressionLayer::new().gzip(true));
+    Router::new()
+        .route("/", get(page::shell))
+        .route("/static/{hash}/{*path}", get(parts))
+        .route("/healthz", get(page::healthz))
+        .route("/ws", get(socket::upgrade))
+        .route("/api/v1/node", get(node))
+        .route("/api/v1/members", get(members))
+        .route("/api/v1/messages", get(messages).post(say))
+        .route("/api/v1/stop", post(stop))
+        .route("/api/v1/token/rotate", post(rotate))
+        .fallback(async || Refused::from(Code::NotFound))
+        .method_not_allowed_fallback(async || Refused::from(Code::BadMethod))
+        .layer(from_fn_with_state(shared.clone(), guard::guard))
+        .with_state(shared)
+}
+
+async fn node(State(shared): State<Arc<Shared>>) -> Answer {
+    let node = shared.ask(|answer| Ask::Info { answer }).await?;
+    Ok(Json(node).into_response())
+}
+
+async fn members(State(shared): State<Arc<Shared>>) -> Answer {
+    let members = shared.ask(|answer| Ask::Members { answer }).await?;
+    Ok(Json(api::Members { members: members.iter().map(Into::into).collect() }).into_response())
+}
+
+async fn messages(State(shared): State<Arc<Shared>>, uri: Uri) -> Answer {
+    let query = Asked::read(&uri)?;
+    let page = shared.ask(|answer| Ask::Page { query, answer }).await?;
+    let page = page.ok_or_else(|| Refused::new(Code::NotFound, "The message in the middle is not known here."))?;
+    // Formatting hundreds of long texts takes longer than the other connections should wait.
+    let written = tokio::task::spawn_blocking(move || Json(written(&page)).into_response()).await;
+    written.map_err(|_| Code::Stopping.into())
+}
+
+fn written(page: &Page) -> api::Messages {
+    api::Messages {
+        messages: page.lines.iter().map(Into::into).collect(),
+        notices: page.notices.iter().map(Into::into).collect(),
+        before: page.before.map(|order| Cursor(order).to_string()),
+        after: Cursor(page.after).to_string(),
+    }
+}
+
+/// The query of `GET /api/v1/messages` as it comes.
+#[derive(Deserialize)]
+struct Asked {
+    before: Option<String>,
+    after: Option<String>,
+    around: Option<String>,
+    since: Option<String>,
+    channel: Option<String>,
+    with: Option<String>,
+    limit: Option<String>,
+}
+
+impl Asked {
+    fn read(uri: &Uri) -> Result<PageQuery, Refused> {
+        let Query(asked) = Query::<Self>::try_from_uri(uri).map_err(|_| bad("Each parameter may come once."))?;
+        Ok(PageQuery { span: asked.span()?, conversation: asked.conversation()?, limit: asked.limit()? })
+    }
+
+    fn span(&self) -> Result<PageSpan, Refused> {
+        let cursor = |text: &str| Cursor::parse(text).ok_or_else(|| bad("This is no cursor of this room."));
+        match (&self.before, &self.after, &self.around, &self.since) {
+            (None, None, None, None) => Ok(PageSpan::Newest),
+            (Some(before), None, None, None) => Ok(PageSpan::Before(cursor(before)?.0)),
+            (None, Some(after), None, None) => Ok(PageSpan::After(cursor(after)?.0)),
+            (None, None, Some(id), None) => {
+                EntryId::from_hex(id).map(PageSpan::Around).ok_or_else(|| bad("\"around\" has to be a full id."))
+            }
+            (None, None, None, Some(since)) => {
+                since.parse().map(PageSpan::Since).map_err(|_| bad("\"since\" has to be an arrival number."))
+            }
+            _ => Err(bad("Only one of \"before\", \"after\", \"around\" and \"since\".")),
+        }
+    }
+
+    fn conversation(&self) -> Result<Option<Conversation>, Refused> {
+        match (&self.channel, &self.with) {
+            (None, None) => Ok(None),
+            (Some(channel), None) => channel_name(channel).map(|name| Some(Conversation::Channel(name))),
+            (None, Some(id)) => {
+                let id = NodeId::from_hex(id).ok_or_else(|| bad("\"with\" has to be a full id."))?;
+                Ok(Some(Conversation::Direct(id)))
+            }
+            (Some(_), Some(_)) => Err(bad("Only one of \"channel\" and \"with\".")),
+        }
+    }
+
+    fn limit(&self) -> Result<usize, Refused> {
+        let (most, usual) = HISTORY_LIMIT;
+        let Some(limit) = &self.limit else { return Ok(usual) };
+        let digits = !limit.is_empty() && limit.bytes().all(|byte| byte.is_ascii_digit());
+        match limit.parse::<usize>() {
+            Ok(0) => Err(bad("\"limit\" is at least 1.")),
+            Ok(limit) => Ok(limit.min(most)),
+            // A number too large for this machine is large.
+            Err(_) if digits => Ok(most),
+            Err(_) => Err(bad("\"limit\" has to be a number.")),
+        }
+    }
+}
+
+async fn say(State(shared): State<Arc<Shared>>, request: Request) -> Answer {
+    let draft = Draft::read(&read_object(request).await?)?;
+    let said = draft.begin(&shared, None).await?.await.map_err(|_| Refused::from(Code::Stopping))??;
+    let status = if said.new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(api::Message::from(&said.line))).into_response())
+}
+
+async fn stop(State(shared): State<Arc<Shared>>, request: Request) -> Answer {
+    read_object(request).await?;
+    shared.ask(|answer| Ask::Exit { answer }).await?;
+    Ok(Json(json!({})).into_response())
+}
+
+async fn rotate(State(shared): State<Arc<Shared>>, request: Request) -> Answer {
+    read_object(request).await?;
+    shared.ask(|answer| Ask::RotateToken { answer }).await??;
+    Ok(Json(json!({ "token": shared.keys.token().to_hex().as_str() })).into_response())
+}
+
+/// The body of a POST: a JSON object, or nothing, which is an empty one.
+async fn read_object(request: Request) -> Result<Map<String, Value>, Refused> {
+    let media_type =
+        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(Code::BadType.into());
+    }
+    let body = read_body(request.into_body());
+    let body =
+        timeout(Duration::from_millis(REQUEST_MS_MAX), body).await.map_err(|_| bad("The body took too long."))??;
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    serde_json::from_slice(&body).map_err(|_| bad("The body has to be a JSON object."))
+}
+
+async fn read_body(body: Body) -> Result<Vec<u8>, Refused> {
+    if body.size_hint().lower() > REQUEST_BYTES_MAX as u64 {
+        return Err(Code::TooLong.into());
+    }
+    match Limited::new(body, REQUEST_BYTES_MAX).collect().await {
+        Ok(body) => Ok(body.to_bytes().into()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Code::TooLong.into()),
+        Err(_) => Err(bad("The body did not come whole.")),
+    }
+}

@@ -1,0 +1,225 @@
+//! Connections to the page: accepted, bounded in number and time, and ended together.
+//!
+//! hyper is run by hand, because axum's own `serve` has neither a deadline for headers nor a limit of connections.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::StatusCode;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use super::Shared;
+use super::conn::{Conn, Meter, Stream};
+use super::door::Doors;
+use crate::proto::limits::{REQUEST_MS_MAX, WEB_CONNECTIONS_MAX};
+
+/// How long connections may take to end, so that the whole is within 3 s.
+const STOP_MS_MAX: u64 = 2_500;
+
+/// Serves until the stop, then ends everything.
+pub(super) async fn serve(shared: Arc<Shared>, doors: Doors) {
+    let router = super::http::router(shared.clone());
+    let seats = Seats::default();
+    let (tcp, unix) = doors.split();
+    // The socket's file stays as long as this runs.
+    let (unix, _file) = unix.unzip();
+    shared.tasks.spawn(shared.hub.clone().run(shared.stop.clone()));
+    for listener in [tcp.map(Listener::Tcp), unix.map(Listener::Unix)].into_iter().flatten() {
+        shared.tasks.spawn(accept(listener, shared.clone(), router.clone(), seats.clone()));
+    }
+    shared.stop.cancelled().await;
+    shared.tasks.close();
+    if timeout(Duration::from_millis(STOP_MS_MAX), shared.tasks.wait()).await.is_err() {
+        tracing::debug!("some connections to the page did not end in time");
+        seats.displace_all();
+    }
+}
+
+enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp(listener) => Ok(Stream::Tcp(listener.accept().await?.0)),
+            Self::Unix(listener) => Ok(Stream::Unix(listener.accept().await?.0)),
+        }
+    }
+}
+
+async fn accept(listener: Listener, shared: Arc<Shared>, router: Router, seats: Seats) {
+    while let Some(accepted) = shared.stop.run_until_cancelled(listener.accept()).await {
+        let stream = match accepted {
+            Ok(stream) => stream,
+            Err(error) => {
+                // Out of descriptors, most likely: trying again at once would only burn time.
+                tracing::warn!(%error, "a connection to the page could not be accepted");
+                sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        // Who may connect at all is decided here, before a byte is read: connections of other users of this machine
+        // are to be closed without a word.
+        if let Some(seat) = seats.take() {
+            shared.tasks.spawn(connection(stream, seat, shared.clone(), router.clone()));
+        }
+    }
+}
+
+/// Serves one connection to its end, or until it became a socket.
+async fn connection(stream: Stream, seat: Seat, shared: Arc<Shared>, router: Router) {
+    let meter = Meter::default();
+    let conn = Conn::new(stream, meter.clone(), seat.clone(), shared.tasks.clone());
+    let service = {
+        let seat = seat.clone();
+        service_fn(move |request: hyper::Request<Incoming>| {
+            seat.works();
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(seat.clone());
+            request.extensions_mut().insert(meter.clone());
+            let (answer, seat) = (router.clone().oneshot(request), seat.clone());
+            async move {
+                let response = answer.await;
+                if response.as_ref().is_ok_and(|response| response.status() != StatusCode::SWITCHING_PROTOCOLS) {
+                    seat.waits();
+                }
+                response
+            }
+        })
+    };
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(Duration::from_millis(REQUEST_MS_MAX));
+    let serving = http.serve_connection(TokioIo::new(conn), service).with_upgrades();
+    let mut serving = std::pin::pin!(serving);
+    let ended = seat.unless_displaced(async {
+        tokio::select! {
+            ended = serving.as_mut() => ended,
+            () = shared.stop.cancelled() => {
+                serving.as_mut().graceful_shutdown();
+                serving.as_mut().await
+            }
+        }
+    });
+    match ended.await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => tracing::debug!(%error, "a connection to the page ended early"),
+        None => tracing::debug!("a connection to the page made room for another"),
+    }
+}
+
+/// All connections.
+#[derive(Clone, Default)]
+struct Seats(Arc<Mutex<Taken>>);
+
+#[derive(Default)]
+struct Taken {
+    next: u64,
+    seats: BTreeMap<u64, State>,
+}
+
+struct State {
+    /// Since when it waits for its headers; none while it works.
+    waits_since: Option<Instant>,
+    displaced: CancellationToken,
+}
+
+impl Seats {
+    /// A seat for a new connection. If all are taken, the one that waits longest for its headers makes room; none if
+    /// all of them work.
+    fn take(&self) -> Option<Seat> {
+        let mut taken = self.lock();
+        if taken.seats.len() >= WEB_CONNECTIONS_MAX {
+            let waiting = taken.seats.iter().filter_map(|(no, state)| Some((state.waits_since?, *no)));
+            let (_, longest) = waiting.min()?;
+            taken.seats.remove(&longest).inspect(|state| state.displaced.cancel());
+        }
+        let no = taken.next;
+        taken.next += 1;
+        let displaced = CancellationToken::new();
+        taken.seats.insert(no, State { waits_since: Some(Instant::now()), displaced: displaced.clone() });
+        Some(Seat(Arc::new(Place { no, seats: self.clone(), displaced })))
+    }
+
+    fn displace_all(&self) {
+        self.lock().seats.values().for_each(|state| state.displaced.cancel());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection's place among all, given back with its last clone.
+#[derive(Clone)]
+pub(super) struct Seat(Arc<Place>);
+
+struct Place {
+    no: u64,
+    seats: Seats,
+    displaced: CancellationToken,
+}
+
+impl Seat {
+    /// From now on it waits for headers, or for something that is no more urgent: it may be displaced.
+    pub(super) fn waits(&self) {
+        self.set(Some(Instant::now()));
+    }
+
+    /// From now on it works, and keeps its place.
+    pub(super) fn works(&self) {
+        self.set(None);
+    }
+
+    fn set(&self, waits_since: Option<Instant>) {
+        if let Some(state) = self.0.seats.lock().seats.get_mut(&self.0.no) {
+            state.waits_since = waits_since;
+        }
+    }
+
+    /// Whether it had to make room.
+    pub(super) fn is_displaced(&self) -> bool {
+        self.0.displaced.is_cancelled()
+    }
+
+    /// Does something until it is done, or there is no place for it any more.
+    pub(super) async fn unless_displaced<T>(&self, done: impl Future<Output = T>) -> Option<T> {
+        self.0.displaced.run_until_cancelled(done).await
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.seats.lock().seats.remove(&self.no);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waits_longest_makes_room() {
+        let seats = Seats::default();
+        let mut taken: Vec<_> = (0..WEB_CONNECTIONS_MAX).filter_map(|_| seats.take()).collect();
+        assert_eq!(taken.len(), WEB_CONNECTIONS_MAX);
+        taken[0].works();
+        let newcomer = seats.take().expect("number 1 makes room");
+        assert!(!taken[0].is_displaced() && taken[1].is_displaced() && !taken[2].is_displaced());
+        taken.iter().chain([&newcomer]).for_each(Seat::works);
+        assert!(seats.take().is_none(), "nobody is displaced at work");
+        drop(taken.pop());
+        assert!(seats.take().is_some());
+    }
+}
