@@ -10,5 +10,5 @@ pub mod net;
 pub mod proto;
 pub mod signals;
 pub mod store;
-pub mod wire;
 pub mod web;
+pub mod wire;
