@@ -7,6 +7,7 @@ pub mod config;
 pub mod greeting;
 pub mod identity;
 pub mod net;
+pub mod node;
 pub mod proto;
 pub mod signals;
 pub mod store;

@@ -174,18 +174,6 @@ pub const RUNS_KEPT: u64 = 1_000;
 /// How long a caller's `ref` is remembered, in milliseconds: 30 days.
 pub const REF_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 
-/// Own messages whose receipts a start, and a tab that comes back, are told of.
-pub const OWN_LINES: usize = 200;
-
-/// Messages that a fresh tab gets.
-pub const WELCOME_LINES: usize = 80;
-
-/// Bytes of messages that a fresh tab gets, at least one message.
-pub const WELCOME_BYTES: usize = 64 * 1024;
-
-/// Messages and notices that a tab which comes back may have missed; beyond, it starts afresh.
-pub const RESUME_LINES_MAX: usize = 1_000;
-
 /// Bytes that a tab which comes back may have missed; beyond, it starts afresh.
 pub const RESUME_BYTES_MAX: usize = 1024 * 1024;
 
@@ -212,6 +200,7 @@ pub const CHECKPOINT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Length of the write-ahead log at which the writer itself waits for that: sustained load must not fill the disk.
 pub const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
 /// Longest path of a Unix socket in bytes: the system's structure holds 108, one of them the closing zero.
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 
@@ -268,6 +257,7 @@ pub const WARN_EVERY_MS: u64 = 60_000;
 pub const INTERFACES_EVERY_MS: u64 = 2_000;
 
 const _: () = assert!(PUSH_UNRECEIPTED_BYTES_MAX + FETCHES_SERVED_MAX * FRAME_BYTES_MAX < LINK_QUEUE_BYTES_MAX);
+
 /// Longest body of a request to the page, in bytes.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 
@@ -334,11 +324,11 @@ pub const WELCOME_BYTES_MAX: usize = 64 * 1024;
 /// Messages and notices in the first frame to a page that comes back; if there are more, it starts afresh.
 pub const RESUME_ENTRIES_MAX: usize = 1_000;
 
-/// Bytes of messages and notices in the first frame to a page that comes back.
-pub const RESUME_BYTES_MAX: usize = 1024 * 1024;
-
 /// Own messages of which a page that comes back is told again how many hold them.
 pub const RESUME_HELD_MAX: usize = 200;
+
+/// Bytes of messages on one page of history; one message always goes.
+pub const HISTORY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Messages on one page of history, and how many if nobody says.
 pub const HISTORY_LIMIT: (usize, usize) = (500, 100);
@@ -348,9 +338,6 @@ pub const REF_CHARS_MAX: usize = 64;
 
 /// The port of the page if nobody says, and how many after it are tried.
 pub const WEB_PORT: (u16, u16) = (7680, 100);
-
-/// Longest path of a Unix socket in bytes: what fits into the system's address.
-pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// Deepest nesting of formatted text: more than anybody writes, and little enough to draw by recursion.
 pub const SPAN_DEPTH_MAX: usize = 8;

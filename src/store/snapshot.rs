@@ -9,7 +9,7 @@ use super::numbers::spans;
 use super::sql::{Blob32, Count, LogColumn};
 use crate::proto::clock::Stamp;
 use crate::proto::ids::{EntryId, LogKey, NodeId};
-use crate::proto::limits::OWN_LINES;
+use crate::proto::limits::RESUME_HELD_MAX;
 use crate::proto::name::Name;
 use crate::proto::record::{LogRecord, MemberReceipt, MemberRecord, OwnLine, Snapshot};
 use crate::proto::timeline::{Conversation, Place};
@@ -85,7 +85,7 @@ pub(super) fn members(db: &Connection, own: NodeId) -> Result<Vec<MemberRecord>,
 
 fn own_lines(db: &Connection, own: NodeId) -> Result<Vec<OwnLine>, StoreError> {
     let mut lines = Lines::new(db, own);
-    let newest = own_newest(db, own, OWN_LINES)?;
+    let newest = own_newest(db, own, RESUME_HELD_MAX)?;
     newest.into_iter().map(|line| Ok(OwnLine { id: line.id, of: lines.in_reach(line.arrival)? })).collect()
 }
 

@@ -9,7 +9,7 @@ use super::numbers::highest;
 use super::page::{At, Filter, Page, page, stream, weight};
 use super::sql::{Count, int};
 use crate::proto::ids::{Arrival, NodeId};
-use crate::proto::limits::{NOTICES_KEPT, RESUME_BYTES_MAX, RESUME_LINES_MAX, WELCOME_BYTES, WELCOME_LINES};
+use crate::proto::limits::{NOTICES_KEPT, RESUME_BYTES_MAX, RESUME_ENTRIES_MAX, WELCOME_BYTES_MAX, WELCOME_MESSAGES};
 use crate::proto::timeline::{Conversation, Line, Notice, Order};
 
 /// What a tab missed.
@@ -59,13 +59,13 @@ pub struct Welcome {
 pub(super) fn welcome(db: &Connection, own: NodeId, after: Option<(&str, Arrival)>) -> Result<Welcome, StoreError> {
     let conversations = conversations(db)?;
     let resumed = match after {
-        Some((run, arrival)) => resume(db, own, run, arrival, RESUME_LINES_MAX, RESUME_BYTES_MAX)?,
+        Some((run, arrival)) => resume(db, own, run, arrival, RESUME_ENTRIES_MAX, RESUME_BYTES_MAX)?,
         None => None,
     };
     if let Some(Resumed { lines, notices, moved, arrival }) = resumed {
         return Ok(Welcome { reset: false, lines, notices, moved, before: None, conversations, arrival });
     }
-    let fresh = page(db, own, &Filter::default(), At::Newest, WELCOME_LINES, WELCOME_BYTES)?;
+    let fresh = page(db, own, &Filter::default(), At::Newest, WELCOME_MESSAGES, WELCOME_BYTES_MAX)?;
     let Page { lines, notices, before, arrival, .. } = fresh.ok_or(StoreError::Closed)?;
     Ok(Welcome { reset: after.is_some(), lines, notices, moved: Vec::new(), before, conversations, arrival })
 }

@@ -198,6 +198,8 @@ pub struct Welcome {
     pub lines: Vec<Line>,
     /// The node's own lines, chosen alike.
     pub notices: Vec<Notice>,
+    /// Resumed: messages that the page has, but which stand elsewhere since.
+    pub moved: Vec<Line>,
     /// Where to go on towards the past; none at the beginning.
     pub before: Option<Order>,
     /// The highest arrival number that the snapshot covers.

@@ -18,6 +18,11 @@ pub struct Token(Zeroizing<[u8; 32]>);
 pub(super) type Bytes32 = [u8; 32];
 
 impl Token {
+    /// These bits.
+    pub fn new(bits: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bits))
+    }
+
     /// A new one.
     pub fn random() -> Self {
         Self(Zeroizing::new(rand::random()))

@@ -31,8 +31,6 @@ pub(super) async fn serve(shared: Arc<Shared>, doors: Doors) {
     let router = super::http::router(shared.clone());
     let seats = Seats::default();
     let (tcp, unix) = doors.split();
-    // The socket's file stays as long as this runs.
-    let (unix, _file) = unix.unzip();
     shared.tasks.spawn(shared.hub.clone().run(shared.stop.clone()));
     for listener in [tcp.map(Listener::Tcp), unix.map(Listener::Unix)].into_iter().flatten() {
         shared.tasks.spawn(accept(listener, shared.clone(), router.clone(), seats.clone()));

@@ -70,6 +70,7 @@ fn fresh(welcome: &mut Welcome) -> Option<Vec<api::Message>> {
         welcome.before = welcome.lines.get(oldest).map(|line| line.order);
     }
     welcome.held.clear();
+    welcome.moved.clear();
     messages.reverse();
     Some(messages)
 }
@@ -92,6 +93,7 @@ fn resumed(welcome: &mut Welcome) -> Option<Vec<api::Message>> {
 fn finish(welcome: Welcome, messages: Vec<api::Message>, bearer: String) -> Start {
     let told = welcome.lines.iter().filter_map(|line| Some((line.id, line.held?)));
     let held = told.chain(welcome.held.iter().copied()).collect();
+    let moved = welcome.moved.iter().map(|line| frames::message(line, None).0);
     let again = welcome.held.iter().map(|(id, held)| frames::held(*id, *held));
     let conversations = welcome.conversations.iter().map(|reading| api::Unread {
         room: (&reading.conversation).into(),
@@ -110,5 +112,9 @@ fn finish(welcome: Welcome, messages: Vec<api::Message>, bearer: String) -> Star
         arrival: welcome.arrival,
         reset: welcome.reset,
     };
-    Start { frames: [frames::welcome(&form)].into_iter().chain(again).collect(), arrival: welcome.arrival, held }
+    Start {
+        frames: [frames::welcome(&form)].into_iter().chain(moved).chain(again).collect(),
+        arrival: welcome.arrival,
+        held,
+    }
 }

@@ -115,6 +115,8 @@ pub enum Input {
         /// Why, if the other side said so.
         reason: Option<CloseReason>,
     },
+    /// Part of a frame came in: a sign of life.
+    Heard(LinkId),
     /// A frame came in.
     Frame {
         /// On which link.
@@ -382,6 +384,7 @@ impl Engine {
             Input::DialFailed(dial) => self.dial_failed(now, dial),
             Input::LinkUp { link, dial, peer } => self.link_up(now, link, dial, peer, &mut out),
             Input::LinkDown { link, reason } => self.link_down(now, link, reason, &mut out),
+            Input::Heard(link) => _ = self.heard(now, link, &mut out),
             Input::Frame { link, frame } => self.frame(now, link, frame, &mut out),
             Input::Written(written) => self.written(now, written, &mut out),
             Input::History { link, page } => self.history_read(link, page, &mut out),

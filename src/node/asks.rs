@@ -1,0 +1,319 @@
+//! What pages ask: what changes something goes to the engine, what only reads to the store beside the loop.
+
+use std::path::PathBuf;
+
+use futures::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use super::doors::web_token;
+use super::turn::Turns;
+use crate::api;
+use crate::proto::engine::{Answer, AskId, Input, Say};
+use crate::proto::ids::{Hash, NodeId};
+use crate::proto::limits::HISTORY_BYTES_MAX;
+use crate::proto::name::Name;
+use crate::proto::record::{Ref, Write};
+use crate::proto::timeline::{Conversation, Line, LineKind};
+use crate::store::{At, Filter, Store, StoreError};
+use crate::web::ask::{self, Ask, Page, PageQuery, PageSpan, Reading, Said, SayError, SocketNo, Welcome};
+use crate::web::{Event, Token};
+
+/// What does not change while the node runs.
+pub(super) struct About {
+    pub(super) own: NodeId,
+    pub(super) room: Name,
+    /// The name of this run, for pages that come back.
+    pub(super) run: String,
+    pub(super) started_ms: u64,
+    /// The page's address without the token.
+    pub(super) web: Option<String>,
+    pub(super) socket: PathBuf,
+    pub(super) data_dir: PathBuf,
+}
+
+/// A question that waits for the engine.
+pub(super) enum Pending {
+    Say { source: Option<SocketNo>, reference: Option<String>, answer: ask::Answer<Result<Said, SayError>> },
+    Rename { answer: ask::Answer<Result<(), SayError>> },
+}
+
+/// Something to say whose `ref` and answered message are being looked up.
+pub(super) type Lookup = BoxFuture<'static, Found>;
+
+/// What was found.
+pub(super) struct Found {
+    source: Option<SocketNo>,
+    say: ask::Say,
+    answer: ask::Answer<Result<Said, SayError>>,
+    found: Result<Verdict, StoreError>,
+}
+
+/// What the store knows of something that is about to be said.
+enum Verdict {
+    New(Option<Ref>),
+    /// The same `ref` made this message before.
+    Before(Box<Line>),
+    /// It can't be said.
+    Refused(SayError),
+}
+
+impl Turns {
+    pub(super) fn ask(&mut self, ask: Ask) {
+        match ask {
+            Ask::Say { source, say, answer } => {
+                let store = self.store.clone();
+                self.lookups.push_back(Box::pin(async move {
+                    let found = look_up(&store, &say).await;
+                    Found { source, say, answer, found }
+                }));
+            }
+            Ask::Rename { name, answer } => {
+                let asker = self.next_ask(Pending::Rename { answer });
+                self.handle(Input::Rename { asker, name });
+            }
+            Ask::MarkRead { conversation, arrival, answer } => {
+                self.store.write(Write::Read { conversation, arrival });
+                _ = answer.send(Ok(()));
+            }
+            Ask::Exit { answer } => {
+                _ = answer.send(());
+                self.stop.cancel();
+            }
+            Ask::RotateToken { answer } => _ = answer.send(self.rotate_token()),
+            Ask::Members { answer } => _ = answer.send(self.engine.members().cloned().collect()),
+            Ask::RefUsed { reference, answer } => {
+                let store = self.store.clone();
+                tokio::spawn(async move {
+                    let used = store.by_ref(reference).await.is_ok_and(|found| found.is_some());
+                    _ = answer.send(used);
+                });
+            }
+            Ask::Info { answer } => {
+                let (store, info) = (self.store.clone(), self.info());
+                tokio::spawn(async move {
+                    if let Some(info) = with_history(&store, info).await {
+                        _ = answer.send(info);
+                    }
+                });
+            }
+            Ask::Page { query, answer } => {
+                let store = self.store.clone();
+                tokio::spawn(async move {
+                    if let Some(page) = report(page(&store, query).await) {
+                        _ = answer.send(page);
+                    }
+                });
+            }
+            Ask::Welcome { resume, answer } => self.welcome(resume, answer),
+        }
+    }
+
+    fn next_ask(&mut self, pending: Pending) -> AskId {
+        self.asked += 1;
+        let asker = AskId(self.asked);
+        self.pending.insert(asker, pending);
+        asker
+    }
+
+    /// A `ref` and an answered message were looked up: on to the engine.
+    pub(super) fn looked_up(&mut self, found: Found) {
+        let Found { source, say, answer, found } = found;
+        let reference = match report(found).unwrap_or(Verdict::Refused(SayError::Stopping)) {
+            Verdict::New(reference) => reference,
+            Verdict::Before(line) => {
+                _ = answer.send(Ok(Said { line: *line, new: false }));
+                return;
+            }
+            Verdict::Refused(error) => {
+                _ = answer.send(Err(error));
+                return;
+            }
+        };
+        let name = reference.as_ref().map(|reference| reference.name.clone());
+        let asker = self.next_ask(Pending::Say { source, reference: name, answer });
+        let channel = say.channel.unwrap_or_else(|| Name::lossy(Conversation::GENERAL, Conversation::GENERAL));
+        let hooray = say.kind == LineKind::Hooray;
+        let say = Say { to: say.to, channel, text: say.text, reply_to: say.reply_to, hooray, reference };
+        self.handle(Input::Say { asker, say });
+    }
+
+    /// Who said it, if it was a socket of a page with a `ref`.
+    pub(super) fn said_by(&self, asker: AskId) -> Option<(SocketNo, String)> {
+        match self.pending.get(&asker)? {
+            Pending::Say { source: Some(source), reference: Some(reference), .. } => Some((*source, reference.clone())),
+            Pending::Say { .. } | Pending::Rename { .. } => None,
+        }
+    }
+
+    /// A message is on the disk and published: whoever said it may know.
+    pub(super) fn said(&mut self, asker: AskId, line: Line) {
+        if let Some(Pending::Say { answer, .. }) = self.pending.remove(&asker) {
+            _ = answer.send(Ok(Said { line, new: true }));
+        }
+    }
+
+    /// The engine's answer, except for what is said: that is answered when it was published.
+    pub(super) fn answer(&mut self, asker: AskId, result: Answer) {
+        let error = match result {
+            Answer::Said(_) => return,
+            Answer::Done => None,
+            Answer::SaidBefore(id) => {
+                if let Some(Pending::Say { answer, .. }) = self.pending.remove(&asker) {
+                    let store = self.store.clone();
+                    tokio::spawn(async move {
+                        if let Some(Some(line)) = report(store.line(id).await) {
+                            _ = answer.send(Ok(Said { line, new: false }));
+                        }
+                    });
+                }
+                return;
+            }
+            Answer::RefUsed => Some(SayError::RefUsed),
+            Answer::NoSuchMember => Some(SayError::NoSuchMember),
+            Answer::Oneself => Some(SayError::BadTarget),
+            Answer::DiskFull => Some(SayError::DiskFull),
+            // The loop takes no more questions than the engine; should it, whoever asked has to ask again.
+            Answer::Busy | Answer::Stopping => Some(SayError::Stopping),
+        };
+        match self.pending.remove(&asker) {
+            Some(Pending::Say { answer, .. }) => _ = answer.send(Err(error.unwrap_or(SayError::Stopping))),
+            Some(Pending::Rename { answer }) => _ = answer.send(error.map_or(Ok(()), Err)),
+            None => {}
+        }
+    }
+
+    fn rotate_token(&mut self) -> Result<(), SayError> {
+        let token: Token = match self.directory.rotate_token() {
+            Ok(token) => web_token(&token),
+            Err(error) => {
+                tracing::warn!("{error}");
+                return Err(SayError::DiskFull);
+            }
+        };
+        self.keys.rotate(token);
+        self.hub.publish(Event::TokenRotated);
+        Ok(())
+    }
+
+    /// What the node is, without what is in the database.
+    fn info(&self) -> api::Node {
+        let own = self.engine.members().find(|member| member.own);
+        let addresses = own.map(|own| own.addresses.iter().map(ToString::to_string).collect()).unwrap_or_default();
+        api::Node {
+            id: self.about.own.to_string(),
+            name: self.engine.name().to_string(),
+            room: self.about.room.to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            tcp: self.net.tcp_addresses(),
+            udp: self.net.udp_port(),
+            started: api::time(self.about.started_ms),
+            web: self.about.web.clone(),
+            socket: self.about.socket.display().to_string(),
+            data_dir: self.about.data_dir.display().to_string(),
+            history: api::History { entries: 0, missing: 0, oldest: None },
+            discovery: self.discovery.rows(),
+            addresses,
+        }
+    }
+
+    fn welcome(&self, resume: Option<ask::Resume>, answer: oneshot::Sender<Welcome>) {
+        let (store, info, run) = (self.store.clone(), self.info(), self.about.run.clone());
+        let members = self.engine.members().cloned().collect();
+        tokio::spawn(async move {
+            let Some(info) = with_history(&store, info).await else { return };
+            if let Some(welcome) = report(welcome(&store, info, members, run, resume).await) {
+                _ = answer.send(welcome);
+            }
+        });
+    }
+}
+
+/// Whether something can be said: its `ref` is new, and what it answers is here.
+async fn look_up(store: &Store, say: &ask::Say) -> Result<Verdict, StoreError> {
+    let reference = say.reference.as_ref().map(|name| Ref { name: name.clone(), content: content(say) });
+    if let Some(reference) = &reference
+        && let Some((known, line)) = store.by_ref(reference.name.clone()).await?
+    {
+        let same = known.content == reference.content;
+        return Ok(if same { Verdict::Before(Box::new(line)) } else { Verdict::Refused(SayError::RefUsed) });
+    }
+    if let Some(id) = say.reply_to
+        && store.line(id).await?.is_none()
+    {
+        return Ok(Verdict::Refused(SayError::BadTarget));
+    }
+    Ok(Verdict::New(reference))
+}
+
+/// A hash of all that a message is made of, to tell a repetition from a mistake.
+fn content(say: &ask::Say) -> Hash {
+    let mut hasher = blake3::Hasher::new();
+    let mut part = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_be_bytes());
+        hasher.update(bytes);
+    };
+    part(if say.kind == LineKind::Hooray { b"hooray" } else { b"say" });
+    part(say.text.as_bytes());
+    part(say.to.as_ref().map_or(&[], |to| &to.0));
+    part(say.channel.as_ref().map_or(Conversation::GENERAL, Name::as_str).as_bytes());
+    part(say.reply_to.map(|id| id.to_bytes()).as_ref().map_or(&[], |id| &id[..]));
+    Hash(*hasher.finalize().as_bytes())
+}
+
+async fn with_history(store: &Store, info: api::Node) -> Option<api::Node> {
+    let counts = report(store.counts().await)?;
+    let oldest = counts.oldest.map(|oldest| api::time(oldest.ms()));
+    Some(api::Node { history: api::History { entries: counts.entries, missing: counts.missing, oldest }, ..info })
+}
+
+async fn page(store: &Store, query: PageQuery) -> Result<Option<Page>, StoreError> {
+    let at = match query.span {
+        PageSpan::Newest => At::Newest,
+        PageSpan::Before(order) => At::Before(order),
+        PageSpan::After(order) => At::After(order),
+        PageSpan::Around(id) => At::Around(id),
+        PageSpan::Since(arrival) => At::Since(arrival),
+    };
+    let filter = Filter { conversation: query.conversation };
+    let found = store.page(filter, at, query.limit, HISTORY_BYTES_MAX).await?;
+    Ok(found.map(|page| Page { lines: page.lines, notices: page.notices, before: page.before, after: page.after }))
+}
+
+async fn welcome(
+    store: &Store,
+    info: api::Node,
+    members: Vec<crate::proto::roster::Member>,
+    run: String,
+    resume: Option<ask::Resume>,
+) -> Result<Welcome, StoreError> {
+    let resumes = resume.is_some();
+    let found = store.welcome(resume.map(|resume| (resume.run, resume.after))).await?;
+    let mut held = Vec::new();
+    if resumes && !found.reset {
+        let own = store.own_newest(crate::proto::limits::RESUME_HELD_MAX).await?;
+        held = own.into_iter().filter_map(|line| Some((line.id, line.held?))).collect();
+    }
+    let reading = |state: crate::store::ConversationState| Reading {
+        conversation: state.conversation,
+        unread: state.unread,
+        read: state.read,
+    };
+    Ok(Welcome {
+        run,
+        info,
+        members,
+        conversations: found.conversations.into_iter().map(reading).collect(),
+        lines: found.lines,
+        notices: found.notices,
+        moved: found.moved,
+        before: found.before,
+        arrival: found.arrival,
+        reset: found.reset,
+        held,
+    })
+}
+
+/// What was read, or nothing where reading failed: then whoever asked hears that the node is stopping, and the log why.
+fn report<T>(result: Result<T, StoreError>) -> Option<T> {
+    result.inspect_err(|error| tracing::warn!("the database can't be read: {error}")).ok()
+}

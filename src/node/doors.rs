@@ -1,0 +1,52 @@
+//! Where the page is served: the Unix socket always, a port of 127.0.0.1 unless it is not wanted.
+
+use std::path::PathBuf;
+
+use crate::config::{Config, WebPort};
+use crate::identity::{self, DataDir};
+use crate::proto::ids::NodeId;
+use crate::web::door::{DoorError, Port};
+use crate::web::{self, Doors};
+
+/// Why the page can't be served.
+#[derive(Debug, thiserror::Error)]
+pub enum DoorsError {
+    /// The Unix socket.
+    #[error(transparent)]
+    Socket(#[from] identity::Error),
+    /// The Unix socket, once it was made.
+    #[error("cannot listen on the page's socket: {0}\nTry again; if that does not help, restart the machine.")]
+    Listen(std::io::Error),
+    /// The port.
+    #[error("{0}\nUse another one with --web-port, 0 for any free port, or none for the Unix socket alone.")]
+    Port(#[from] DoorError),
+}
+
+/// Opens both; returns where the socket is and which port it became.
+pub(super) async fn open(
+    directory: &mut DataDir,
+    config: &Config,
+    own: NodeId,
+) -> Result<(Doors, PathBuf, Option<u16>), DoorsError> {
+    let wanted = match config.web_port {
+        WebPort::None => Port::Closed,
+        WebPort::Fixed(port) => Port::Given(port),
+        WebPort::Any => Port::Given(0),
+        WebPort::Usual => Port::Usual,
+    };
+    let (listener, path) = directory.listen(config.web_socket.as_deref(), &own.short())?;
+    let unix = listen(listener).map_err(DoorsError::Listen)?;
+    let doors = Doors::open(wanted, Some(unix)).await?;
+    let port = doors.port();
+    Ok((doors, path, port))
+}
+
+fn listen(listener: std::os::unix::net::UnixListener) -> std::io::Result<tokio::net::UnixListener> {
+    listener.set_nonblocking(true)?;
+    tokio::net::UnixListener::from_std(listener)
+}
+
+/// The token as the page's server has it.
+pub(super) fn web_token(token: &identity::Token) -> web::Token {
+    web::Token::new(*token.bytes())
+}

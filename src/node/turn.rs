@@ -1,0 +1,209 @@
+//! The loop: whatever happens becomes an input of the engine, and what the engine wants goes to one driver each.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesOrdered;
+use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::asks::{About, Lookup, Pending};
+use super::discovery::Discovery;
+use super::now;
+use crate::identity::DataDir;
+use crate::net::{self, Net};
+use crate::proto::engine::{Action, AskId, Engine, Input, Show, Warning};
+use crate::proto::ids::LinkId;
+use crate::proto::limits::SAYS_WAITING_MAX;
+use crate::proto::name::Name;
+use crate::proto::record::{HistoryPage, Written};
+use crate::store::Store;
+use crate::web::{Ask, Event, Hub, Keys};
+use crate::wire;
+
+/// Pages of history that were read for peers and wait for the engine: one for each fetch that is served.
+const HISTORY_PAGES: usize = 16;
+
+/// Messages that are looked up before they are said. Beyond, pages wait.
+const LOOKUPS_MAX: usize = 256;
+
+/// Everything that the loop holds.
+pub(super) struct Turns {
+    pub(super) engine: Engine,
+    pub(super) net: Net,
+    pub(super) store: Store,
+    pub(super) hub: Hub,
+    pub(super) keys: Keys,
+    pub(super) directory: DataDir,
+    pub(super) about: About,
+    pub(super) discovery: Discovery,
+    pub(super) pending: HashMap<AskId, Pending>,
+    pub(super) lookups: FuturesOrdered<Lookup>,
+    pub(super) asked: u64,
+    /// Cancelled when the node is to stop.
+    pub(super) stop: CancellationToken,
+    name: watch::Sender<Name>,
+    /// Where tasks beside the loop bring what they have read or found out.
+    beside: mpsc::Sender<Input>,
+    from_beside: Receiver<Input>,
+}
+
+impl Turns {
+    #[expect(clippy::too_many_arguments, reason = "the one place where everything meets")]
+    pub(super) fn new(
+        engine: Engine,
+        net: Net,
+        store: Store,
+        hub: Hub,
+        name: watch::Sender<Name>,
+        keys: Keys,
+        directory: DataDir,
+        about: About,
+    ) -> Self {
+        let (beside, from_beside) = mpsc::channel(HISTORY_PAGES);
+        Self {
+            engine,
+            net,
+            store,
+            hub,
+            keys,
+            directory,
+            about,
+            discovery: Discovery::default(),
+            pending: HashMap::new(),
+            lookups: FuturesOrdered::new(),
+            asked: 0,
+            stop: CancellationToken::new(),
+            name,
+            beside,
+            from_beside,
+        }
+    }
+
+    /// Runs until `stop` is cancelled or the disk fails, then says goodbye. Returns why, if it was the disk.
+    pub(super) async fn run(
+        mut self,
+        mut net: Receiver<net::Event>,
+        mut written: UnboundedReceiver<Written>,
+        mut asks: Receiver<Ask>,
+        stop: CancellationToken,
+    ) -> (DataDir, Option<String>) {
+        self.stop = stop;
+        let store = self.store.clone();
+        let failure = store.failed();
+        tokio::pin!(failure);
+        let mut ended = None;
+        self.handle(Input::Tick);
+        loop {
+            let wait_ms = self.engine.next_deadline_ms().saturating_sub(now().mono_ms);
+            let may_ask = self.lookups.len() < LOOKUPS_MAX && self.pending.len() < SAYS_WAITING_MAX - LOOKUPS_MAX;
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                why = &mut failure => {
+                    ended = Some(why);
+                    break;
+                }
+                Some(event) = net.recv() => self.net_event(event),
+                Some(written) = written.recv() => self.handle(Input::Written(written)),
+                Some(input) = self.from_beside.recv() => self.handle(input),
+                Some(found) = self.lookups.next() => self.looked_up(found),
+                Some(ask) = asks.recv(), if may_ask => self.ask(ask),
+                () = tokio::time::sleep(Duration::from_millis(wait_ms)) => self.handle(Input::Tick),
+            }
+        }
+        self.hub.publish(Event::Stopping);
+        self.handle(Input::Stop);
+        (self.directory, ended)
+    }
+
+    pub(super) fn handle(&mut self, input: Input) {
+        for action in self.engine.handle(now(), input) {
+            self.act(action);
+        }
+    }
+
+    fn net_event(&mut self, event: net::Event) {
+        let input = match event {
+            net::Event::Beacon { source, beacon } => Input::Beacon { source, beacon },
+            net::Event::Network { addresses } => Input::Network(addresses),
+            net::Event::Announced(sent) => return self.discovery.announced(sent, now().wall_ms),
+            net::Event::DialFailed { dial, error } => {
+                tracing::debug!("a dial came to nothing: {error}");
+                Input::DialFailed(dial)
+            }
+            net::Event::LinkUp { link, dial, peer } => Input::LinkUp { link, dial, peer },
+            net::Event::LinkDown { link, reason } => Input::LinkDown { link, reason },
+            net::Event::Heard { link } => Input::Heard(link),
+            net::Event::Frame { link, frame, bytes: _ } => Input::Frame { link, frame },
+        };
+        self.handle(input);
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Announce(beacon) => self.net.announce(beacon),
+            Action::Dial(dial) => self.net.dial(dial),
+            Action::Send { links, frame } => {
+                let bytes = wire::frame::encode(&frame);
+                for link in links {
+                    self.net.send(link, bytes.clone());
+                }
+            }
+            Action::Close { link, reason } => self.net.close(link, reason),
+            Action::Write(write) => self.store.write(write.0),
+            Action::ReadHistory { link, fetch } => self.read_history(link, fetch),
+            Action::Answer { asker, answer } => self.answer(asker, answer),
+            Action::Show(show) => self.show(show),
+            Action::Warn(warning) => warn(warning),
+        }
+    }
+
+    fn read_history(&self, link: LinkId, fetch: crate::proto::frame::Fetch) {
+        let (store, beside) = (self.store.clone(), self.beside.clone());
+        tokio::spawn(async move {
+            let page = store.history(fetch).await.unwrap_or_else(|error| {
+                tracing::warn!("history can't be read: {error}");
+                HistoryPage { fetch, batches: Vec::new() }
+            });
+            _ = beside.send(Input::History { link, page }).await;
+        });
+    }
+
+    fn show(&mut self, show: Show) {
+        let event = match show {
+            Show::Line { line, asker } => {
+                let said_by = asker.and_then(|asker| self.said_by(asker));
+                self.hub.publish(Event::Line { line: line.clone(), said_by });
+                if let Some(asker) = asker {
+                    self.said(asker, line);
+                }
+                return;
+            }
+            Show::Moved(line) => Event::Moved(line),
+            Show::Notice(notice) => Event::Notice(notice),
+            Show::Member(member) => {
+                if member.own && *self.name.borrow() != member.name {
+                    self.name.send_replace(member.name.clone());
+                }
+                Event::Member(member)
+            }
+            Show::Held { id, held } => Event::Held { id, held },
+            Show::Read { conversation, arrival } => Event::Read { conversation, arrival },
+        };
+        self.hub.publish(event);
+    }
+}
+
+fn warn(warning: Warning) {
+    match warning {
+        Warning::KeyInUse(id) => tracing::warn!(
+            "the key {} is in use on two machines: give one of them a data directory of its own with --data-dir",
+            id.short()
+        ),
+        Warning::Fork(id) => {
+            tracing::warn!("{} said two different things in one place; the first that came is kept", id.short());
+        }
+    }
+}
