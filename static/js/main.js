@@ -43,6 +43,7 @@ const composer = new Composer({
   send: submit,
   typed: () => later?.completion.update(),
   keys: (event) => later?.completion.key(event) ?? false,
+  grown: () => timeline.hold(),
 });
 
 // --- frames ---

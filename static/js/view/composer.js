@@ -33,9 +33,13 @@ export class Composer {
   #draftKey = null;
   #timer = 0;
 
-  /** `send(text)` takes what was written; `typed()` is told of each change; `keys(event)` may take a key first. */
-  constructor({ send, typed, keys }) {
+  /**
+   * `send(text)` takes what was written; `typed()` is told of each change; `keys(event)` may take a key first;
+   * `grown()` is told when the field may have another height.
+   */
+  constructor({ send, typed, keys, grown }) {
     this.send = send;
+    this.grown = grown;
     this.typed = typed;
     this.#field.addEventListener("keydown", (event) => {
       if (keys(event)) return;
@@ -45,6 +49,7 @@ export class Composer {
     });
     this.#field.addEventListener("input", () => this.#changed());
     this.#send.addEventListener("click", () => this.submit());
+    addEventListener("resize", () => this.#grow());
     addEventListener("pagehide", () => this.#keepDraft());
     document.addEventListener("keydown", (event) => this.#typeAnywhere(event));
   }
@@ -96,8 +101,10 @@ export class Composer {
     const field = this.#field;
     const line = parseFloat(getComputedStyle(field).lineHeight);
     field.style.setProperty("height", "auto");
-    const most = line * LINES_MAX + field.offsetHeight - field.clientHeight + 16;
+    const { paddingTop, paddingBottom } = getComputedStyle(field);
+    const most = line * LINES_MAX + parseFloat(paddingTop) + parseFloat(paddingBottom);
     field.style.setProperty("height", `${Math.min(field.scrollHeight, most)}px`);
+    this.grown();
   }
 
   #keepDraft() {

@@ -139,7 +139,7 @@ function drawMeta(meta, state, member, now) {
   }
   if (!inReach(member) && member.addresses[0]) meta.title = member.addresses[0];
   const error = member.clock_error_ms ?? 0;
-  if (Math.abs(error) < CLOCK_WORTH_SAYING_MS) return;
+  if (!inReach(member) || Math.abs(error) < CLOCK_WORTH_SAYING_MS) return;
   const clock = t(error > 0 ? "member.ahead" : "member.behind", { span: spanText(Math.abs(error)) });
   meta.append(make("br"), make("span", "warn", clock));
 }

@@ -38,7 +38,7 @@ export class Timeline {
     this.#scroller.addEventListener("keydown", (event) => this.#keys(event));
     this.#pillNewest.addEventListener("click", () => this.toEnd());
     this.#pillUnread.addEventListener("click", () => this.#toLine());
-    const sizes = new ResizeObserver(() => this.#hold());
+    const sizes = new ResizeObserver(() => this.hold());
     sizes.observe(this.#scroller);
     sizes.observe(this.#list);
   }
@@ -57,7 +57,7 @@ export class Timeline {
     this.#placeWindow(before);
     scene?.();
     this.#draw();
-    this.#hold();
+    this.hold();
     this.#updatePills();
   }
 
@@ -170,8 +170,8 @@ export class Timeline {
     return element ? { key: element.dataset.key, top: element.getBoundingClientRect().top - top } : null;
   }
 
-  /** Puts the end back to the end, or the anchor back to where it was. */
-  #hold() {
+  /** Puts the end back to the end, or the anchor back to where it was, after anything changed its size. */
+  hold() {
     const scroller = this.#scroller;
     if (this.#stuck) {
       // With nothing said yet the scene above is what one reads, from its beginning.
@@ -197,7 +197,7 @@ export class Timeline {
     this.#anchor = this.#readAnchor();
     if (this.#shift()) {
       this.#draw();
-      this.#hold();
+      this.hold();
     }
     if (this.#start === 0 && scrollTop < EDGE_PX && !stuck) this.older();
     this.#updatePills();
@@ -209,7 +209,7 @@ export class Timeline {
     this.#end = this.#rows.length;
     this.#start = Math.max(0, this.#end - ROWS_AT_END);
     this.#draw();
-    this.#hold();
+    this.hold();
     this.#updatePills();
     this.moved();
   }
