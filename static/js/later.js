@@ -16,6 +16,7 @@ export function start({ state, current, go, toNewest, write }) {
   startMoving({ state, panes, current, go, toNewest });
   const completion = new Completion({ take: write });
   return {
-    completion, drawConnection, drawConversations, drawMembers, drawTitle, hrefOf, hush, mountAlone, panes, run, showFindOthers, speak,
+    completion, drawConnection, drawConversations, drawMembers, drawTitle, hrefOf, hush, mountAlone, panes, run,
+    showFindOthers, speak,
   };
 }

@@ -6,7 +6,7 @@ import * as Outbox from "./outbox.js";
 import { buildRows, dayOf } from "./rows.js";
 import { Socket, takeKeyFromAddress } from "./socket.js";
 import * as State from "./state.js";
-import { byId, nameText } from "./lib/dom.js";
+import { byId } from "./lib/dom.js";
 import { t } from "./lib/texts.js";
 import { Composer, readDraft } from "./view/composer.js";
 import { Timeline } from "./view/timeline.js";
@@ -23,7 +23,7 @@ const outbox = Outbox.create();
 const hints = new Map(); // conversation -> the one line in it that only this user sees
 const unfolded = new Set(); // keys of the folded rows that are open
 const calls = new Map(); // ref -> {resolve, reject} of a command on its way
-const keyNews = "BroadcastChannel" in globalThis ? new BroadcastChannel("roomful.key") : null;
+const keyNews = new BroadcastChannel("roomful.key"); // tells the other tabs of a new link
 
 let openKey = keyFromAddress();
 let store = null;
@@ -100,6 +100,7 @@ async function onWelcome(frame, wasMe) {
     State.openConversation(state, openKey);
   }
   if (document.body.hasAttribute("data-cut")) noteBack(frame);
+  loadLater().catch(() => {}); // if its first try failed with the link
   fillShort();
   pump();
   draw();
@@ -212,7 +213,6 @@ const room = {
   write(text) {
     composer.text = text;
   },
-  ownName: (typed) => state.members.get(state.me)?.name ?? typed,
   showMembers: () => later.panes.openMembers(),
   known: () => State.conversation(state, openKey),
   timeline,
@@ -283,7 +283,7 @@ function turnTo(key) {
   document.body.dataset.pane = "room";
   State.openConversation(state, key);
   later?.hush();
-  composer.turnTo(draftKey(key), placeName(key));
+  composer.turnTo(draftKey(key), State.placeName(state, key));
   fillShort();
   drawNow();
   readSoon();
@@ -291,12 +291,6 @@ function turnTo(key) {
 
 const hasDraft = (key) => readDraft(draftKey(key)) !== "";
 const draftKey = (key) => `roomful.draft.${state.me}.${key}`;
-const placeName = (key) => {
-  const id = key.slice(2);
-  if (key.startsWith("c:")) return `# ${id}`;
-  const name = state.members.get(id)?.name ?? "";
-  return nameText(id, name, State.isShared(state, name));
-};
 
 // --- drawing ---
 
@@ -339,7 +333,7 @@ function drawRoom() {
   });
   const empty = known.floor === null && known.messages.every((m) => m.author === state.me);
   timeline.show(openKey, rows, () => drawAlone(!anyoneInReach && empty && openKey === State.GENERAL));
-  byId("title").textContent = placeName(openKey);
+  byId("title").textContent = State.placeName(state, openKey);
   byId("subtitle").textContent = t(openKey.startsWith("c:") ? "room.everyone" : "room.direct");
   if (timeline.atEnd) readSoon();
 }
@@ -403,10 +397,10 @@ function listen() {
   });
   addEventListener("hashchange", async () => {
     if (!(await takeKeyFromAddress())) return;
-    keyNews?.postMessage("new");
+    keyNews.postMessage("new");
     socket.restart();
   });
-  keyNews?.addEventListener("message", () => !socket.isOpen && socket.restart());
+  keyNews.addEventListener("message", () => !socket.isOpen && socket.restart());
   document.addEventListener("visibilitychange", () => (document.hidden ? drawDue() : draw()));
   let today = dayOf(Date.now());
   setInterval(() => {
@@ -430,6 +424,6 @@ function loadLater() {
 }
 
 listen();
-if (await takeKeyFromAddress()) keyNews?.postMessage("new");
-loadLater();
+if (await takeKeyFromAddress()) keyNews.postMessage("new");
+loadLater().catch((error) => console.error(error));
 socket.open();

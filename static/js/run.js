@@ -28,11 +28,9 @@ const DO = {
 
 function offer(room, line, { name, rest, nearest }) {
   const asText = { label: t("hint.asText"), run: () => room.say(line) };
-  const actions = nearest === null ? [asText] : [
-    { label: t("hint.nearest", { name: nearest }), run: () => room.write(rest ? `/${nearest} ${rest}` : `/${nearest}`) },
-    asText,
-  ];
-  room.hint(t("hint.unknown", { name }), actions);
+  const meant = `/${nearest} ${rest}`.trim();
+  const better = { label: t("hint.nearest", { name: nearest }), run: () => room.write(meant) };
+  room.hint(t("hint.unknown", { name }), nearest === null ? [asText] : [better, asText]);
 }
 
 async function history(room, rest) {
@@ -46,7 +44,7 @@ async function history(room, rest) {
   }
 }
 
-/** Goes `count` messages back from what is read now, loading what is not here yet. Answers whether that is the beginning. */
+/** Goes back from what is read now, loading what is not here yet. Answers whether that is the beginning. */
 async function goBack({ known, timeline, loadOlder }, count) {
   const first = timeline.firstVisible();
   const place = Math.max(0, known().messages.findIndex((message) => message.id === first));
@@ -65,7 +63,7 @@ async function rename(room, rest) {
   if (!room.isOpen) return room.hint(t("hint.needsNode", { name: "name" }));
   try {
     await room.command("name", rest);
-    room.hint(t("hint.named", { name: room.ownName(rest) }));
+    room.hint(t("hint.named", { name: rest }));
   } catch (error) {
     room.hint(t("hint.refused", { error: error.message }));
   }

@@ -123,6 +123,7 @@ export class Socket {
 
   #ws = null;
   #tries = 0;
+  #proved = false;
   #timer = 0;
   #heardAt = 0;
 
@@ -174,6 +175,7 @@ export class Socket {
     const ws = new WebSocket(`ws://${location.host}/ws`);
     const nonce = newNonce();
     this.#ws = ws;
+    this.#proved = false;
     this.#timer = setTimeout(() => this.#lost(ws), OPENING_MS);
     ws.onopen = () => ws.send(JSON.stringify({ type: "hello", nonce: toHex(nonce) }));
     ws.onclose = (event) => this.#lost(ws, event.code);
@@ -204,6 +206,7 @@ export class Socket {
     }
     const ours = await proveOurselves(key, pageNonce, nodeNonce);
     if (ws === this.#ws && ws.readyState === WebSocket.OPEN) {
+      this.#proved = true;
       ws.send(JSON.stringify({ type: "proof", proof: ours, ...this.resume() }));
     }
   }
@@ -230,7 +233,8 @@ export class Socket {
   #lost(ws, code) {
     if (ws === null || ws !== this.#ws) return;
     this.#drop();
-    if (code === NO_KEY) return this.#enter("refused");
+    // Before our proof was out it only says that we were too slow, as a tab that slept is.
+    if (code === NO_KEY && this.#proved) return this.#enter("refused");
     if (this.cutSince === 0) this.cutSince = Date.now();
     const wait = waitBefore(this.#tries);
     this.#tries += 1;
@@ -243,6 +247,7 @@ export class Socket {
   #woke() {
     if (document.hidden) return;
     if (this.isOpen && Date.now() - this.#heardAt > SILENCE_MS) this.restart();
+    if (this.phase === "stranger") this.open();
     this.tryNow();
   }
 

@@ -48,6 +48,14 @@ export function conversation(state, key) {
   return found;
 }
 
+/** What a conversation is called: "# general", or the other member's name. */
+export function placeName(state, key) {
+  const id = key.slice(2);
+  if (key.startsWith("c:")) return `# ${id}`;
+  const { name = "", short = id.slice(0, 8) } = state.members.get(id) ?? {};
+  return isShared(state, name) ? `${name} ${short}` : name || short;
+}
+
 // --- names ---
 
 /** Two names that look alike to a person are one here: case and width do not tell people apart. */
@@ -178,9 +186,11 @@ function setMember(state, member) {
 function addNotice(state, notice) {
   state.arrival = Math.max(state.arrival, notice.arrival);
   bears(state, notice.member, notice.name);
-  const last = state.notices.at(-1);
-  if (last && last.arrival >= notice.arrival) return; // seen before
-  state.notices = [...state.notices.slice(1 - NOTICES_MAX), { ...notice, at: Date.parse(notice.time) }];
+  const { notices } = state;
+  const after = notices.findLastIndex((one) => one.arrival <= notice.arrival);
+  if (notices[after]?.arrival === notice.arrival) return; // seen before
+  const entry = { ...notice, at: Date.parse(notice.time) };
+  state.notices = [...notices.slice(0, after + 1), entry, ...notices.slice(after + 1)].slice(-NOTICES_MAX);
 }
 
 function held(state, { id, held_by: heldBy, of }) {
@@ -243,7 +253,7 @@ function replace(state, entry) {
   const known = conversation(state, keyOf(entry, state.me));
   const index = placeOf(known.messages, entry.order);
   if (known.messages[index]?.id !== entry.id) return;
-  known.messages = known.messages.with?.(index, entry) ?? known.messages.map((m, i) => (i === index ? entry : m));
+  known.messages = known.messages.with(index, entry);
   state.messages.set(entry.id, entry);
 }
 
@@ -252,6 +262,7 @@ export function takeOlder(state, key, page, now) {
   const known = conversation(state, key);
   const oldest = page.messages[0];
   known.floor = page.before === null || !oldest ? null : oldest.order;
+  for (const notice of page.notices ?? []) addNotice(state, notice);
   const fresh = page.messages.filter((m) => !state.messages.has(m.id));
   const entries = fresh.map((m) => ({ ...m, ...timesOf(m, undefined, now) }));
   for (const entry of entries) {

@@ -9,7 +9,6 @@ const prefixOf = (node) => `roomful.outbox.${node}.`;
 
 /** Holds the lock for as long as this tab lives. Answers whether it was free. */
 function holdFor(tab) {
-  if (!navigator.locks) return Promise.resolve(true);
   return new Promise((resolve) => {
     navigator.locks.request(lockOf(tab), { ifAvailable: true }, (lock) => {
       resolve(lock !== null);
@@ -29,7 +28,7 @@ async function ownTab() {
 }
 
 async function livingTabs() {
-  const { held = [] } = (await navigator.locks?.query()) ?? {};
+  const { held } = await navigator.locks.query();
   return new Set(held.map((lock) => lock.name));
 }
 

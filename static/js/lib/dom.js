@@ -121,7 +121,7 @@ function within(element, span, depth) {
 
 /** A link, if it goes where links may go. The node checks this too; a page does not take its word for it. */
 function linkTo(href) {
-  if (!URL.canParse?.(href) || !LINKS.has(new URL(href).protocol)) return make("span");
+  if (!URL.canParse(href) || !LINKS.has(new URL(href).protocol)) return make("span");
   const link = make("a");
   link.href = href;
   link.target = "_blank";

@@ -8,7 +8,6 @@ const catalogue = {
   copied: "Copied",
   close: "Close",
   cancel: "Cancel",
-  you: "you",
 
   "title.page": "{room} - {name}",
   "title.unread": "({n}) {room} - {name}",
@@ -16,14 +15,14 @@ const catalogue = {
   "conversations.channels": "Channels",
   "conversations.direct": "Direct",
   "conversations.draft": "Draft",
-  "conversations.unread": { one: "{n} unread", other: "{n} unread" },
+  "conversations.unread": "{n} unread",
   "room.everyone": "everyone in reach",
   "room.direct": "only the two of you",
   "self.reach": { 0: "alone for now", one: "in reach of {n} other", other: "in reach of {n} others" },
   "self.cut": "not connected",
 
-  "members.show": { one: "{n} here", other: "{n} here" },
-  "members.count": { 0: "only you", one: "{n} in reach", other: "{n} in reach" },
+  "members.show": "{n} here",
+  "members.count": { 0: "only you", other: "{n} in reach" },
   "members.lastKnown": "last known",
   "members.in": "In reach",
   "members.out": "Out of reach",
@@ -36,10 +35,7 @@ const catalogue = {
   "member.nowhere": "no address",
   "member.ahead": "clock {span} ahead of yours",
   "member.behind": "clock {span} behind yours",
-  "member.state.online": "in reach",
-  "member.state.unsure": "unsure",
-  "member.state.left": "left",
-  "member.state.lost": "lost",
+  "member.inReach": "in reach",
 
   "composer.placeholder": "Message {place}",
   "composer.limit": "{used} of {most} KiB",
@@ -57,12 +53,12 @@ const catalogue = {
   "state.saved": "Saved - goes out when someone is in reach",
   "state.node": "On this node",
   "state.some": "Held by {k} of {n}",
-  "state.all": { one: "Held by all ({n})", other: "Held by all {n}" },
+  "state.all": "Held by all {n}",
   "state.failed": "Not sent: {error}",
 
   "pill.newest": "Jump to newest",
-  "pill.new": { one: "{n} new", other: "{n} new" },
-  "pill.unread": { one: "{n} unread", other: "{n} unread" },
+  "pill.newestNew": "Jump to newest · {n} new",
+  "pill.unread": "{n} unread",
   "log.message": "{name}: {text}",
   "log.many": { one: "{n} new message", other: "{n} new messages" },
 
@@ -72,15 +68,13 @@ const catalogue = {
   "notice.lost": "{name} was lost",
   "notice.renamed": "{was} is now called {name}",
   "notice.conflict": "A different {name} is here",
-  "notice.somebody": "Somebody",
-  "fold.joined": { one: "{names} joined", other: "{names} joined" },
+  "fold.joined": "{names} joined",
   "fold.back": { one: "{names} is back", other: "{names} are back" },
-  "fold.left": { one: "{names} left", other: "{names} left" },
+  "fold.left": "{names} left",
   "fold.lost": { one: "{names} was lost", other: "{names} were lost" },
-  "fold.returned": { one: "{names} left and came back", other: "{names} left and came back" },
-  "fold.visited": { one: "{names} came and left", other: "{names} came and left" },
+  "fold.returned": "{names} left and came back",
+  "fold.visited": "{names} came and left",
   "fold.others": { one: "{n} other", other: "{n} others" },
-  "fold.and": ", ",
 
   "hint.onlyYou": "Only you see this",
   "hint.unknown": "There is no command /{name}. Nothing was sent.",
@@ -96,22 +90,18 @@ const catalogue = {
   "hint.historyFailed": "Older messages could not be read from your node. Try again in a moment.",
 
   "connection.opening": "Connecting to your node",
-  "connection.reach": {
-    0: "alone for now · saved on this machine",
-    one: "{n} in reach · saved on this machine",
-    other: "{n} in reach · saved on this machine",
-  },
+  "connection.reach": { 0: "alone for now · saved on this machine", other: "{n} in reach · saved on this machine" },
   "connection.cut": "No connection to your node. Trying again.",
-  "connection.cutIn": { one: "No connection to your node. Next try in {n} s.", other: "No connection to your node. Next try in {n} s." },
   "connection.stopping": "Your node is stopping.",
   "connection.stopped": "Your node has stopped. Start it again with {command}; this page will find it.",
   "connection.back": "Back",
-  "connection.backNew": { one: "Back - {n} new", other: "Back - {n} new" },
+  "connection.backNew": "Back - {n} new",
   "connection.tryNow": "Try now",
   "connection.find": "Find others",
 
   "alone.title": "Nobody else is here yet",
-  "alone.lead": "This page stays open and shows people as they come. What you write now goes out when someone is in reach.",
+  "alone.lead":
+    "This page stays open and shows people as they come. What you write now goes out when someone is in reach.",
   "alone.start": "Start it on another machine",
   "alone.command": "roomful --name Ben",
   "alone.commandRoom": "roomful --name Ben --room {room}",
@@ -129,17 +119,21 @@ const catalogue = {
   "alone.cause4": "Where broadcasts do not get through, name this machine there: {command}",
 
   "door.title.no-key": "Open Roomful with its link",
-  "door.why.no-key": "This browser has no key to the node on this machine yet. The link brings it. Print it where the node runs:",
+  "door.why.no-key":
+    "This browser has no key to the node on this machine yet. The link brings it. Print it where the node runs:",
   "door.title.stranger": "This is not your node",
   "door.why.stranger":
-    "Something else answers on this port, or your node has made a new link since. It could not prove that it knows this browser's key, so nothing was sent to it. Print the link of your node where it runs:",
+    "Something else answers on this port, or your node has made a new link. It could not prove that it knows this" +
+    " browser's key, so nothing was sent to it. Print the link where your node runs:",
   "door.title.refused": "This link is no longer good",
-  "door.why.refused": "Your node does not accept this browser's key any more: a newer link was made. Print it where the node runs:",
+  "door.why.refused":
+    "Your node does not accept this browser's key any more: a newer link was made. Print it where the node runs:",
   "door.then": "Then open that link in this browser.",
   "door.then.kept": "Then open that link in this browser. What you wrote and could not send is kept.",
 
   "exit.title": "Leave the chat and stop your node?",
-  "exit.text": "Others see that you left. Messages are kept on this machine; nothing arrives until you start it again with roomful.",
+  "exit.text":
+    "Others see that you left. Messages are kept on this machine; nothing arrives until you start it again with roomful.",
   "exit.confirm": "Leave and stop",
 
   "help.title": "Help",
@@ -180,10 +174,6 @@ export function formOf(key, values = {}) {
   const text = catalogue[key];
   if (text === undefined) throw new Error(`no text for ${key}`);
   return typeof text === "string" ? text : text[values.n] ?? text[plurals.select(values.n)] ?? text.other;
-}
-
-export function hasText(key) {
-  return catalogue[key] !== undefined;
 }
 
 function fillGaps(text, values) {

@@ -49,16 +49,18 @@ function draw(scene, state) {
   const strong = (text) => make("strong", "", text);
   const tcp = portOf(node.tcp?.[0]) ?? node.udp;
   const isLobby = node.room === "lobby";
-  setText(scene.querySelector(".command"), isLobby ? t("alone.command") : t("alone.commandRoom", { room: quoted(node.room) }));
+  const command = isLobby ? t("alone.command") : t("alone.commandRoom", { room: quoted(node.room) });
+  setText(scene.querySelector(".command"), command);
   const addresses = node.addresses?.length ? listText(node.addresses) : t("alone.nowhere");
   redraw(scene.querySelector(".where"), [me?.name, addresses, tcp, node.room], (line) => {
-    fill(line, "alone.where", { name: nameOf(state.me, me?.name ?? node.name, false), addresses, tcp: String(tcp), room: strong(node.room) });
+    const name = nameOf(state.me, me?.name ?? node.name, false);
+    fill(line, "alone.where", { name, addresses, tcp: String(tcp), room: strong(node.room) });
   });
   redraw(scene.querySelector(".causes"), [node.room, tcp, node.udp, node.addresses?.[0]], (list) => {
-    const command = make("code", "", `roomful --peer ${node.addresses?.[0] ?? "ADDRESS"}`);
+    const peer = make("code", "", `roomful --peer ${node.addresses?.[0] ?? "ADDRESS"}`);
     const causes = [
       ["alone.cause1", { room: strong(node.room) }], ["alone.cause2", { udp: String(node.udp), tcp: String(tcp) }],
-      ["alone.cause3", {}], ["alone.cause4", { command }],
+      ["alone.cause3", {}], ["alone.cause4", { command: peer }],
     ];
     list.replaceChildren(...causes.map(([key, values]) => {
       const item = make("li");

@@ -16,12 +16,14 @@ export function fullness(text) {
   const bytes = encoder.encode(text).length;
   const kib = (n) => (n / 1024).toFixed(1);
   const most = LIMIT_BYTES / 1024;
-  if (bytes > LIMIT_BYTES) return { over: true, note: ["composer.over", { over: `${kib(bytes - LIMIT_BYTES)} KiB`, most }] };
+  if (bytes > LIMIT_BYTES) {
+    return { over: true, note: ["composer.over", { over: `${kib(bytes - LIMIT_BYTES)} KiB`, most }] };
+  }
   if (bytes > LIMIT_BYTES * WARN_FROM) return { over: false, note: ["composer.limit", { used: kib(bytes), most }] };
   return { over: false, note: null };
 }
 
-/** Enter sends, unless an input method is still composing: its Enter only chooses a word (229: Safari's order of events). */
+/** Enter sends, unless an input method is composing: its Enter only chooses a word (229: Safari's order of events). */
 export function isSendKey(event) {
   return event.key === "Enter" && !event.shiftKey && !event.altKey && !event.isComposing && event.keyCode !== 229;
 }

@@ -12,7 +12,7 @@ const DOORS = new Set(["no-key", "stranger", "refused"]);
 
 /** Draws the line. Answers in how many milliseconds it wants to be drawn again, or null. */
 export function drawConnection({ socket, state, back, now }) {
-  drawDoor(socket.phase);
+  drawDoor(socket);
   const line = byId("connection");
   const tryNow = byId("try-now");
   const cutFor = socket.cutSince === 0 ? 0 : now - socket.cutSince;
@@ -51,7 +51,8 @@ function say(line, kind, { state, back }) {
   line.classList.toggle("reach", kind === "calm" && state.node !== null && othersInReach(state) > 0);
 }
 
-function drawDoor(phase) {
+function drawDoor(socket) {
+  const { phase } = socket;
   const door = byId("door");
   const app = byId("app");
   const isClosed = DOORS.has(phase);
@@ -71,6 +72,9 @@ function drawDoor(phase) {
   card.querySelector(".then").textContent = t(phase === "no-key" ? "door.then" : "door.then.kept");
   const copy = card.querySelector("button");
   copy.addEventListener("click", () => copyText(card.querySelector("code").textContent, copy));
+  const again = card.querySelector(".again");
+  again.hidden = phase === "no-key"; // without a key there is nothing to try
+  again.addEventListener("click", () => socket.open());
   door.dataset.phase = phase;
   door.replaceChildren(card);
   door.hidden = false;

@@ -30,8 +30,10 @@ export function open(id, prepare) {
 
 export function showHelp() {
   const dialog = open("t-help", (element) => {
-    element.querySelector(".commands").append(...COMMANDS.flatMap(({ name, usage }) => pair(make("code", "", usage), `command.${name}`)));
-    element.querySelector(".keys").append(...KEYS.flatMap(([key, text]) => pair(make("kbd", "", key), text)));
+    const commands = COMMANDS.flatMap(({ name, usage }) => pair(make("code", "", usage), `command.${name}`));
+    const keys = KEYS.flatMap(([key, text]) => pair(make("kbd", "", key), text));
+    element.querySelector(".commands").append(...commands);
+    element.querySelector(".keys").append(...keys);
     element.querySelector(".choices").append(...THEMES.map(themeChoice));
   });
   dialog.querySelector("h2").focus();

@@ -1,26 +1,21 @@
 // What stands to both sides of the messages: the conversations and oneself, and the members.
 
-import { byId, clone, fill, identicon, make, nameOf, nameText, setText, shortOf } from "../lib/dom.js";
+import { byId, clone, fill, identicon, make, nameOf, setText, shortOf } from "../lib/dom.js";
 import { byName, sinceText, spanText, t, whenText } from "../lib/texts.js";
-import { inReach, isShared, othersInReach } from "../state.js";
+import { inReach, isShared, othersInReach, placeName } from "../state.js";
 
 const CLOCK_WORTH_SAYING_MS = 60_000;
 
-/** What a conversation is called: "# general", or the other member's name. */
-export function placeName(state, key) {
-  if (key.startsWith("c:")) return `# ${key.slice(2)}`;
-  const id = key.slice(2);
-  const name = state.members.get(id)?.name ?? shortOf(id);
-  return nameText(id, name, isShared(state, name));
+export function hrefOf(key) {
+  return key.startsWith("c:") ? `#/channel/${encodeURIComponent(key.slice(2))}` : `#/with/${key.slice(2)}`;
 }
-
-export const hrefOf = (key) => (key.startsWith("c:") ? `#/channel/${encodeURIComponent(key.slice(2))}` : `#/with/${key.slice(2)}`);
 
 // --- conversations ---
 
 /** `hasDraft(key)` says whether something was begun in a conversation. */
 export function drawConversations(state, { open, hasDraft, isCut }) {
-  const keys = [...state.conversations.keys()].sort((a, b) => rank(a) - rank(b) || byName(placeName(state, a), placeName(state, b)));
+  const name = (key) => placeName(state, key);
+  const keys = [...state.conversations.keys()].sort((a, b) => rank(a) - rank(b) || byName(name(a), name(b)));
   const channels = keys.filter((key) => key.startsWith("c:"));
   const direct = keys.filter((key) => key.startsWith("d:"));
   const item = (key) => conversationItem(state, key, key === open, key !== open && hasDraft(key));
@@ -85,7 +80,8 @@ function drawSelf(state, isCut) {
 // --- members ---
 
 export function drawMembers(state, { isCut, now }) {
-  const all = [...state.members.values()].sort((a, b) => b.self - a.self || byName(a.name, b.name) || (a.id < b.id ? -1 : 1));
+  const all = [...state.members.values()];
+  all.sort((a, b) => b.self - a.self || byName(a.name, b.name) || (a.id < b.id ? -1 : 1));
   const here = all.filter(inReach);
   const gone = all.filter((member) => !inReach(member)).sort((a, b) => Date.parse(b.since) - Date.parse(a.since));
   const others = othersInReach(state);
@@ -121,7 +117,8 @@ function memberItem(state, member, now) {
   if (member.self) who.append(" ", make("span", "meta", t("members.self")));
   const meta = item.querySelector(".member > .meta");
   drawMeta(meta, state, member, now);
-  meta.append(make("span", "hidden-text", ` ${t(`member.state.${member.state}`)}`));
+  // The other states are in the words already; this one only a green dot would say.
+  if (member.state === "online") meta.append(make("span", "hidden-text", `, ${t("member.inReach")}`));
   item.querySelector(".dot").classList.add(member.state);
   return item;
 }
@@ -162,7 +159,8 @@ export function focusMembers() {
 
 /** Draws a list anew without taking the focus away from whoever is in it. */
 function keepingFocus(place, selector, draw) {
-  const focused = place.contains(document.activeElement) ? document.activeElement.closest(selector)?.dataset.key : undefined;
+  const active = document.activeElement;
+  const focused = place.contains(active) ? active.closest(selector)?.dataset.key : undefined;
   draw();
   if (focused === undefined) return;
   const again = place.querySelector(`${selector}[data-key="${CSS.escape(focused)}"]`) ?? place.querySelector(selector);

@@ -51,7 +51,7 @@ export class Timeline {
   show(conversation, rows, scene = null) {
     const changed = conversation !== this.#open;
     if (changed) this.#turnTo(conversation);
-    this.#noteAnchor(changed);
+    if (!changed) this.#anchor = this.#readAnchor(); // a conversation just opened brings its own
     const before = { start: this.#start, anchor: this.#indexOfAnchor(), atLast: this.#end === this.#rows.length };
     this.#rows = rows;
     this.#placeWindow(before);
@@ -129,7 +129,8 @@ export class Timeline {
       if (element === cursor) cursor = cursor.nextElementSibling;
       else this.#list.insertBefore(element, cursor);
     }
-    if (focused && !focused.isConnected) (neighbour?.isConnected ? neighbour : this.#scroller).focus({ preventScroll: true });
+    if (!focused || focused.isConnected) return;
+    (neighbour?.isConnected ? neighbour : this.#scroller).focus({ preventScroll: true });
   }
 
   #elementOf(row) {
@@ -149,11 +150,7 @@ export class Timeline {
 
   // --- holding still ---
 
-  /** Notes which row is read, before anything changes. A conversation just opened brings its own. */
-  #noteAnchor(opening) {
-    if (!opening) this.#anchor = this.#readAnchor();
-  }
-
+  /** Which row is read, and where it stands. */
   #readAnchor() {
     const top = this.#scroller.getBoundingClientRect().top;
     let low = 0;
@@ -166,7 +163,7 @@ export class Timeline {
     }
     // A row for a day or a fold may not outlive the change; a message does.
     let element = rows[low];
-    while (element && !element.classList.contains("message") && element.nextElementSibling) element = element.nextElementSibling;
+    while (element?.nextElementSibling && !element.classList.contains("message")) element = element.nextElementSibling;
     return element ? { key: element.dataset.key, top: element.getBoundingClientRect().top - top } : null;
   }
 
@@ -250,9 +247,9 @@ export class Timeline {
   }
 
   #updatePills() {
-    const fresh = this.#stuck ? 0 : this.#rows.filter((row) => row.type === "message" && !row.own && row.arrival > this.#leftAt).length;
+    const fresh = this.#heard(this.#rows).filter((row) => row.arrival > this.#leftAt).length;
     this.#pillNewest.hidden = this.#stuck;
-    this.#pillNewest.textContent = fresh > 0 ? `${t("pill.newest")} · ${t("pill.new", { n: fresh })}` : t("pill.newest");
+    this.#pillNewest.textContent = t(fresh > 0 ? "pill.newestNew" : "pill.newest", { n: fresh });
 
     const line = this.#rows.findIndex((row) => row.type === "new");
     const element = line < 0 ? null : this.#drawn.get(this.#rows[line].key)?.element;
@@ -260,8 +257,12 @@ export class Timeline {
       || (element && element.getBoundingClientRect().bottom < this.#scroller.getBoundingClientRect().top));
     this.#pillUnread.hidden = !above;
     if (!above) return;
-    const unread = this.#rows.slice(line).filter((row) => row.type === "message" && !row.own).length;
-    this.#pillUnread.textContent = t("pill.unread", { n: unread });
+    this.#pillUnread.textContent = t("pill.unread", { n: this.#heard(this.#rows.slice(line)).length });
+  }
+
+  /** What others said. */
+  #heard(rows) {
+    return rows.filter((row) => row.type === "message" && !row.own);
   }
 
   #toLine() {
