@@ -12,6 +12,7 @@ const ROWS_AT_END = 300; // how many stay when the end is read and more have gat
 const PAGE = 100;
 const EDGE_PX = 1000;
 const STICK_PX = 48;
+const FLASH_MS = 2000;
 
 export class Timeline {
   #scroller = byId("messages");
@@ -212,7 +213,7 @@ export class Timeline {
   }
 
   /** Brings a row to the middle, wherever it is, and focuses it. */
-  toRow(key, { focus = true } = {}) {
+  toRow(key) {
     const index = this.#rows.findIndex((row) => row.key === key);
     if (index < 0) return;
     if (index < this.#start || index >= this.#end) {
@@ -224,7 +225,9 @@ export class Timeline {
     this.#stuck = false;
     const { element } = this.#drawn.get(key);
     element.scrollIntoView({ block: "center" });
-    if (focus) element.focus({ preventScroll: true });
+    element.focus({ preventScroll: true });
+    element.classList.add("flash");
+    setTimeout(() => element.classList.remove("flash"), FLASH_MS);
     this.#height = this.#scroller.scrollHeight - this.#scroller.clientHeight;
     this.#anchor = this.#readAnchor();
     this.#updatePills();

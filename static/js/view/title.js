@@ -3,6 +3,8 @@
 import { t } from "../lib/texts.js";
 import { unreadTotal } from "../state.js";
 
+let badge = 0;
+
 export function drawTitle(state, { isCut }) {
   const unread = unreadTotal(state);
   const values = { room: state.node.room, name: state.members.get(state.me)?.name ?? "", n: unread };
@@ -11,6 +13,8 @@ export function drawTitle(state, { isCut }) {
   const href = new URL(`../../images/${file}`, import.meta.url).href;
   const icon = document.querySelector('link[rel="icon"]');
   if (icon.href !== href) icon.href = href;
+  if (unread === badge) return;
+  badge = unread;
   const badged = unread > 0 ? navigator.setAppBadge?.(unread) : navigator.clearAppBadge?.();
   badged?.catch(() => {}); // a bonus where the browser has it
 }
