@@ -1,12 +1,327 @@
-//! Doc to come.
+//! The protocol: what nodes of Roomful say to each other, byte by byte.
+//!
+//! This page is the specification; with it alone a node can be written in another language. The code beside it turns
+//! bytes into the values of [`crate::proto`] and back, and refuses to know what follows from them: whether a beacon
+//! matters or a batch is wanted is decided elsewhere. `tests/golden.rs` holds one example of every packet, frame and
+//! batch as a hex dump that must never change.
+//!
+//! # Notation
+//!
+//! All numbers outside CBOR are big-endian. CBOR is RFC 8949. Types in tables: `u64` (an unsigned integer), `bool`,
+//! `text` (UTF-8), `bytesN` (a byte string of exactly N bytes), `list<T, N>` (an array of definite length with at most
+//! N elements), `[a, b]` (an array of exactly these). A trailing `?` marks what may be missing; a field without one
+//! must be there. `map` is a map whose keys are small unsigned integers, the numbers in the tables.
+//!
+//! Every packet, frame, header and body can grow: a reader passes over map keys that it does not know, and over
+//! elements behind those it knows in the arrays marked *open*. A writer never gives a number that is taken another
+//! meaning.
+//!
+//! | name | is |
+//! | --- | --- |
+//! | `id` | bytes32: an Ed25519 public key; who has the other half is that node |
+//! | `hash` | bytes32: a BLAKE3 hash |
+//! | `room id` | bytes32: BLAKE3 in derive-key mode, context `roomful 2026-11 room id`, over the length of the room's name in bytes (8 bytes), the name, and the room's key (nothing in an open room) |
+//! | `room tag` | bytes8: the first 8 bytes of BLAKE3 in derive-key mode, context `roomful 2026-11 room tag`, over the room's name |
+//! | `instance` | u64: random, drawn anew at each start of a node |
+//! | `log` | u64: random, the number of a log of its author |
+//! | `seq` | u64: the number of an entry in its log, from 1 |
+//! | `entry id` | bytes32: log (8 bytes), seq (8 bytes), and the first 16 bytes of BLAKE3 over author (32), header hash (32) and the entry's index in its batch (8 bytes) |
+//! | `time` | u64 below 2^62: milliseconds since 1970 in UTC × 65,536 + a counter |
+//! | `address` | byte string: 4 or 16 bytes of IPv4 or IPv6, and 2 bytes of port |
+//!
+//! A room's name, like a member's and a channel's, is NFC, trimmed, has single spaces only, at most 32 graphemes and 64
+//! bytes, and no control, bidirectional-override or invisible characters. Names from others are cleaned the same way
+//! and cut; where nothing is left, the first 8 characters of the id in base32 (RFC 4648, lower case) stand for them.
+//!
+//! # Beacon
+//!
+//! A UDP packet to port 7666 (or the room's own choice), at most 512 bytes: the 7 bytes `ROOMFUL`, the version byte 1,
+//! and a map. A packet of another version is passed over.
+//!
+//! | key | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | room | room tag | other rooms pass it over |
+//! | 1 | id | id | who sends it |
+//! | 2 | instance | instance | another one than before: it was started again |
+//! | 3 | port | u64 | the TCP port where it listens, 1024 to 65535 |
+//! | 4 | name | text | what its user is called |
+//!
+//! It is sent from each IPv4 address of the machine, with that address as its source, to the broadcast address of that
+//! address' network (127.255.255.255 on loopback), and to 255.255.255.255 except on loopback. When: at the start, after
+//! 0.3 s and 1 s, every 2 s until 10 s, then every 5 s with up to 10 % more at random; from the beginning again when
+//! the machine's addresses change; and, at most once a second, when a dial fails. It is never answered by UDP, and
+//! nothing in it is believed: it is a reason to dial, no more. Packets from 0.0.0.0, multicast or broadcast addresses,
+//! and from the own id, are passed over.
+//!
+//! # Dialling
+//!
+//! Who hears a beacon of its room from an id to which it has no link dials the *source address of the packet* at the
+//! port in it, and expects that id. In the first 3 s of its run a node waits 0.3 s before it dials a smaller id
+//! (compared as bytes); a node with k links waits a random 0 to 2k ms. After a failure it waits 1 s, doubling to 60 s.
+//! Two nodes that dial each other get two links; see "One link per pair".
+//!
+//! # TLS
+//!
+//! Version 1.3 only. Both sides present a certificate (X.509 v3, self-signed) and accept every one whose public key is
+//! Ed25519 (SubjectPublicKeyInfo: the 12 bytes `302a300506032b6570032100` and the key); names, dates, issuer and its
+//! signature count for nothing. Keys of small order are refused. The only signature scheme is `ed25519` (0x0807). The
+//! dialler is the TLS client and offers the ALPN name `roomful/1`; a connection without it is dropped by both sides. No
+//! session tickets, resumption or early data; no server name is needed. Key exchange X25519MLKEM768 or X25519. The id
+//! of the other side is the key in its certificate; a dialler that expected another id hangs up. There is no
+//! unencrypted mode.
+//!
+//! # Frames
+//!
+//! On the link both sides send frames: 4 bytes of length (not counting themselves) and as many bytes of CBOR, an array
+//! of exactly two elements: the type (u64) and a map of its fields. At most 262,144 bytes, and 4,096 during the
+//! handshake. Frames of a type that is not known are passed over, once the handshake is through. Whatever breaks these
+//! rules (a length too long, a list longer than its limit, CBOR that does not fit the table, bytes behind the CBOR, a
+//! batch that does not verify) is answered by Close with the reason *protocol*, and the link ends.
+//!
+//! | type | frame | when | answer |
+//! | --- | --- | --- | --- |
+//! | 0 | Hello | first frame of each side | |
+//! | 1 | Proof | handshake | |
+//! | 2 | Intro | handshake | |
+//! | 3 | Close | last frame of either side, at any time | the other side hangs up |
+//! | 4 | Ping | after 3 s in which nothing came | Pong |
+//! | 5 | Pong | at once | |
+//! | 6 | Push | the sender has written something | Receipt, when it is stored |
+//! | 7 | Receipt | batches of the receiver are stored | |
+//! | 8 | Compare | at link-up, and with one peer in turn every 5 s | Authors |
+//! | 9 | Authors | at once | |
+//! | 10 | AskLogs | an author's hashes differed | Logs |
+//! | 11 | Logs | at once | |
+//! | 12 | Fetch | something was found lacking | Page |
+//! | 13 | Page | when it was read | |
+//!
+//! ## Handshake
+//!
+//! Within 10 s of the connection, TLS included:
+//!
+//! 1. The dialler sends **Hello**.
+//! 2. The acceptor checks it and sends **Hello** and **Proof**.
+//! 3. The dialler checks both and sends **Proof** and **Intro**.
+//! 4. The acceptor checks the proof and sends **Intro**. The link is up on both sides once they have the other's Intro.
+//!
+//! Whoever finds something wrong sends Close instead of its next frame and hangs up: *version* if the two have none in
+//! common, *room* for another room tag or a wrong proof, *duplicate* if it is the same id and the same instance (a node
+//! that dialled itself), *key in use* if it is its own id with another instance. Hello and Close keep their form in all
+//! versions.
+//!
+//! | Hello | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | lowest | u64 | lowest version that the sender speaks; now 1 |
+//! | 1 | highest | u64 | highest; now 1. The link speaks the highest that both do |
+//! | 2 | room | room tag | |
+//! | 3 | instance | instance | |
+//!
+//! | Proof | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | proof | bytes32 | see below |
+//!
+//! | Intro | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | name | text | what the user is called now |
+//! | 1 | uptime_ms | u64 | milliseconds since the program started |
+//! | 2 | wall_ms | u64 | the wall clock: milliseconds since 1970 in UTC |
+//! | 3 | listens | list<address, 64> | where the sender listens; loopback addresses only to peers on loopback |
+//!
+//! The proof is HMAC-SHA-256 under the room's key (in an open room: the bytes of its name) over, in this order:
+//!
+//! 1. the 20 bytes `roomful room proof 1` and a zero byte;
+//! 2. one byte for the side that proves: 0 the dialler, 1 the acceptor;
+//! 3. the dialler's id, the acceptor's id (32 bytes each);
+//! 4. the dialler's Hello, then the acceptor's, each exactly as sent, with its 4 bytes of length;
+//! 5. 32 bytes from the TLS exporter (RFC 8446, 7.5) with the label `EXPORTER-roomful-room-proof` and no context.
+//!
+//! It is compared in constant time.
+//!
+//! ## Close, Ping, Pong
+//!
+//! | Close | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | reason | u64 | see the table |
+//!
+//! | reason | name | the other side |
+//! | --- | --- | --- |
+//! | 0 | stopping | shows "left" |
+//! | 1 | duplicate | goes on with the other link; nobody is seen to leave |
+//! | 2 | key in use | tells its user that the key is in use on two machines, and dials again after 60 s |
+//! | 3 | version | |
+//! | 4 | room | |
+//! | 5 | protocol | |
+//! | 6 | silent | nothing came for 15 s |
+//! | 7 | busy | too many links, or the receiver takes too slowly what it is sent |
+//! | 255 | other | also every number not in this table |
+//!
+//! After Close a side sends nothing more. It reads on until the other has hung up, for at most 1 s, so that the Close
+//! is not lost to a reset. A link that ends without Close: the member is "lost", unless it is back within 2 s.
+//!
+//! | Ping, Pong | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | wall_ms | u64 | the sender's wall clock: milliseconds since 1970 in UTC |
+//!
+//! Any byte is a sign of life. After 3 s without one a node sends Ping, after 8 s it shows the member as "unsure",
+//! after 15 s it closes the link (*silent*). Example: Ping with the clock at 1,800,000,000,000 is `0000000d8204a1001b000001a3185c5000`.
+//!
+//! ## Push, Receipt
+//!
+//! | Push | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | batches | list<batch, 1024> | ascending within each log |
+//!
+//! | Receipt | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | receipts | list<[log, first seq, last seq], 1024> (open) | entries of the *receiver's* logs that the sender has on its disk |
+//!
+//! A node pushes what its own user writes, once it is on its own disk, to every linked node that it is for. It keeps at
+//! most 1 MiB of it on a link without a receipt; beyond, the peer finds by comparing what it lacks. Receipts are
+//! gathered for at most 20 ms and go to the author alone. A range of receipts never spans what the sender does not
+//! hold.
+//!
+//! ## Comparing
+//!
+//! Two nodes compare what both may hold: the *scope* of their link. It is all logs for the whole room, and the logs
+//! between just these two (written by one for the other). Nothing else is ever named on it. Only what is on the disk
+//! counts.
+//!
+//! - The **hash of an author** is BLAKE3 over, for each of that author's logs in scope of which anything is held,
+//!   ascending by log number: log (8 bytes), count of ranges (8), and for each range, ascending, first seq (8), last
+//!   seq (8) and head (32), the header hash of the range's last batch. A range is a run of whole batches without a gap;
+//!   a log has at most 9 (one from the beginning, and 8 beyond gaps).
+//! - The **hash of everything** is BLAKE3 over, for each author of whom anything in scope is held, ascending by id as
+//!   bytes: the id (32) and the hash of that author (32).
+//!
+//! | Compare | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | hash | hash | of everything that the sender holds |
+//! | 1 | from | id? | only authors with greater ids: the next page of an earlier answer |
+//! | 2 | linked | list<id, 1024> | whom the sender is linked with; empty if `from` is there |
+//!
+//! | Authors | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | same | bool | whether the hashes were the same; then there are no authors |
+//! | 1 | authors | list<[id, hash], 256> | ascending: the hash of each author |
+//! | 2 | more | bool | whether greater ids follow |
+//! | 3 | linked | list<id, 1024> | whom the sender is linked with |
+//!
+//! | AskLogs | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | author | id | whose logs |
+//! | 1 | from | log? | only logs with greater numbers |
+//!
+//! | Logs | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | author | id | whose logs |
+//! | 1 | logs | list<map, 256> | ascending: 0 log; 1 audience (id?, none: the whole room); 2 ranges, list<[first seq, last seq, head], 9> (open) |
+//! | 2 | more | bool | whether greater numbers follow |
+//!
+//! Pages have at most 16 KiB. A node compares with one peer at a time and looks after itself: it asks, and fetches what
+//! it lacks. One that is asked and sees a difference soon compares too. An answer that takes longer than 2 s ends the
+//! comparison. In the own author's logs a range says what a receipt says.
+//!
+//! ## Fetch, Page
+//!
+//! | Fetch | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | author | id | |
+//! | 1 | log | log | |
+//! | 2 | first | seq | from this entry on |
+//! | 3 | last | seq | to this one |
+//! | 4 | bytes | u64 | at most so many bytes of batches, but at least one batch; taken as 4,096 to 196,608 |
+//!
+//! | Page | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | author | id | |
+//! | 1 | log | log | |
+//! | 2 | batches | list<batch, 1024> | whole batches, ascending; the first holds `first`. Empty: nothing of it is held, or `busy` |
+//! | 3 | busy | bool | the sender serves 4 fetches already: ask later or elsewhere |
+//!
+//! One Fetch is under way on a link at a time, of a size that the link moves in about 250 ms; without an answer for 2 s
+//! it is given up.
+//!
+//! # Batches
+//!
+//! A batch is 1 to 64 consecutive entries of one log under one signature. In frames it is a byte string that holds,
+//! exactly as its author made it, at most 131,072 bytes of CBOR: `[header, signature, bodies]`, where header is a byte
+//! string with a CBOR map in it, signature is bytes64, and bodies is an array with one element for each entry. Nobody
+//! ever encodes a batch again; it is stored and passed on as it came.
+//!
+//! | header | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | version | u64 | 1. A batch of another version is passed over, and the frame around it is not at fault |
+//! | 1 | room | room id | a batch of another room does not verify |
+//! | 2 | author | id | |
+//! | 3 | audience | id? | the one other member it is for, not the author; none: the whole room |
+//! | 4 | log | log | |
+//! | 5 | first_seq | seq | of its first entry |
+//! | 6 | prev | hash? | header hash of the batch before it in its log; missing exactly if `first_seq` is 1 |
+//! | 7 | after | entry id? | see "Order" |
+//! | 8 | entries | array of [time, body length in bytes (u64), BLAKE3 of the body] (open) | 1 to 64, their times growing |
+//!
+//! The *header hash* is BLAKE3 of the header's bytes. The signature is Ed25519 (RFC 8032, verified strictly: no key or
+//! point of small order, no non-canonical number) over the 15 bytes `roomful batch 1`, a zero byte, and the header's
+//! bytes.
+//!
+//! A body is a byte string of at most 33,792 bytes with the length and hash that the header says. Where the author has
+//! deleted an entry, its place holds instead the array `[header, signature, index, body]`: header and signature of a
+//! batch of the same author for the same audience, the index of an entry in it, and that entry's body, a Delete that
+//! names the deleted entry. A batch with anything else in a body's place does not verify.
+//!
+//! A log belongs to one instance of its author and one audience. Times grow along it. `first_seq` is one more than the
+//! last seq of the batch that `prev` hashes. A batch that verifies is stored even if what stands before it is lacking
+//! still. One that contradicts what is held of its log (another `prev`, another batch for the same seq, a time that
+//! does not grow, another audience) is not taken.
+//!
+//! ## Bodies
+//!
+//! 16 random bytes, so that a short text can't be guessed from its hash, and the CBOR array `[kind, map]`. A kind that
+//! is not known, or a body that is not well-formed, is stored and passed on, and not shown.
+//!
+//! | kind | | fields |
+//! | --- | --- | --- |
+//! | 0 | Say | 0 text: text, at most 32,768 bytes, not blank; 1 channel: text?, missing in a direct message; 2 reply_to: entry id? |
+//! | 1 | Edit | 0 entry: entry id of the same author; 1 text: text |
+//! | 2 | Delete | 0 entry: entry id of the same author |
+//! | 3 | React | 0 entry: entry id; 1 emoji: text; 2 off: bool |
+//! | 4 | Profile | 0 name: text, clean; 1 status: text?. The first entry of every log |
+//! | 5 | Hooray | 0 text: text; 1 channel: text? |
+//! | 6 | File | 0 name: text; 1 size: u64; 2 media type: text; 3 content: hash; 4 channel: text? |
+//!
+//! ## Order
+//!
+//! The time that an author signs is a hybrid logical clock: not before its wall clock, greater than the last in its
+//! log, greater than what it has seen of others as far as that is not more than 60 s ahead of its own wall clock, and
+//! itself never more than that ahead. If the author holds an entry of that conversation whose place is not below the
+//! first time of the batch, `after` names the one with the greatest place.
+//!
+//! The *place* of an entry is the greatest of: its time; the place of the entry before it in its log + 1; and, for the
+//! first of a batch, the place of the entry named in `after` + 1. What is not held is left out until it comes; then
+//! places are corrected. A conversation is ordered by (place, author, log, seq), ids compared as bytes: so equal sets
+//! have equal order everywhere.
+//!
+//! # One link per pair
+//!
+//! Two links between the same two instances: if they were dialled by different sides, the one that the smaller id
+//! dialled stays; if by the same, the newer. Only the node with the smaller id closes the other (*duplicate*), once
+//! both are up. A link from another instance of an id that is linked: the old link is sent a Ping; if nothing comes on
+//! it for 2 s it is closed (*silent*) and the new one taken, else the new one is refused (*key in use*).
+//!
+//! # Timers and limits
+//!
+//! All of them, with their reasons, are in [`crate::proto::limits`]. A node that was suspended (more than 5 s between
+//! two turns) pings everybody and gives up nobody for 2 s.
 
 pub mod beacon;
 mod forms;
 pub mod frame;
+#[cfg(test)]
+mod tests;
 
 use crate::proto::batch::BatchError;
 
-/// The numbers of the types of frames, as the table above.
+/// The numbers of the types of frames, as in the table above.
 mod kind {
     pub(super) const HELLO: u64 = 0;
     pub(super) const PROOF: u64 = 1;
