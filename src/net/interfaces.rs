@@ -37,11 +37,17 @@ impl Interface {
     }
 }
 
-/// The usable addresses, IPv4 first and loopback last; with `host` that address alone, on the interface whose network
+/// The addresses of all interfaces that are up (a pulled cable is not), IPv4 first and loopback last; with `host` that address alone, on the interface whose network
 /// it belongs to (127.0.0.2 belongs to loopback, although no interface lists it). Empty where there is none.
 pub fn list(host: Option<IpAddr>) -> io::Result<Vec<Interface>> {
-    let all = if_addrs::get_if_addrs()?.into_iter().filter(|interface| !is_down(interface)).map(from_system);
-    Ok(select(all.collect(), host))
+    let all = if_addrs::get_if_addrs()?.into_iter();
+    Ok(select(all.filter(if_addrs::Interface::is_oper_up).map(from_system).collect(), host))
+}
+
+/// Whether an address is this machine's own, even if its interface is down just now.
+pub fn is_ours(address: IpAddr) -> io::Result<bool> {
+    let all = if_addrs::get_if_addrs()?.into_iter();
+    Ok(!select(all.map(from_system).collect(), Some(address)).is_empty())
 }
 
 /// The part of [`list`] that needs no system.
@@ -57,10 +63,6 @@ fn select(mut all: Vec<Interface>, host: Option<IpAddr>) -> Vec<Interface> {
     let around = || all.iter().find(|interface| interface.loopback && host.is_loopback() && interface.holds(host));
     let found = own.or_else(around).cloned();
     found.map(|interface| Interface { address: host, ..interface }).into_iter().collect()
-}
-
-fn is_down(interface: &if_addrs::Interface) -> bool {
-    matches!(interface.oper_status, if_addrs::IfOperStatus::Down | if_addrs::IfOperStatus::LowerLayerDown)
 }
 
 fn from_system(interface: if_addrs::Interface) -> Interface {

@@ -203,10 +203,16 @@ async fn read<R: AsyncRead + Unpin>(
     let mut codec = LengthDelimitedCodec::builder().max_frame_length(FRAME_BYTES_MAX).new_codec();
     let mut buffer = BytesMut::new();
     let mut reported = Instant::now();
+    let mut more = false;
     loop {
         let bytes = match codec.decode(&mut buffer) {
             Ok(Some(bytes)) => bytes.freeze(),
             Ok(None) => {
+                // A long frame on a slow network takes its time: each part of it is a sign of life.
+                if more && reported.elapsed() >= Duration::from_millis(HEARD_EVERY_MS) {
+                    reported = Instant::now();
+                    let _ = events.try_send(Event::Heard { link });
+                }
                 buffer.reserve(READ_BYTES);
                 let count = tokio::select! {
                     biased;
@@ -215,18 +221,14 @@ async fn read<R: AsyncRead + Unpin>(
                 };
                 match count {
                     Ok(0) => return Ending::Gone(None),
-                    Ok(_) => {}
+                    Ok(_) => more = true,
                     Err(error) => return Ending::Gone(Some(error)),
-                }
-                // A long frame on a slow network takes its time: each part of it is a sign of life.
-                if reported.elapsed() >= Duration::from_millis(HEARD_EVERY_MS) {
-                    reported = Instant::now();
-                    let _ = events.try_send(Event::Heard { link });
                 }
                 continue;
             }
             Err(_) => return Ending::Malformed(WireError::TooLong),
         };
+        more = false;
         let length = LENGTH_BYTES + bytes.len();
         let frame = match check(bytes, room).await {
             Ok(Some(Frame::Close(reason))) => return Ending::Closed(reason),
