@@ -1,0 +1,167 @@
+//! A node's API with answers that a test chooses, on a real Unix socket.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use axum::Json;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ws::{Message as WsMessage, WebSocketUpgrade};
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{any, get, post};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::broadcast;
+
+pub(crate) const TOKEN: &str = "abababababababababababababababababababababababababababababababab";
+
+/// Written after the welcome, or told to close.
+#[derive(Clone, Debug)]
+pub(crate) enum Frame {
+    Text(Value),
+    Close,
+}
+
+#[derive(Clone)]
+pub(crate) struct Fake {
+    dir: Arc<TempDir>,
+    pub(crate) state: Arc<Mutex<Answers>>,
+    pub(crate) frames: broadcast::Sender<Frame>,
+}
+
+/// What it answers, and what it was asked.
+pub(crate) struct Answers {
+    pub(crate) members: Value,
+    /// In timeline and arrival order alike; the arrival is the position plus 1.
+    pub(crate) messages: Vec<Value>,
+    pub(crate) posts: Vec<Value>,
+    /// So many answers to a POST break off.
+    pub(crate) breaks: usize,
+    /// Run at a stop.
+    pub(crate) on_stop: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Fake {
+    /// Serves in a data directory of its own, as process `pid`.
+    pub(crate) async fn start(web: Option<&str>, pid: u32) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("page.sock");
+        let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        let run = json!({"pid": pid, "socket": socket, "web": web, "started": "2026-11-22T14:05:00.123Z"});
+        std::fs::write(dir.path().join("run.json"), run.to_string()).unwrap();
+        std::fs::write(dir.path().join("token"), format!("{TOKEN}\n")).unwrap();
+        let answers = Answers { members: json!([]), messages: Vec::new(), posts: Vec::new(), breaks: 0, on_stop: None };
+        let fake = Self { dir: Arc::new(dir), state: Arc::new(Mutex::new(answers)), frames: broadcast::channel(64).0 };
+        let router = Router::new()
+            .route("/api/v1/members", get(members))
+            .route("/api/v1/messages", get(messages).post(say))
+            .route("/api/v1/token/rotate", post(|| async { Json(json!({"token": "cd".repeat(32)})) }))
+            .route("/api/v1/stop", post(stop))
+            .route("/ws", any(socket_of))
+            .layer(axum::middleware::from_fn(check))
+            .with_state(fake.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        fake
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.dir.path().to_owned()
+    }
+
+    /// Adds a message of `name` and tells those who listen.
+    pub(crate) fn arrive(&self, name: &str, text: &str) {
+        let mut state = self.state.lock().unwrap();
+        let arrival = state.messages.len() + 1;
+        let message = message(arrival, name, text);
+        state.messages.push(message.clone());
+        _ = self.frames.send(Frame::Text(json!({"type": "message", "message": message})));
+    }
+}
+
+/// A Message with every field of the contract.
+pub(crate) fn message(arrival: usize, name: &str, text: &str) -> Value {
+    json!({
+        "id": format!("{arrival:064x}"), "author": "0".repeat(64), "name": name, "time": "2026-11-22T14:05:00.123Z", "kind": "say",
+        "channel": "general", "to": null, "text": text, "spans": [{"type": "text", "text": text}], "reply_to": null,
+        "held_by": null, "of": null, "order": format!("{arrival:0112x}"), "arrival": arrival,
+    })
+}
+
+async fn check(headers: HeaderMap, request: axum::extract::Request, next: axum::middleware::Next) -> Response {
+    let authorized = headers.get("authorization").is_some_and(|value| value == &format!("Bearer {TOKEN}"));
+    let host = headers.get("host").is_some_and(|value| value == "localhost");
+    if authorized && host {
+        return next.run(request).await;
+    }
+    (StatusCode::UNAUTHORIZED, Json(json!({"error": "unauthorized", "message": "Wrong token."}))).into_response()
+}
+
+async fn members(State(fake): State<Fake>) -> Json<Value> {
+    Json(json!({"members": fake.state.lock().unwrap().members}))
+}
+
+async fn messages(State(fake): State<Fake>, Query(query): Query<HashMap<String, String>>) -> Json<Value> {
+    let number = |key: &str| {
+        query.get(key).and_then(|text| usize::from_str_radix(text, if key == "before" { 16 } else { 10 }).ok())
+    };
+    let state = fake.state.lock().unwrap();
+    let all = &state.messages;
+    let limit = number("limit").unwrap_or(100);
+    assert!((1..=500).contains(&limit), "limit {limit}");
+    let (start, end) = match (number("since"), number("before")) {
+        (Some(since), None) => (since, all.len().min(since + limit)),
+        (None, before) => {
+            let end = before.map_or(all.len(), |before| before - 1);
+            (end.saturating_sub(limit), end)
+        }
+        (Some(_), Some(_)) => panic!("both"),
+    };
+    let before = if start > 0 { all.get(start).map(|message| message["order"].clone()) } else { None };
+    Json(json!({"messages": all[start.min(end)..end], "notices": [], "before": before, "after": "0"}))
+}
+
+async fn say(State(fake): State<Fake>, Json(body): Json<Value>) -> Response {
+    let mut state = fake.state.lock().unwrap();
+    let text = body["text"].as_str().unwrap().to_owned();
+    let known = state.posts.iter().position(|post| post["ref"] == body["ref"]);
+    state.posts.push(body);
+    if state.breaks > 0 {
+        state.breaks -= 1;
+        let broken = futures::stream::once(async { Err::<&str, _>(std::io::Error::other("cut")) });
+        return (StatusCode::CREATED, Body::from_stream(broken)).into_response();
+    }
+    if text.trim().is_empty() {
+        let refusal = json!({"error": "empty", "message": "There is nothing to say in it."});
+        return (StatusCode::UNPROCESSABLE_ENTITY, Json(refusal)).into_response();
+    }
+    let status = if known.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+    let mut said = message(1, "Me", &text);
+    said["held_by"] = 0.into();
+    said["of"] = 2.into();
+    (status, Json(said)).into_response()
+}
+
+async fn stop(State(fake): State<Fake>) -> StatusCode {
+    let on_stop = fake.state.lock().unwrap().on_stop.take();
+    on_stop.into_iter().for_each(|act| act());
+    StatusCode::ACCEPTED
+}
+
+async fn socket_of(State(fake): State<Fake>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(async move |mut socket| {
+        let hello = socket.recv().await.unwrap().unwrap();
+        assert_eq!(hello.to_text().unwrap(), r#"{"type":"hello"}"#);
+        let mut frames = fake.frames.subscribe();
+        let arrival = fake.state.lock().unwrap().messages.len();
+        let welcome = json!({"type": "welcome", "arrival": arrival, "members": [], "later": "unknown"});
+        socket.send(WsMessage::text(welcome.to_string())).await.unwrap();
+        while let Ok(Frame::Text(frame)) = frames.recv().await {
+            if socket.send(WsMessage::text(frame.to_string())).await.is_err() {
+                return;
+            }
+        }
+    })
+}
