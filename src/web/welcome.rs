@@ -91,7 +91,7 @@ fn resumed(welcome: &mut Welcome) -> Option<Vec<api::Message>> {
 }
 
 fn finish(welcome: Welcome, messages: Vec<api::Message>, bearer: String) -> Start {
-    let told = welcome.lines.iter().filter_map(|line| Some((line.id, line.held?)));
+    let told = welcome.lines.iter().chain(&welcome.moved).filter_map(|line| Some((line.id, line.held?)));
     let held = told.chain(welcome.held.iter().copied()).collect();
     let moved = welcome.moved.iter().map(|line| frames::message(line, None).0);
     let again = welcome.held.iter().map(|(id, held)| frames::held(*id, *held));
