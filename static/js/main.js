@@ -176,7 +176,8 @@ const room = {
   say(text, kind = "say") {
     if (kind === "hooray" && openKey !== State.GENERAL) go(State.GENERAL); // it greets the whole room
     const ref = crypto.randomUUID();
-    Outbox.add(outbox, { ref, text, kind, key: openKey, at: Date.now() });
+    // Half of a surrogate pair is no text: the node would refuse the whole frame.
+    Outbox.add(outbox, { ref, text: text.toWellFormed?.() ?? text, kind, key: openKey, at: Date.now() });
     State.clearLine(state, openKey);
     pump();
     setTimeout(() => Outbox.has(outbox, ref) && draw({ rows: true }), SENDING_SHOWN_AFTER_MS);

@@ -277,6 +277,11 @@ export class Timeline {
   #keys(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const current = document.activeElement.closest?.(".row");
+    if (event.key === "Tab" && !event.shiftKey && !current?.querySelector("a, button:not([hidden])")) {
+      // Out of the list in one step, not through the links of every row below.
+      event.preventDefault();
+      return (this.#pillNewest.hidden ? byId("field") : this.#pillNewest).focus();
+    }
     const rows = [...this.#list.children];
     const index = rows.indexOf(current);
     const page = Math.max(1, Math.floor(this.#scroller.clientHeight / 60));
