@@ -271,7 +271,12 @@ function fillShort() {
 function keyFromAddress() {
   const [, kind, name] = /^#\/(channel|with)\/(.+)$/.exec(location.hash) ?? [];
   if (!kind) return State.GENERAL;
-  return kind === "with" ? State.directKey(name) : State.channelKey(decodeURIComponent(name));
+  if (kind === "with") return State.directKey(name);
+  try {
+    return State.channelKey(decodeURIComponent(name));
+  } catch {
+    return State.GENERAL; // an address that nobody made by clicking
+  }
 }
 
 function go(key) {
@@ -326,14 +331,15 @@ function drawNow() {
 
 function drawRoom() {
   const known = State.conversation(state, openKey);
-  const anyoneInReach = State.othersInReach(state) > 0;
+  const isAlone = State.othersInReach(state) === 0;
   const rows = buildRows({
-    state, known, notices: noticesOf(openKey), unfolded, anyoneInReach, isOpen: socket.isOpen, now: Date.now(),
+    state, known, notices: noticesOf(openKey), unfolded, isOpen: socket.isOpen, now: Date.now(),
+    takerInReach: State.takerInReach(state, openKey),
     pending: outbox.items.filter((item) => item.key === openKey && !item.met),
     hints: hints.has(openKey) ? [hints.get(openKey)] : [],
   });
   const empty = known.floor === null && known.messages.every((m) => m.author === state.me);
-  timeline.show(openKey, rows, () => drawAlone(!anyoneInReach && empty && openKey === State.GENERAL));
+  timeline.show(openKey, rows, () => drawAlone(isAlone && empty && openKey === State.GENERAL));
   byId("title").textContent = State.placeName(state, openKey);
   byId("subtitle").textContent = t(openKey.startsWith("c:") ? "room.everyone" : "room.direct");
   if (timeline.atEnd) readSoon();

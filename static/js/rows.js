@@ -15,15 +15,16 @@ export function dayOf(at) {
 }
 
 /**
- * How far one of our own messages has got: `saved` (here, and nobody in reach to take it), `node` (here),
- * `some` and `all` (held by k of n).
+ * How far one of our own messages has got: `saved` (here, and nobody in reach to take it; `savedDirect` for one
+ * person), `node` (here), `some` and `all` (held by k of n).
  */
-export function delivery(message, anyoneInReach) {
+export function delivery(message, takerInReach) {
   const n = message.of ?? 0;
   const k = Math.min(message.held_by ?? 0, n);
   if (n > 0 && k === n) return { code: "all", k, n };
   if (k > 0) return { code: "some", k, n };
-  return { code: anyoneInReach ? "node" : "saved", k, n };
+  const saved = message.to ? "savedDirect" : "saved";
+  return { code: takerInReach ? "node" : saved, k, n };
 }
 
 /** How far something in the outbox has got: `sending` is not worth a word at first. */
@@ -37,7 +38,7 @@ export function waiting(item, isOpen, now) {
  * The rows of one conversation. `notices` are those that belong into it, `pending` what waits in the outbox,
  * `hints` the lines that only this user sees.
  */
-export function buildRows({ state, known, notices, pending, hints, isOpen, anyoneInReach, unfolded, now }) {
+export function buildRows({ state, known, notices, pending, hints, isOpen, takerInReach, unfolded, now }) {
   const rows = [];
   if (known.floor === null && known.messages.length > 0) rows.push({ type: "begin", key: "begin" });
   const context = { state, rows, day: null, previous: null, today: dayOf(now) };
@@ -50,7 +51,7 @@ export function buildRows({ state, known, notices, pending, hints, isOpen, anyon
     if (message) {
       if (message.id === known.line) addLine(context, message.id);
       addMessage(context, message, message.author === state.me
-        ? { ...delivery(message, anyoneInReach), shown: message.id === lastOwn }
+        ? { ...delivery(message, takerInReach), shown: message.id === lastOwn }
         : null);
     } else if (notice) {
       addNotice(context, notice);

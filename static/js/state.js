@@ -90,6 +90,13 @@ export function othersInReach(state) {
   return count;
 }
 
+/** Whether somebody could take what is said here right now; a direct message goes over no third node. */
+export function takerInReach(state, key) {
+  if (key.startsWith("c:")) return othersInReach(state) > 0;
+  const other = state.members.get(key.slice(2));
+  return other !== undefined && inReach(other) && other.direct;
+}
+
 export function inReach(member) {
   return member.state === "online" || member.state === "unsure";
 }

@@ -16,7 +16,7 @@ function rowsOf(messages, { notices = [], pending = [], hints = [], line = null,
   const known = State.conversation(state, State.GENERAL);
   known.line = line;
   return buildRows({
-    state, known, notices: state.notices, pending, hints, isOpen: true, anyoneInReach: true, unfolded: new Set(unfolded), now,
+    state, known, notices: state.notices, pending, hints, isOpen: true, takerInReach: true, unfolded: new Set(unfolded), now,
   });
 }
 
@@ -98,6 +98,7 @@ test("how far a message has got", () => {
   ]) {
     assert.equal(delivery({ held_by: heldBy, of }, reach).code, expected, `${heldBy} of ${of}, ${reach}`);
   }
+  assert.equal(delivery({ held_by: 0, of: 1, to: ANA }, false).code, "savedDirect");
 });
 
 test("sending is worth a word only after a while", () => {

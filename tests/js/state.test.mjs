@@ -153,3 +153,11 @@ test("who is unsure is still in reach, who is lost is not", () => {
   State.apply(state, { type: "member", member: member(BEN, "Ben", { state: "lost" }) }, { now });
   assert.equal(State.othersInReach(state), 1);
 });
+
+test("a direct message needs its one taker, linked directly", () => {
+  const state = after([welcome()]);
+  const takes = () => [State.GENERAL, State.directKey(ANA)].map((key) => State.takerInReach(state, key));
+  assert.deepEqual(takes(), [true, true]);
+  State.apply(state, { type: "member", member: member(ANA, "Ana", { direct: false, via: BEN }) }, { now });
+  assert.deepEqual(takes(), [true, false]);
+});

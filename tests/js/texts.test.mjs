@@ -26,7 +26,7 @@ test("every text that is asked for exists", () => {
 
 test("every text with a computed key exists", () => {
   const keys = {
-    state: ["quiet", "waiting", "sending", "saved", "node", "some", "all", "failed"],
+    state: ["quiet", "waiting", "sending", "saved", "savedDirect", "node", "some", "all", "failed"],
     notice: ["joined", "back", "left", "lost", "renamed", "conflict"],
     fold: ["joined", "back", "left", "lost", "returned", "visited"],
     member: ["online", "unsure", "left", "lost"],

@@ -51,6 +51,7 @@ const catalogue = {
   "state.waiting": "Waiting for your node",
   "state.sending": "Sending",
   "state.saved": "Saved - goes out when someone is in reach",
+  "state.savedDirect": "Saved - goes out when they are in reach",
   "state.node": "On this node",
   "state.some": "Held by {k} of {n}",
   "state.all": "Held by all {n}",
