@@ -4,7 +4,6 @@
 import { isShared } from "./state.js";
 
 const GROUP_MS = 5 * 60_000;
-const QUARTER_MS = 15 * 60_000;
 const SENDING_SHOWN_AFTER_MS = 400; // a node answers faster than this; a flicker would only worry
 const FOLDS = new Set(["joined", "back", "left", "lost"]);
 
@@ -86,9 +85,6 @@ function merge(known, notices, hints, pending) {
 
 function addDay(context, at) {
   // Days only go forward: a clock that is behind must not bring yesterday back between two rows of today.
-  const quarter = Math.floor(at / QUARTER_MS);
-  if (quarter === context.quarter) return; // no day begins within a quarter of an hour, anywhere
-  context.quarter = quarter;
   const day = Math.max(dayOf(at), context.day ?? -Infinity);
   if (day === context.day) return;
   context.day = day;

@@ -60,15 +60,8 @@ export function placeName(state, key) {
 
 /** Two names that look alike to a person are one here: case and width do not tell people apart. */
 export function fold(name) {
-  let folded = foldedNames.get(name);
-  if (folded === undefined) {
-    folded = name.normalize("NFKC").toUpperCase().toLowerCase();
-    foldedNames.set(name, folded);
-  }
-  return folded;
+  return name.normalize("NFKC").toUpperCase().toLowerCase();
 }
-
-const foldedNames = new Map(); // asked for every row that is drawn, of a handful of names
 
 function bears(state, id, name) {
   const folded = fold(name ?? "");
