@@ -5,13 +5,15 @@
 //! had been typed, those only that were not; so they are checked by the same rules, and those that a command has no
 //! use for are never looked at.
 
+mod environment;
+
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Config, Name, NameError, PeerText, WebPort};
 
@@ -210,7 +212,7 @@ pub fn parse(
     let typed = parser.try_get_matches_from_mut(&arguments).map_err(|error| refusal(&error, &[]))?;
     refuse_node_options_with_command(&parser, &typed)?;
 
-    let (added, from_environment) = environment(&parser, &typed, variable)?;
+    let (added, from_environment) = environment::arguments(&parser, &typed, variable)?;
     let program = arguments.len().min(1);
     arguments.splice(program..program, added);
     let matches = parser.try_get_matches_from_mut(&arguments).map_err(|error| refusal(&error, &from_environment))?;
@@ -248,59 +250,14 @@ fn name(text: &str) -> Result<Name, NameError> {
 fn refuse_node_options_with_command(parser: &clap::Command, typed: &ArgMatches) -> Result<(), Refusal> {
     let Some(command) = typed.subcommand_name() else { return Ok(()) };
     let is_typed = |arg: &&clap::Arg| typed.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
-    let Some(option) = options(parser).filter(|arg| !arg.is_global_set()).find(is_typed) else { return Ok(()) };
+    let Some(option) = environment::options(parser).filter(|arg| !arg.is_global_set()).find(is_typed) else {
+        return Ok(());
+    };
     let option = option.get_long().unwrap_or_default();
     Err(Refusal::Wrong(format!(
         "--{option} is an option of the node and cannot stand with the command '{command}'\n\
          `roomful {command} --help` shows what can"
     )))
-}
-
-/// The options that take a value or are switches: all but help and version.
-fn options(parser: &clap::Command) -> impl Iterator<Item = &clap::Arg> {
-    parser
-        .get_arguments()
-        .filter(|arg| matches!(arg.get_action(), ArgAction::Set | ArgAction::Append | ArgAction::SetTrue))
-}
-
-/// The arguments that the environment adds to those `typed`, and the options they belong to.
-fn environment(
-    parser: &clap::Command,
-    typed: &ArgMatches,
-    variable: impl Fn(&str) -> Option<OsString>,
-) -> Result<(Vec<OsString>, Vec<String>), Refusal> {
-    let mut added = Vec::new();
-    let mut from_environment = Vec::new();
-    for option in options(parser).filter(|arg| arg.is_global_set() || typed.subcommand_name().is_none()) {
-        let Some(long) = option.get_long() else { continue };
-        if typed.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine) {
-            continue;
-        }
-        // An empty variable is how shells and service files say "not set".
-        let Some(value) = variable(&variable_name(long)).filter(|value| !value.is_empty()) else { continue };
-        let with_value = |value: OsString| {
-            let mut argument = OsString::from(format!("--{long}="));
-            argument.push(value);
-            argument
-        };
-        match option.get_action() {
-            ArgAction::Append => {
-                added.extend(value.to_string_lossy().split(',').map(|item| with_value(item.trim().into())));
-            }
-            ArgAction::SetTrue if value == "1" => added.push(format!("--{long}").into()),
-            ArgAction::SetTrue if value == "0" => {}
-            ArgAction::SetTrue => {
-                return Err(Refusal::Wrong(format!("{} is a switch: set it to 1 or 0", variable_name(long))));
-            }
-            _ => added.push(with_value(value)),
-        }
-        from_environment.push(long.to_owned());
-    }
-    Ok((added, from_environment))
-}
-
-fn variable_name(long: &str) -> String {
-    format!("ROOMFUL_{}", long.to_uppercase().replace('-', "_"))
 }
 
 /// Says in one or two lines what clap says in seven.
@@ -319,187 +276,11 @@ fn refusal(error: &clap::Error, from_environment: &[String]) -> Refusal {
         && let Some(long) =
             from_environment.iter().find(|long| argument.split(' ').next() == Some(&format!("--{long}")))
     {
-        wrong = wrong.replace(&format!("'{argument}'"), &variable_name(long));
+        wrong = wrong.replace(&format!("'{argument}'"), &environment::variable_name(long));
     }
     let hint = if hint.is_empty() { "`roomful --help` shows what there is".to_owned() } else { hint };
     Refusal::Wrong(format!("{wrong}\n{hint}"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::PeerAddress;
-
-    fn parse_in(line: &[&str], environment: &[(&str, &str)]) -> Result<Invocation, Refusal> {
-        let arguments = ["roomful"].iter().chain(line).map(OsString::from);
-        let lookup = |key: &str| environment.iter().find(|(name, _)| *name == key).map(|(_, value)| value.into());
-        parse(arguments, lookup)
-    }
-
-    #[track_caller]
-    fn node(line: &[&str], environment: &[(&str, &str)]) -> Config {
-        match parse_in(line, environment) {
-            Ok(Invocation { task: Task::Node(config), .. }) => config,
-            other => panic!("{line:?} runs no node: {other:?}"),
-        }
-    }
-
-    #[track_caller]
-    fn wrong(line: &[&str], environment: &[(&str, &str)]) -> String {
-        match parse_in(line, environment) {
-            Err(Refusal::Wrong(text)) => text,
-            other => panic!("{line:?} is not refused: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_parser_itself_is_sound() {
-        Line::command().debug_assert();
-    }
-
-    #[test]
-    fn defaults_are_those_of_the_contract() {
-        let config = node(&["--data-dir", "/d"], &[]);
-        let expected = Config {
-            name: None,
-            host: None,
-            port: 7666,
-            peers: Vec::new(),
-            room: Name::new("lobby").unwrap(),
-            web_port: WebPort::Usual,
-            web_socket: None,
-            data_dir: Some("/d".into()),
-            ephemeral: false,
-            json: false,
-        };
-        assert_eq!(config, expected);
-        assert_eq!(node(&["--ephemeral"], &[]).data_dir, None);
-    }
-
-    #[test]
-    fn environment_beats_default_and_option_beats_environment() {
-        let all = [
-            ("ROOMFUL_NAME", "  Ana "),
-            ("ROOMFUL_HOST", "127.0.0.2"),
-            ("ROOMFUL_PORT", "7000"),
-            ("ROOMFUL_PEER", "a, b:1,[::1]:2"),
-            ("ROOMFUL_ROOM", "attic"),
-            ("ROOMFUL_WEB_PORT", "none"),
-            ("ROOMFUL_WEB_SOCKET", "/s"),
-            ("ROOMFUL_DATA_DIR", "/d"),
-            ("ROOMFUL_EPHEMERAL", "1"),
-            ("ROOMFUL_JSON", "1"),
-            ("ROOMFUL_LOG", "debug"),
-        ];
-        let peer = |host: &str, port| PeerAddress { host: host.to_owned(), port };
-        let from_environment = Config {
-            name: Some(Name::new("Ana").unwrap()),
-            host: Some([127, 0, 0, 2].into()),
-            port: 7000,
-            peers: vec![peer("a", 7000), peer("b", 1), peer("::1", 2)],
-            room: Name::new("attic").unwrap(),
-            web_port: WebPort::None,
-            web_socket: Some("/s".into()),
-            data_dir: Some("/d".into()),
-            ephemeral: true,
-            json: true,
-        };
-        assert_eq!(node(&[], &all), from_environment);
-        assert_eq!(parse_in(&[], &all).unwrap().log, Some(LogLevel::Debug));
-
-        let typed = node(&["-n", "Bo", "--port=7001", "--peer", "c", "--web-port", "0", "--data-dir=/e"], &all);
-        assert_eq!(typed.name, Some(Name::new("Bo").unwrap()));
-        assert_eq!((typed.port, typed.web_port, typed.peers), (7001, WebPort::Any, vec![peer("c", 7001)]));
-        assert_eq!((typed.data_dir, typed.host), (Some("/e".into()), from_environment.host));
-
-        let off = node(&[], &[("ROOMFUL_EPHEMERAL", "0"), ("ROOMFUL_JSON", "0"), ("ROOMFUL_PORT", "")]);
-        assert_eq!((off.ephemeral, off.json, off.port), (false, false, 7666));
-    }
-
-    #[test]
-    fn common_options_stand_before_or_after_the_command() {
-        for line in [["--data-dir", "/d", "--json", "members"], ["members", "--json", "--data-dir", "/d"]] {
-            let expected = Task::Command { data_dir: Some("/d".into()), json: true, command: Command::Members };
-            assert_eq!(parse_in(&line, &[]).unwrap().task, expected, "{line:?}");
-        }
-        let task = parse_in(&["members"], &[("ROOMFUL_DATA_DIR", "/d"), ("ROOMFUL_JSON", "1")]).unwrap().task;
-        assert_eq!(task, Task::Command { data_dir: Some("/d".into()), json: true, command: Command::Members });
-    }
-
-    #[test]
-    fn options_of_the_node_have_no_place_with_a_command() {
-        for option in [
-            "--port=7000",
-            "--name=a",
-            "--ephemeral",
-            "--peer=a",
-            "--room=a",
-            "--host=::1",
-            "--web-port=0",
-            "--web-socket=/s",
-        ] {
-            assert!(wrong(&[option, "members"], &[]).contains("option of the node"), "{option}");
-            wrong(&["members", option], &[]);
-        }
-        // A variable that is wrong for the node, or right, is none of a command's business.
-        let url = parse_in(&["url", "--port", "9"], &[("ROOMFUL_PORT", "x"), ("ROOMFUL_EPHEMERAL", "1")]).unwrap().task;
-        assert!(matches!(url, Task::Command { command: Command::Url { port: Some(9), rotate: false }, .. }), "{url:?}");
-    }
-
-    #[test]
-    fn wrong_usage_is_told_in_two_lines() {
-        let lines: [&[&str]; 24] = [
-            &["--nope"],
-            &["--port", "80"],
-            &["--port", "65536"],
-            &["--port"],
-            &["--port", "7000", "--port", "7001"],
-            &["--name", " \u{202e} "],
-            &["--name", "x23456789012345678901234567890123"],
-            &["--room", ""],
-            &["--host", "localhost"],
-            &["--peer", "a:b:c"],
-            &["--web-port", "many"],
-            &["--data-dir", ""],
-            &["--log", "loud"],
-            &["--announce-to", "192.0.2.255"],
-            &["--room-key-file", "/k"],
-            &["search", "x"],
-            &["export"],
-            &["doctor"],
-            &["open"],
-            &["key"],
-            &["send", "--to", "a", "--channel", "b", "x"],
-            &["send", "--timeout", "0", "x"],
-            &["tail", "-n", "-1"],
-            &["url", "--port", "0"],
-        ];
-        for line in lines {
-            let told = wrong(line, &[]);
-            assert_eq!(told.lines().count(), 2, "{line:?}: {told}");
-            assert!(!told.contains("Usage"), "{told}");
-        }
-        let long = format!("--web-socket=/{}", "x".repeat(107));
-        assert!(wrong(&[&long], &[]).contains("107 bytes"));
-    }
-
-    #[test]
-    fn a_wrong_variable_is_called_by_its_name() {
-        assert!(wrong(&[], &[("ROOMFUL_PORT", "80")]).contains("for ROOMFUL_PORT: 80 is not in"));
-        assert!(wrong(&[], &[("ROOMFUL_NAME", "\u{7}")]).contains("ROOMFUL_NAME"));
-        assert!(wrong(&[], &[("ROOMFUL_JSON", "yes")]).contains("ROOMFUL_JSON"));
-        assert!(wrong(&["members"], &[("ROOMFUL_LOG", "loud")]).contains("ROOMFUL_LOG"));
-    }
-
-    #[test]
-    fn text_may_begin_with_anything_after_two_dashes() {
-        let task = parse_in(&["send", "--", "--json"], &[]).unwrap().task;
-        assert!(
-            matches!(task, Task::Command { json: false, command: Command::Send { text: Some(ref text), .. }, .. } if text == "--json")
-        );
-        let task = parse_in(&["send", "-"], &[]).unwrap().task;
-        assert!(
-            matches!(task, Task::Command { command: Command::Send { text: Some(ref text), .. }, .. } if text == "-")
-        );
-    }
-}
+mod tests;
