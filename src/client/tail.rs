@@ -67,13 +67,12 @@ async fn catch_up(node: &Node, mut since: u64, shown: &mut HashSet<String>, json
         for message in page.messages.iter().filter(|message| !shown.remove(&message.id)) {
             show(message, json)?;
         }
-        let last = page.messages.last().map(|message| message.arrival);
-        if page.messages.len() >= PAGE {
-            since = since.max(last.unwrap_or(since));
-            continue;
+        let numbers = page.messages.iter().map(|message| message.arrival);
+        // A page may be cut anywhere, so only an empty one is the end.
+        match numbers.chain(page.notices.iter().map(|notice| notice.arrival)).max() {
+            Some(newest) if newest > since => since = newest,
+            _ => return Ok(since),
         }
-        let noticed = page.notices.iter().map(|notice| notice.arrival).max();
-        return Ok(since.max(last.max(noticed).unwrap_or(since)));
     }
 }
 
