@@ -54,7 +54,8 @@ impl Fake {
         std::fs::write(dir.path().join("run.json"), run.to_string()).unwrap();
         std::fs::write(dir.path().join("token"), format!("{TOKEN}\n")).unwrap();
         let answers = Answers { members: json!([]), messages: Vec::new(), posts: Vec::new(), breaks: 0, on_stop: None };
-        let fake = Self { dir: Arc::new(dir), state: Arc::new(Mutex::new(answers)), frames: broadcast::channel(64).0 };
+        let fake =
+            Self { dir: Arc::new(dir), state: Arc::new(Mutex::new(answers)), frames: broadcast::channel(4096).0 };
         let router = Router::new()
             .route("/api/v1/members", get(members))
             .route("/api/v1/messages", get(messages).post(say))
@@ -69,6 +70,13 @@ impl Fake {
 
     pub(crate) fn path(&self) -> PathBuf {
         self.dir.path().to_owned()
+    }
+
+    /// Returns when so many sockets are open.
+    pub(crate) async fn until_listeners(&self, count: usize) {
+        while self.frames.receiver_count() != count {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Adds a message of `name` and tells those who listen.
@@ -111,6 +119,8 @@ async fn messages(State(fake): State<Fake>, Query(query): Query<HashMap<String, 
     let all = &state.messages;
     let limit = number("limit").unwrap_or(100);
     assert!((1..=500).contains(&limit), "limit {limit}");
+    // As a node does where the messages are long.
+    let limit = limit.min(200);
     let (start, end) = match (number("since"), number("before")) {
         (Some(since), None) => (since, all.len().min(since + limit)),
         (None, before) => {
