@@ -98,10 +98,8 @@ impl Store {
     ///
     /// The caller holds the lock of the data directory: two programs on one database would stop each other.
     pub fn open(location: Location, room: RoomId, own: NodeId, wall_ms: u64) -> Result<(Self, Opened), StoreError> {
-        let open::Ready { db, run, mended } = open::ready(&location, &room, own, wall_ms)?;
-        let appender = append::Appender::new(&db, own)?;
-        let snapshot = snapshot::snapshot(&db, own)?;
-        let own_name = keep::last_name(&db)?;
+        let owner = open::Owner { room: &room, own, wall_ms };
+        let open::Ready { db, appender, run, snapshot, own_name, mended } = open::ready(&location, owner)?;
         let arrival = appender.highest;
 
         let failure = Failure::new(location.path().map(Into::into));

@@ -6,17 +6,22 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
 use tracing::{info, warn};
 
 use super::append::{Appender, forget_refs};
 use super::error::StoreError;
 use super::failure::SUSPECT;
+use super::keep::last_name;
 use super::rescue::{set_aside, take_over};
-use super::schema::{beside, check_file, check_sqlite, prepare};
+use super::schema::{beside, check_file, check_sqlite, has_log, prepare, remove_if_there};
+use super::snapshot::snapshot;
 use super::sql::int;
 use crate::proto::ids::{NodeId, RoomId};
 use crate::proto::limits::RUNS_KEPT;
+use crate::proto::name::Name;
+use crate::proto::record::Snapshot;
 
 /// How long a connection waits for another one's lock, in milliseconds. Only a second program could hold one.
 const LOCK_WAIT_MS: u64 = 5_000;
@@ -48,77 +53,80 @@ impl Location {
     }
 }
 
-/// A database ready to be written.
-#[derive(Debug)]
+/// A database ready to be written, and what it holds.
 pub(super) struct Ready {
     pub(super) db: Connection,
+    pub(super) appender: Appender,
     pub(super) run: String,
+    pub(super) snapshot: Snapshot,
+    pub(super) own_name: Option<Name>,
     /// What had to be mended, as a sentence.
     pub(super) mended: Option<String>,
 }
 
-/// Opens or makes the database of `room` and `own`.
-pub(super) fn ready(location: &Location, room: &RoomId, own: NodeId, wall_ms: u64) -> Result<Ready, StoreError> {
-    check_sqlite()?;
-    let (mut db, mended) = match location.path() {
-        None => (made(Connection::open_in_memory()?, None, room, &own)?, None),
-        Some(path) => {
-            check_file_system(path.parent().unwrap_or(Path::new(".")))?;
-            match file(path, room, &own) {
-                Err(StoreError::Damaged(reason)) => mend(path, room, own, wall_ms, &reason)?,
-                opened => (opened?, None),
-            }
-        }
-    };
-    let run = begin_run(&mut db, wall_ms)?;
-    Ok(Ready { db, run, mended })
+/// Whose database is opened, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Owner<'a> {
+    pub(super) room: &'a RoomId,
+    pub(super) own: NodeId,
+    pub(super) wall_ms: u64,
 }
 
-fn file(path: &Path, room: &RoomId, own: &NodeId) -> Result<Connection, StoreError> {
-    // SQLite removes the log when it ends well.
-    let is_unclean = beside_wal(path).metadata().is_ok_and(|log| log.len() > 0) || beside(path, SUSPECT).exists();
-    check_file(path, room, own)?;
+/// Opens or makes the database of `owner`. Damage that shows before everything is read is mended.
+pub(super) fn ready(location: &Location, owner: Owner<'_>) -> Result<Ready, StoreError> {
+    check_sqlite()?;
+    let Some(path) = location.path() else {
+        let mut db = Connection::open_in_memory()?;
+        set_up(&db)?;
+        prepare(&mut db, None, owner.room, &owner.own)?;
+        return loaded(db, owner, None);
+    };
+    check_file_system(path.parent().unwrap_or(Path::new(".")))?;
+    match file(path, owner).and_then(|db| loaded(db, owner, None)) {
+        Err(StoreError::Damaged(reason)) => mend(path, owner, &reason),
+        opened => opened,
+    }
+}
+
+fn file(path: &Path, owner: Owner<'_>) -> Result<Connection, StoreError> {
+    let is_unclean = has_log(path) || beside(path, SUSPECT).exists();
+    check_file(path, owner.room, &owner.own)?;
     private(path)?;
-    let db = connect(path)?;
+    let mut db = connect(path)?;
     if is_unclean {
         info!(path = %path.display(), "the last run did not end well: checking the database");
         let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if verdict != "ok" {
             return Err(StoreError::Damaged(verdict));
         }
-        let _ = std::fs::remove_file(beside(path, SUSPECT));
+        remove_if_there(&beside(path, SUSPECT))?;
     }
-    made(db, Some(path), room, own)
-}
-
-fn made(mut db: Connection, path: Option<&Path>, room: &RoomId, own: &NodeId) -> Result<Connection, StoreError> {
-    if path.is_none() {
-        set_up(&db)?;
-    }
-    prepare(&mut db, path, room, own)?;
+    prepare(&mut db, Some(path), owner.room, &owner.own)?;
     Ok(db)
 }
 
+/// Begins a run, and reads what an engine has to know.
+fn loaded(mut db: Connection, owner: Owner<'_>, mended: Option<String>) -> Result<Ready, StoreError> {
+    let run = begin_run(&mut db, owner.wall_ms)?;
+    let appender = Appender::new(&db, owner.own)?;
+    let (snapshot, own_name) = (snapshot(&db, owner.own)?, last_name(&db)?);
+    Ok(Ready { db, appender, run, snapshot, own_name, mended })
+}
+
 /// Puts a new database in the place of a damaged one.
-fn mend(
-    path: &Path,
-    room: &RoomId,
-    own: NodeId,
-    wall_ms: u64,
-    reason: &str,
-) -> Result<(Connection, Option<String>), StoreError> {
+fn mend(path: &Path, owner: Owner<'_>, reason: &str) -> Result<Ready, StoreError> {
     warn!(path = %path.display(), reason, "the database is damaged");
-    let aside = set_aside(path, wall_ms)?;
-    let _ = std::fs::remove_file(beside(path, SUSPECT));
-    let mut db = file(path, room, &own)?;
-    let mut appender = Appender::new(&db, own)?;
-    let taken = take_over(&aside, &mut db, &mut appender, room)?;
+    let aside = set_aside(path, owner.wall_ms)?;
+    remove_if_there(&beside(path, SUSPECT))?;
+    let mut db = file(path, owner)?;
+    let mut appender = Appender::new(&db, owner.own)?;
+    let taken = take_over(&aside, &mut db, &mut appender, owner.room)?;
     let sentence = format!(
         "The history of this room was damaged ({reason}). The file was kept as {}; {taken} batches of messages could be \
          read and were taken over, the rest comes back from others.",
         aside.display()
     );
-    Ok((db, Some(sentence)))
+    loaded(db, owner, Some(sentence))
 }
 
 /// Makes the file, if it is not there, for nobody but this user. What SQLite puts beside it has the same mode.
@@ -157,6 +165,8 @@ pub(super) fn connect_reader(path: &Path) -> Result<Connection, StoreError> {
 fn set_up(db: &Connection) -> Result<(), StoreError> {
     db.busy_timeout(Duration::from_millis(LOCK_WAIT_MS))?;
     db.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // Plans are made once, not anew for every value bound: our indexes are named or obvious.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Checkpoints have a thread of their own. `fullfsync` counts on macOS, where a plain sync is none.
     db.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA wal_autocheckpoint = 0;
@@ -176,12 +186,6 @@ fn begin_run(db: &mut Connection, wall_ms: u64) -> Result<String, StoreError> {
     forget_refs(&transaction, wall_ms)?;
     transaction.commit()?;
     Ok(id)
-}
-
-fn beside_wal(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    PathBuf::from(name)
 }
 
 /// Refuses a file system where another machine may write too, or where shared memory is none.

@@ -34,8 +34,7 @@ pub(super) fn check_file(path: &Path, room: &RoomId, own: &NodeId) -> Result<(),
     if !path.metadata().is_ok_and(|file| file.len() > 0) {
         return Ok(());
     }
-    // Read-only: closing such a connection neither moves the write-ahead log into the file nor removes it.
-    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let db = peek(path)?;
     let found = version(&db)?;
     if found > VERSION {
         return Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION });
@@ -46,6 +45,31 @@ pub(super) fn check_file(path: &Path, room: &RoomId, own: &NodeId) -> Result<(),
     Ok(())
 }
 
+/// Opens a database without leaving a trace. Closing a read-only connection neither moves the write-ahead log into
+/// the file nor removes it; and where there is no log, `immutable` keeps SQLite from making one.
+fn peek(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if has_log(path) {
+        return Ok(Connection::open_with_flags(path, flags)?);
+    }
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => uri.push(char::from(*byte)),
+            _ => uri.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    Ok(Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)?)
+}
+
+/// Whether the last run left its write-ahead log: SQLite removes it when it ends well.
+pub(super) fn has_log(path: &Path) -> bool {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name).metadata().is_ok_and(|log| log.len() > 0)
+}
+
 /// Makes the tables in an empty database, or brings older ones up to date.
 pub(super) fn prepare(db: &mut Connection, path: Option<&Path>, room: &RoomId, own: &NodeId) -> Result<(), StoreError> {
     let found = version(db)?;
@@ -53,13 +77,10 @@ pub(super) fn prepare(db: &mut Connection, path: Option<&Path>, room: &RoomId, o
         return create(db, room, own);
     }
     if found < VERSION {
-        migrate(db, path, SCHEMA_STEPS, found)?;
+        migrate(db, path, MIGRATIONS, found)?;
     }
     Ok(())
 }
-
-/// The migrations of this program; tests have others.
-const SCHEMA_STEPS: &[&str] = MIGRATIONS;
 
 fn version(db: &Connection) -> Result<i64, StoreError> {
     Ok(db.query_row("PRAGMA user_version", [], |row| row.get(0))?)
@@ -119,7 +140,8 @@ pub(super) fn beside(path: &Path, word: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn remove_if_there(path: &Path) -> Result<(), StoreError> {
+/// Removes a file; that it is not there is well.
+pub(super) fn remove_if_there(path: &Path) -> Result<(), StoreError> {
     match std::fs::remove_file(path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
             Err(StoreError::File { path: path.to_owned(), source })

@@ -1,4 +1,8 @@
 //! The store against real SQLite files.
 
+mod damage;
+mod order;
+mod own;
 mod support;
+mod tabs;
 mod timeline;

@@ -1,7 +1,8 @@
 //! Appending, reading, order, cursors.
 
+use roomful::proto::frame::Fetch;
 use roomful::proto::timeline::Conversation;
-use roomful::store::{At, Filter, Location};
+use roomful::store::{At, BEGINNING, Filter, Location};
 
 use crate::support::{Author, Bed, me, say_in, texts};
 
@@ -62,4 +63,122 @@ async fn conversations_are_apart() {
     let nowhere = Filter { conversation: Some(Conversation::Direct(Author::new(9).id())) };
     let page = bed.store.page(nowhere, At::Newest, 10, usize::MAX).await.expect("readable").expect("found");
     assert!(page.lines.is_empty());
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_without_a_gap_also_at_equal_places() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    // Five authors speak at the same milliseconds: every place is taken five times. Two of them have log numbers
+    // whose order turns around if they are taken for signed numbers.
+    let mut batches = Vec::new();
+    for log in [1, u64::MAX, 1 << 63, 5, (1 << 63) - 1] {
+        let mut author = Author::new(2).with_log(log);
+        batches.extend((0..7).map(|number| author.say(&format!("{log}:{number}"))));
+    }
+    let (mut lines, _) = bed.append(&batches.iter().rev().collect::<Vec<_>>()).await;
+    lines.sort_by_key(|line| line.order);
+    assert_eq!(bed.page(At::Newest, 100).await.lines, lines);
+
+    for limit in [1, 2, 3, 5, 8, 35] {
+        let (mut back, mut cursor) = (Vec::new(), Some(lines[34].order));
+        back.push(lines[34].clone());
+        while let Some(order) = cursor {
+            let page = bed.page(At::Before(order), limit).await;
+            assert!(page.lines.len() <= limit);
+            back.splice(0..0, page.lines.clone());
+            cursor = page.before;
+        }
+        assert_eq!(back, lines, "backwards by {limit}");
+
+        let (mut there, mut cursor) = (Vec::new(), BEGINNING);
+        loop {
+            let page = bed.page(At::After(cursor), limit).await;
+            if page.lines.is_empty() {
+                assert_eq!(page.after, cursor, "a cursor stays where nothing follows");
+                break;
+            }
+            there.extend(page.lines.clone());
+            cursor = page.after;
+        }
+        assert_eq!(there, lines, "forwards by {limit}");
+    }
+    assert_eq!(bed.page(At::Newest, 3).await.lines, lines[32..]);
+    assert_eq!(bed.page(At::Around(lines[10].id), 5).await.lines, lines[8..13]);
+    assert_eq!(bed.page(At::Around(lines[10].id), 1).await.lines, lines[10..11]);
+    assert_eq!(bed.page(At::Around(lines[0].id), 5).await.lines, lines[0..3]);
+}
+
+#[tokio::test]
+async fn bytes_bound_a_page_but_one_message_always_comes() {
+    let mut bed = Bed::open(Location::Memory, crate::support::NOON);
+    let mut ana = Author::new(2);
+    let long = "x".repeat(30_000);
+    let batches: Vec<_> = (0..4).map(|_| ana.say(&long)).collect();
+    bed.append(&batches.iter().collect::<Vec<_>>()).await;
+    for (bytes, expected) in [(0, 1), (60_000, 1), (130_000, 2), (usize::MAX, 4)] {
+        let page = bed.store.page(Filter::default(), At::Newest, 100, bytes).await.expect("readable").expect("found");
+        assert_eq!(page.lines.len(), expected, "{bytes} bytes");
+        assert_eq!(page.before.is_some(), expected < 4);
+    }
+}
+
+#[tokio::test]
+async fn an_id_with_another_check_names_nothing() {
+    let mut bed = Bed::open(Location::Memory, crate::support::NOON);
+    // Two authors may draw the same number for a log.
+    let (mut ana, mut ben) = (Author::new(2).with_log(7), Author::new(3).with_log(7));
+    let (lines, _) = bed.append(&[&ana.say_all(&["a", "b"]), &ben.say_all(&["c", "d"])]).await;
+    for line in &lines {
+        assert_eq!(bed.store.line(line.id).await.expect("readable").as_ref(), Some(line));
+    }
+    let mut wrong = lines[1].id;
+    wrong.check[15] ^= 1;
+    assert_eq!(bed.store.line(wrong).await.expect("readable"), None);
+    wrong = lines[1].id;
+    wrong.seq = u64::MAX;
+    assert_eq!(bed.store.line(wrong).await.expect("readable"), None);
+    assert!(bed.store.page(Filter::default(), At::Around(wrong), 5, 1_000).await.expect("readable").is_none());
+}
+
+#[tokio::test]
+async fn what_is_here_already_is_passed_over() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    let mut ana = Author::new(2);
+    let mut twin = ana.clone();
+    let (first, second) = (ana.say_all(&["a", "b"]), ana.say("c"));
+    bed.append(&[&first, &first]).await;
+    let (lines, moved) = bed.append(&[&first, &second, &first]).await;
+    assert_eq!((texts(&lines), moved.len()), (vec!["c".to_owned()], 0));
+    assert_eq!(lines[0].arrival, 3);
+    // Another truth for the same place is not stored beside it; nothing breaks.
+    let (lines, _) = bed.append(&[&twin.say("x"), &twin.say("y"), &ana.say("d")]).await;
+    assert_eq!(texts(&lines), ["d"]);
+    assert_eq!(bed.texts().await, ["a", "b", "c", "d"]);
+}
+
+#[tokio::test]
+async fn history_is_whole_batches_that_hang_together() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    let mut ana = Author::new(2);
+    let batches: Vec<_> = (0..6).map(|number| ana.say_all(&["x", &format!("{number}")])).collect();
+    bed.append(&[&batches[0], &batches[1], &batches[2], &batches[4], &batches[5]]).await;
+    let ask = |first, last, bytes| Fetch { key: ana.log_key(), first, last, bytes };
+    let store = bed.store.clone();
+    let check = async |fetch, expected: std::ops::Range<usize>| {
+        let page = store.history(fetch).await.expect("readable");
+        assert_eq!(page.batches, batches[expected], "{fetch:?}");
+    };
+    check(ask(1, 12, u64::MAX), 0..3).await;
+    check(ask(4, 4, u64::MAX), 1..2).await;
+    check(ask(1, 12, 1), 0..1).await;
+    let two = (batches[0].bytes().len() + batches[1].bytes().len()) as u64;
+    check(ask(1, 12, two), 0..2).await;
+    check(ask(1, 12, two - 1), 0..1).await;
+    check(ask(8, 12, u64::MAX), 0..0).await;
+    check(ask(9, u64::MAX, u64::MAX), 4..6).await;
+    check(ask(99, 100, u64::MAX), 0..0).await;
+    check(Fetch { key: Author::new(9).log_key(), ..ask(1, 12, u64::MAX) }, 0..0).await;
 }

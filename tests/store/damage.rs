@@ -1,0 +1,215 @@
+//! Databases that are damaged, from the future, or somebody else's.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use roomful::proto::ids::{Hash, RoomId};
+use roomful::proto::name::Name;
+use roomful::proto::record::{MemberReceipt, OwnBatch, Ref, Write};
+use roomful::proto::timeline::Held;
+use roomful::store::{At, Location, Store, StoreError};
+use tempfile::TempDir;
+
+use crate::support::{Author, Bed, NOON, me, room, texts};
+
+fn file(dir: &TempDir) -> PathBuf {
+    match Location::in_dir(dir.path(), &room()) {
+        Location::File(path) => path,
+        Location::Memory => panic!("a file"),
+    }
+}
+
+fn open(path: &Path, room: RoomId, seed: u8) -> Result<(), StoreError> {
+    Store::open(Location::File(path.to_owned()), room, Author::new(seed).id(), NOON).map(|_| ())
+}
+
+/// Everything in the directory, by name.
+fn contents(dir: &TempDir) -> Vec<(String, Vec<u8>)> {
+    let mut all: Vec<_> = std::fs::read_dir(dir.path())
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry"))
+        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), std::fs::read(entry.path()).expect("readable")))
+        .filter(|(name, _)| !name.ends_with("-shm"))
+        .collect();
+    all.sort();
+    all
+}
+
+/// A directory with some history, closed.
+async fn with_history(messages: usize) -> (TempDir, Vec<String>) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    let mut ana = Author::new(2);
+    let filling = "x".repeat(2_000);
+    let batches: Vec<_> = (0..messages).map(|number| ana.say(&format!("{number} {filling}"))).collect();
+    bed.append(&batches.iter().collect::<Vec<_>>()).await;
+    let texts = bed.texts().await;
+    bed.store.close().await;
+    (dir, texts)
+}
+
+#[tokio::test]
+async fn files_are_for_their_user_alone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(file(&dir), b"").expect("a file");
+    std::fs::set_permissions(file(&dir), std::fs::Permissions::from_mode(0o644)).expect("a mode");
+    let mut bed = Bed::at(&dir);
+    bed.append(&[&Author::new(2).say("x")]).await;
+    let entries: Vec<_> = std::fs::read_dir(dir.path()).expect("a directory").map(|e| e.expect("an entry")).collect();
+    assert_eq!(entries.len(), 3, "the database, its log, its index");
+    for entry in entries {
+        let mode = entry.metadata().expect("an entry").permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", entry.file_name());
+    }
+}
+
+#[tokio::test]
+async fn a_newer_database_is_refused_and_not_touched() {
+    let (dir, _) = with_history(3).await;
+    let path = file(&dir);
+    let change = |sql: &str| rusqlite::Connection::open(&path).expect("open").execute_batch(sql).expect("changed");
+    change("PRAGMA user_version = 7");
+    let before = contents(&dir);
+    let error = open(&path, room(), 1).expect_err("from the future");
+    assert!(matches!(error, StoreError::Newer { found: 7, known: 1, .. }), "{error}");
+    let said = error.to_string();
+    assert!(said.contains("version 7") && said.contains("to 1") && said.contains("--data-dir"), "{said}");
+    assert_eq!(contents(&dir), before);
+}
+
+#[tokio::test]
+async fn a_newer_database_with_a_log_is_not_touched_either() {
+    let (dir, _) = with_history(3).await;
+    let path = file(&dir);
+    // Copied while it is open, so that the version stands in the log alone, as after a crash.
+    let db = rusqlite::Connection::open(&path).expect("open");
+    db.execute_batch("PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 7").expect("changed");
+    let copy = tempfile::tempdir().expect("a directory");
+    for (name, bytes) in contents(&dir) {
+        std::fs::write(copy.path().join(name), bytes).expect("copied");
+    }
+    let before = contents(&copy);
+    assert_eq!(before.len(), 2, "a database and a log");
+    let error = open(&file(&copy), room(), 1).expect_err("from the future");
+    assert!(matches!(error, StoreError::Newer { found: 7, .. }), "{error}");
+    assert_eq!(contents(&copy), before);
+}
+
+#[tokio::test]
+async fn another_identity_or_room_is_refused() {
+    let (dir, _) = with_history(3).await;
+    let before = contents(&dir);
+    for (room, seed) in [(room(), 2), (RoomId::new("other", b""), 1)] {
+        let error = open(&file(&dir), room, seed).expect_err("somebody else's");
+        assert!(matches!(error, StoreError::OtherNode(_)), "{error}");
+    }
+    assert_eq!(contents(&dir), before);
+    open(&file(&dir), room(), 1).expect("one's own");
+}
+
+#[tokio::test]
+async fn after_a_crash_everything_answered_is_there() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    let mut ana = Author::new(2);
+    bed.append(&[&ana.say("one"), &ana.say("two")]).await;
+    // What a killed process leaves: the files as they are.
+    let copy = tempfile::tempdir().expect("a directory");
+    for (name, bytes) in contents(&dir) {
+        std::fs::write(copy.path().join(name), bytes).expect("copied");
+    }
+    let bed = Bed::at(&copy);
+    assert_eq!(bed.opened.mended, None);
+    assert_eq!(bed.texts().await, ["one", "two"]);
+}
+
+/// Overwrites pages (of 4 KiB) of the file.
+fn scribble(path: &Path, pages: impl Iterator<Item = usize>) {
+    let mut bytes = std::fs::read(path).expect("readable");
+    for page in pages {
+        bytes[page * 4096..(page + 1) * 4096].fill(0x5a);
+    }
+    std::fs::write(path, bytes).expect("written");
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_kept_aside_and_what_verifies_is_taken_over() {
+    let (dir, all) = with_history(200).await;
+    let path = file(&dir);
+    let pages = std::fs::metadata(&path).expect("a file").len() as usize / 4096;
+    // A stretch in the middle, and the mark that an unclean end leaves.
+    scribble(&path, pages / 2..pages / 2 + 3);
+    std::fs::write(path.with_extension("db.suspect"), b"").expect("a mark");
+    let damaged = std::fs::read(&path).expect("readable");
+
+    let bed = Bed::at(&dir);
+    let sentence = bed.opened.mended.clone().expect("it says so");
+    let aside = path.with_extension(format!("db.damaged-{NOON}"));
+    assert!(sentence.contains(&aside.display().to_string()), "{sentence}");
+    assert_eq!(std::fs::read(&aside).expect("kept"), damaged);
+    let rescued = bed.texts().await;
+    assert!(rescued.len() >= 190 && rescued.len() < 200, "{} of 200", rescued.len());
+    assert!(rescued.iter().all(|text| all.contains(text)));
+    let counts = bed.store.counts().await.expect("readable");
+    assert_eq!(counts.entries + counts.missing, 200, "what is missing is known to be missing");
+    bed.store.close().await;
+    assert_eq!(Bed::at(&dir).opened.mended, None, "once is enough");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_any_more_does_not_stop_the_start() {
+    for content in [b"no database at all, but long enough to be read as one".repeat(100), vec![0; 8192]] {
+        let (dir, _) = with_history(3).await;
+        std::fs::write(file(&dir), &content).expect("written");
+        let mut bed = Bed::at(&dir);
+        assert!(bed.opened.mended.is_some());
+        assert_eq!(bed.append(&[&Author::new(2).say("on it goes")]).await.0.len(), 1);
+        let aside = file(&dir).with_extension(format!("db.damaged-{NOON}"));
+        assert_eq!(std::fs::read(aside).expect("kept"), content);
+    }
+}
+
+#[tokio::test]
+async fn damage_found_while_running_stops_the_store_and_the_next_start_mends_it() {
+    let (dir, _) = with_history(200).await;
+    let path = file(&dir);
+    let bed = Bed::at(&dir);
+    let pages = std::fs::metadata(&path).expect("a file").len() as usize / 4096;
+    scribble(&path, pages / 2..pages / 2 + 3);
+    let read = bed.store.page(roomful::store::Filter::default(), At::Newest, 500, usize::MAX).await;
+    assert!(matches!(read, Err(StoreError::Damaged(_))), "{read:?}");
+    let told = tokio::time::timeout(std::time::Duration::from_secs(20), bed.store.failed()).await.expect("told");
+    assert!(told.contains("damaged"), "{told}");
+    bed.store.close().await;
+    let bed = Bed::at(&dir);
+    assert!(bed.opened.mended.is_some());
+    assert!(bed.texts().await.len() >= 190);
+}
+
+#[tokio::test]
+async fn what_is_this_nodes_own_survives_a_rescue() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    let (mut own, ana) = (me(), Author::new(2).id());
+    let said = Ref { name: "r1".to_owned(), content: Hash([5; 32]) };
+    // A number between the batches goes to a notice, which is not taken over: numbers are others afterwards.
+    bed.notice(NOON, ana).await;
+    let line = bed.append_own(&own.say("mine"), OwnBatch { refs: vec![Some(said.clone())], of: vec![ana] }).await;
+    bed.store.write(Write::Receipts(vec![MemberReceipt { member: ana, log: own.log, first: 1, last: 1 }]));
+    bed.store.write(Write::OwnName(Name::new("Me").expect("a name")));
+    bed.store.close().await;
+    // The table of runs is illegible; everything else is as it was.
+    let db = rusqlite::Connection::open(file(&dir)).expect("open");
+    let root = db.query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'run'", [], |row| row.get::<_, u32>(0));
+    let root = root.expect("the table's first page") as usize;
+    drop(db);
+    scribble(&file(&dir), root - 1..root);
+
+    let bed = Bed::at(&dir);
+    assert!(bed.opened.mended.is_some());
+    assert_eq!(bed.opened.own_name.as_ref().map(Name::as_str), Some("Me"));
+    let (found, again) = bed.store.by_ref("r1".to_owned()).await.expect("readable").expect("still known");
+    assert_eq!((found, again.id, again.held), (said, line.id, Some(Held { held_by: 1, of: 1 })));
+    assert_eq!((line.arrival, again.arrival), (2, 1));
+    assert_eq!(texts(&bed.page(At::Newest, 9).await.lines), ["mine"]);
+}
