@@ -141,12 +141,10 @@ impl Bed {
     pub(crate) async fn append_all(&mut self, batches: Vec<Append>) -> Result<(Vec<Line>, Vec<Line>), WriteError> {
         self.token += 1;
         self.store.write(Write::Append { token: self.token, batches });
-        loop {
-            match self.answer().await {
-                Written::Appended { token, lines, moved } if token == self.token => return Ok((lines, moved)),
-                Written::Failed { token, error } if token == self.token => return Err(error),
-                other => panic!("not expected here: {other:?}"),
-            }
+        match self.answer().await {
+            Written::Appended { token, lines, moved } if token == self.token => Ok((lines, moved)),
+            Written::Failed { token, error } if token == self.token => Err(error),
+            other => panic!("not expected here: {other:?}"),
         }
     }
 

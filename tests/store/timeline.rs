@@ -58,7 +58,7 @@ async fn conversations_are_apart() {
     for line in &lines {
         let filter = Filter { conversation: Some(line.conversation.clone()) };
         let page = bed.store.page(filter, At::Newest, 10, usize::MAX).await.expect("readable").expect("found");
-        assert_eq!(page.lines, [line.clone()]);
+        assert_eq!(page.lines, std::slice::from_ref(line));
     }
     let nowhere = Filter { conversation: Some(Conversation::Direct(Author::new(9).id())) };
     let page = bed.store.page(nowhere, At::Newest, 10, usize::MAX).await.expect("readable").expect("found");
