@@ -67,7 +67,8 @@ impl Driver {
         let mut warnings = Warnings::default();
         let mut reported: Option<Vec<IpAddr>> = None;
         // Before anything is heard: what is heard is judged by them.
-        let mut interfaces = self.look(&mut warnings);
+        let mut interfaces = Vec::new();
+        self.look(&mut interfaces, &mut warnings);
         let mut looks = interval(Duration::from_millis(INTERFACES_EVERY_MS));
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // One byte more than a beacon may have, to tell one that is too long.
@@ -76,12 +77,12 @@ impl Driver {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = looks.tick() => {
-                    interfaces = self.look(&mut warnings);
+                    self.look(&mut interfaces, &mut warnings);
                     reported = self.report(&interfaces, reported);
                 }
                 beacon = announcements.recv() => {
                     let Some(beacon) = beacon else { return };
-                    interfaces = self.look(&mut warnings);
+                    self.look(&mut interfaces, &mut warnings);
                     self.announce(&beacon, &interfaces, &mut warnings);
                 }
                 received = self.socket.recv_from(&mut packet) => match received {
@@ -95,11 +96,12 @@ impl Driver {
         }
     }
 
-    fn look(&self, warnings: &mut Warnings) -> Vec<Interface> {
-        interfaces::list(self.host).unwrap_or_else(|error| {
-            warnings.warn("the network interfaces can't be listed", &error);
-            Vec::new()
-        })
+    /// Reads the list anew. Where that fails, for want of file descriptors say, the last one is still the best.
+    fn look(&self, interfaces: &mut Vec<Interface>, warnings: &mut Warnings) {
+        match interfaces::list(self.host) {
+            Ok(list) => *interfaces = list,
+            Err(error) => warnings.warn("the network interfaces can't be listed", &error),
+        }
     }
 
     /// Reports the addresses if they changed, and returns those that the node knows of.

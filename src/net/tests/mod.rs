@@ -1,0 +1,173 @@
+//! Whole network sides with real sockets on loopback: what all their tests share.
+
+mod among;
+mod strangers;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::*;
+use crate::proto::batch::{HEADER_VERSION, Header, Verified, sign, slot};
+use crate::proto::body::Body;
+use crate::proto::book::Target;
+use crate::proto::clock::Stamp;
+use crate::proto::ids::LogId;
+
+/// Longer than anything here takes on a busy machine; only a failure waits for it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+static INSTANCES: AtomicU64 = AtomicU64::new(1);
+
+fn instance() -> Instance {
+    Instance(INSTANCES.fetch_add(1, Ordering::Relaxed))
+}
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
+}
+
+fn id(seed: u8) -> NodeId {
+    NodeId(key(seed).verifying_key().to_bytes())
+}
+
+fn dial(number: u64, address: SocketAddr, expected: Option<NodeId>) -> Dial {
+    Dial { dial: DialId(number), target: Target::Address(address), expected }
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("a name")
+}
+
+struct Node {
+    net: Net,
+    id: NodeId,
+    instance: Instance,
+    room: RoomTag,
+    events: mpsc::Receiver<Event>,
+    stop: CancellationToken,
+    tracker: TaskTracker,
+    _name: watch::Sender<Name>,
+}
+
+/// A node on 127.0.0.`seed`, whose key, name and address follow from `seed`.
+fn node(seed: u8, port: u16) -> Node {
+    node_in(seed, port, "lobby", b"")
+}
+
+fn node_in(seed: u8, port: u16, room: &str, room_key: &[u8]) -> Node {
+    try_node(seed, Some(IpAddr::from([127, 0, 0, seed])), port, room, room_key).expect("a network side")
+}
+
+fn try_node(seed: u8, host: Option<IpAddr>, port: u16, room: &str, room_key: &[u8]) -> Result<Node, NetError> {
+    let instance = instance();
+    let room_key = Zeroizing::new(room_key.to_vec());
+    let settings = Settings { host, port, room: name(room), room_key, key: key(seed), instance };
+    let (_name, watched) = watch::channel(name(&format!("node {seed}")));
+    let (sender, events) = mpsc::channel(64);
+    let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
+    let net = Net::start(settings, watched, sender, stop.clone(), tracker.clone())?;
+    Ok(Node { net, id: id(seed), instance, room: RoomTag::new(room), events, stop, tracker, _name })
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Node {
+    fn address(&self) -> SocketAddr {
+        self.net.tcp_addresses()[0].parse().expect("an address")
+    }
+
+    fn beacon(&self) -> Beacon {
+        let (room, name) = (self.room, name("node"));
+        Beacon { room, id: self.id, instance: self.instance, port: self.net.tcp_port(), name }
+    }
+
+    /// The next event for which `pick` has something; what comes before is passed over.
+    async fn next<T>(&mut self, mut pick: impl FnMut(Event) -> Option<T>) -> T {
+        let found = async {
+            loop {
+                let event = self.events.recv().await.expect("the network side runs");
+                if let Some(found) = pick(event) {
+                    return found;
+                }
+            }
+        };
+        timeout(PATIENCE, found).await.expect("in time")
+    }
+
+    async fn up(&mut self) -> (LinkId, Peer) {
+        self.next(|event| match event {
+            Event::LinkUp { link, peer, .. } => Some((link, peer)),
+            Event::LinkDown { .. } | Event::DialFailed { .. } => panic!("no link: {event:?}"),
+            _ => None,
+        })
+        .await
+    }
+
+    async fn down(&mut self) -> Option<CloseReason> {
+        self.next(|event| match event {
+            Event::LinkDown { reason, .. } => Some(reason),
+            _ => None,
+        })
+        .await
+    }
+
+    async fn frame(&mut self) -> Frame {
+        self.next(|event| match event {
+            Event::Frame { frame, .. } => Some(frame),
+            Event::LinkDown { .. } => panic!("the link is gone"),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Why a dial to `address` comes to nothing.
+    async fn refused(&mut self, address: SocketAddr, expected: Option<NodeId>) -> String {
+        self.net.dial(dial(7, address, expected));
+        self.next(|event| match event {
+            Event::DialFailed { dial: DialId(7), error } => Some(error),
+            Event::LinkUp { .. } => panic!("a link came up"),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Whether somebody who keeps to the protocol still gets in.
+    async fn still_works(&mut self) {
+        let mut other = node(200, 0);
+        other.net.dial(dial(1, self.address(), Some(self.id)));
+        other.up().await;
+        self.up().await;
+    }
+}
+
+/// Two nodes on one UDP port with a link between them, dialled by the first.
+async fn linked() -> (Node, LinkId, Node, LinkId) {
+    let mut a = node(1, 0);
+    let mut b = node(2, a.net.udp_port());
+    a.net.dial(dial(1, b.address(), Some(b.id)));
+    let (a_link, _) = a.up().await;
+    let (b_link, _) = b.up().await;
+    (a, a_link, b, b_link)
+}
+
+fn batch(text: &str) -> Verified {
+    let body = Body::Say { text: text.to_owned(), channel: None, reply_to: None }.encode([1; 16]);
+    let header = Header {
+        version: HEADER_VERSION,
+        room: RoomId::new("lobby", b""),
+        author: id(1),
+        audience: None,
+        log: LogId(5),
+        first_seq: 1,
+        prev: None,
+        after: None,
+        entries: vec![slot(Stamp(100), &body)],
+    };
+    sign(&key(1), header, &[body])
+}
