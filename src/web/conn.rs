@@ -16,6 +16,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
+use super::malformed;
 use super::server::Seat;
 use crate::proto::limits::{WEB_LINGER_MS, WEB_WRITE_STALL_MS};
 
@@ -83,6 +84,8 @@ pub(super) struct Conn {
     tasks: TaskTracker,
     /// The other side said that it sends no more.
     ended: bool,
+    /// What is written instead of what hyper wrote, and how much of it was.
+    instead: Option<(Vec<u8>, usize)>,
     /// Runs while the other side takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -94,11 +97,25 @@ impl Conn {
             // Frames are small, and each is waited for.
             let _ = stream.set_nodelay(true);
         }
-        Self { stream: Some(stream), meter, seat, tasks, ended: false, stalled: None }
+        Self { stream: Some(stream), meter, seat, tasks, ended: false, instead: None, stalled: None }
     }
 
     fn stream(&mut self) -> io::Result<&mut Stream> {
         self.stream.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Writes what is left of it, and keeps it where that is not all.
+    fn write_instead(&mut self, instead: Vec<u8>, mut done: usize, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while done < instead.len() {
+            match self.stream()?.get_mut().poll_write(cx, &instead[done..]) {
+                Poll::Ready(count) => done += count?,
+                Poll::Pending => {
+                    self.instead = Some((instead, done));
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Passes a write's outcome on, unless the other side has taken nothing for too long.
@@ -131,7 +148,13 @@ impl AsyncWrite for Conn {
         if conn.meter.0.last_words.swap(false, Ordering::Relaxed) {
             conn.stream()?.set_send_buffer(LAST_WORDS_BYTES);
         }
-        let written = conn.stream()?.get_mut().poll_write(cx, bytes);
+        if conn.instead.is_none() {
+            conn.instead = malformed::dress(bytes).map(|instead| (instead, 0));
+        }
+        let written = match conn.instead.take() {
+            None => conn.stream()?.get_mut().poll_write(cx, bytes),
+            Some((instead, done)) => conn.write_instead(instead, done, cx).map_ok(|()| bytes.len()),
+        };
         conn.watch(written, cx)
     }
 

@@ -23,6 +23,7 @@ mod http;
 pub mod hub;
 mod inbox;
 mod keys;
+mod malformed;
 mod page;
 mod refused;
 mod server;

@@ -54,7 +54,7 @@ pub(super) async fn upgrade(
         .max_frame_size(PAGE_FRAME_BYTES_MAX)
         .on_upgrade(async move |socket| {
             let _task = task;
-            let mut wire = Wire::new(socket, meter);
+            let mut wire = Wire::new(socket, meter, shared.stop.clone());
             let Err(end) = serve(&mut wire, &shared, admitted).await;
             wire.close(end).await;
         })
@@ -67,8 +67,8 @@ async fn serve(wire: &mut Wire, shared: &Arc<Shared>, admitted: Option<u64>) -> 
     if shared.keys.generation() != guest.generation {
         return Err(End::NoHello);
     }
-    let start = welcome::start(shared, guest.resume).await.map_err(|_| End::Stopping)?;
-    let Start { frames, arrival, held } = start;
+    let starting = shared.stop.run_until_cancelled(welcome::start(shared, guest.resume));
+    let Some(Ok(Start { frames, arrival, held })) = starting.await else { return Err(End::Stopping) };
     let mut socket = Socket {
         no: shared.next_socket(),
         shared,

@@ -5,9 +5,11 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite;
+use tokio_util::sync::CancellationToken;
 
 use super::conn::Meter;
 use super::frames;
@@ -15,8 +17,8 @@ use crate::proto::limits::{
     PAGE_BEHIND_MS_MAX, PAGE_FRAME_BYTES_MAX, PAGE_FRAMES_PER_SECOND, PAGE_SILENT_MS_MAX, WEB_LINGER_MS,
 };
 
-/// How long the last words to a stalled page may take: they wait in the system's buffer then.
-const LAST_WORDS_MS: u64 = 2_000;
+/// How long the last words to a page may take to reach the system's buffer, where they wait for a stalled one.
+const LAST_WORDS_MS: u64 = 1_000;
 
 /// Bytes that may come without making a whole frame: the smallest pieces of the largest frame, with their headers.
 const UNFINISHED_BYTES_MAX: u64 = 10 * PAGE_FRAME_BYTES_MAX as u64;
@@ -79,6 +81,8 @@ impl End {
 pub(super) struct Wire {
     socket: WebSocket,
     meter: Meter,
+    /// Ends whatever is being sent.
+    stop: CancellationToken,
     /// The second in which frames are counted, and how many there were.
     second: (Instant, u32),
     /// When bytes were last seen to have come, and how many had.
@@ -88,9 +92,9 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(socket: WebSocket, meter: Meter) -> Self {
+    pub(super) fn new(socket: WebSocket, meter: Meter, stop: CancellationToken) -> Self {
         let (now, read) = (Instant::now(), meter.read());
-        Self { socket, meter, second: (now, 0), heard: (now, read), whole: read }
+        Self { socket, meter, stop, second: (now, 0), heard: (now, read), whole: read }
     }
 
     /// The next frame; none for one without text (a ping, a pong). Safe to cancel.
@@ -119,15 +123,22 @@ impl Wire {
 
     /// Sends frames in one write.
     pub(super) async fn send(&mut self, texts: impl IntoIterator<Item = Utf8Bytes>) -> Result<(), End> {
-        let mut messages = futures::stream::iter(texts.into_iter().map(|text| Ok(Message::Text(text))));
-        let sent = timeout(Duration::from_millis(PAGE_BEHIND_MS_MAX), self.socket.send_all(&mut messages)).await;
-        sent.map_err(|_| End::TooSlow)?.map_err(End::of)
+        self.send_all(texts.into_iter().map(Message::Text)).await
     }
 
     /// Asks the other side for a sign of life.
     pub(super) async fn ping(&mut self) -> Result<(), End> {
-        let ping = self.socket.send(Message::Ping(Default::default()));
-        timeout(Duration::from_millis(PAGE_BEHIND_MS_MAX), ping).await.map_err(|_| End::TooSlow)?.map_err(End::of)
+        self.send_all([Message::Ping(Bytes::new())]).await
+    }
+
+    async fn send_all(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), End> {
+        let mut messages = futures::stream::iter(messages.into_iter().map(Ok));
+        let sending = timeout(Duration::from_millis(PAGE_BEHIND_MS_MAX), self.socket.send_all(&mut messages));
+        match self.stop.run_until_cancelled(sending).await {
+            Some(Ok(sent)) => sent.map_err(End::of),
+            Some(Err(_late)) => Err(End::TooSlow),
+            None => Err(End::Stopping),
+        }
     }
 
     /// Looks at what has come in bytes: nothing for too long, or too much that makes no frame. To be called often.
@@ -146,12 +157,10 @@ impl Wire {
     pub(super) async fn close(mut self, end: End) {
         tracing::debug!(?end, "a page's socket ends");
         let Some((code, reason)) = end.code() else { return };
+        self.meter.make_room();
         let mut last = Vec::new();
         match end {
-            End::TooSlow => {
-                self.meter.make_room();
-                last.push(Message::Text(frames::resync()));
-            }
+            End::TooSlow => last.push(Message::Text(frames::resync())),
             End::Stopping => last.push(Message::Text(frames::stopping())),
             _ => {}
         }
