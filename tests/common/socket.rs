@@ -34,7 +34,8 @@ impl Tab {
 
     async fn with_hello(api: &Api, hello: Value) -> Result<Self> {
         let stream = UnixStream::connect(api.socket()).await?;
-        let (stream, _) = client_async("ws://localhost/ws", stream).await.context("the upgrade")?;
+        let upgrade = tokio::time::timeout(PATIENCE, client_async("ws://localhost/ws", stream));
+        let (stream, _) = upgrade.await.context("no upgrade in time")?.context("the upgrade")?;
         let mut tab = Self { stream, seen: VecDeque::new(), welcome: Value::Null };
         tab.send(&hello).await?;
         tab.welcome = tab.next().await?;
