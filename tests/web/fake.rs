@@ -178,7 +178,8 @@ impl Server {
     pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("page.sock");
-        let doors = Doors::open(door::Port::Given(0), Some(&path)).await.expect("doors");
+        let socket = tokio::net::UnixListener::bind(&path).expect("a socket");
+        let doors = Doors::open(door::Port::Given(0), Some(socket)).await.expect("doors");
         let port = doors.port().expect("a port");
         let (asks, asked) = mpsc::channel(64);
         let (hub, keys, stop) = (Hub::new(), Keys::new(Token::random()), CancellationToken::new());
