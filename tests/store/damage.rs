@@ -148,7 +148,8 @@ async fn a_damaged_database_is_kept_aside_and_what_verifies_is_taken_over() {
     assert!(sentence.contains(&aside.display().to_string()), "{sentence}");
     assert_eq!(std::fs::read(&aside).expect("kept"), damaged);
     let rescued = bed.texts().await;
-    assert!(rescued.len() >= 190 && rescued.len() < 200, "{} of 200", rescued.len());
+    // One message to a page: what stands beside the damaged ones is all there.
+    assert!((197..200).contains(&rescued.len()), "{} of 200", rescued.len());
     assert!(rescued.iter().all(|text| all.contains(text)));
     let counts = bed.store.counts().await.expect("readable");
     assert_eq!(counts.entries + counts.missing, 200, "what is missing is known to be missing");

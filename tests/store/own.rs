@@ -50,6 +50,7 @@ async fn who_holds_an_own_message_is_counted_among_those_in_reach() {
     assert_eq!(held(bed.store.own_newest(200).await.expect("readable")), [(2, 2), (2, 2), (3, 3)]);
     let snapshot = &bed.opened.snapshot;
     assert_eq!(snapshot.receipts.len(), 3, "ranges that touch are one: {:?}", snapshot.receipts);
+    assert!(snapshot.receipts.iter().all(|receipt| receipt.last <= 3), "nobody holds what was never written");
     let of: Vec<_> = snapshot.own.iter().map(|line| line.of.len()).collect();
     assert_eq!((snapshot.own[0].id, of), (first.id, vec![2, 2, 0]));
 }

@@ -182,3 +182,21 @@ async fn history_is_whole_batches_that_hang_together() {
     check(ask(99, 100, u64::MAX), 0..0).await;
     check(Fetch { key: Author::new(9).log_key(), ..ask(1, 12, u64::MAX) }, 0..0).await;
 }
+
+#[tokio::test]
+async fn history_ends_where_a_chain_is_broken() {
+    let mut bed = Bed::open(Location::Memory, crate::support::NOON);
+    // One author leaves numbers out; another one's second batch goes on from what is not here.
+    let mut skips = Author::new(2);
+    let before = skips.say("a");
+    skips.seq = 9;
+    let mut forks = Author::new(3);
+    let (other, held) = (&mut forks.clone(), forks.say("x"));
+    other.say("y");
+    let on_other = other.say("z");
+    bed.append(&[&before, &skips.say("b"), &held, &on_other]).await;
+    for (author, expected) in [(&skips, before), (&forks, held)] {
+        let fetch = Fetch { key: author.log_key(), first: 1, last: 99, bytes: u64::MAX };
+        assert_eq!(bed.store.history(fetch).await.expect("readable").batches, [expected]);
+    }
+}
