@@ -1,9 +1,9 @@
 //! One node put together: it opens what is needed, starts what runs, and stops it all again. The only module that
 //! knows all others.
 //!
-//! Everything that happens, on the network, on the disk, on a page, comes to one loop ([`turn`]) as an input of the
+//! Everything that happens, on the network, on the disk, on a page, comes to one loop (`turn`) as an input of the
 //! engine; everything that the engine wants done goes from there to exactly one driver. Nothing else changes anything.
-//! What pages ask is answered in [`asks`]; what only reads goes to the store beside the loop.
+//! What pages ask is answered in `asks`; what only reads goes to the store beside the loop.
 
 mod asks;
 mod discovery;

@@ -176,7 +176,7 @@ fn line(bytes: &[u8; 32]) -> Zeroizing<String> {
     text
 }
 
-/// The reverse of [`line`]; a lost newline at the end is no damage.
+/// The reverse of [`line()`]; a lost newline at the end is no damage.
 fn parse_line(text: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
     let digits = text.strip_suffix(b"\n").unwrap_or(text);
     if digits.len() != 64 {

@@ -7,9 +7,9 @@ use crate::{Complaints, breaks, holds, keeps};
 
 /// Each module at the top, and what of ours it may name. `node` puts the house together and is the only one that knows all.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("main", &["cli", "config", "node", "client", "greeting", "signals"]),
+    ("main", &["cli", "config", "node", "client"]),
     ("lib", &[]),
-    ("node", &["api", "config", "greeting", "identity", "net", "proto", "store", "web", "wire"]),
+    ("node", &["api", "config", "greeting", "identity", "net", "proto", "signals", "store", "web", "wire"]),
     ("web", &["api", "proto"]),
     ("client", &["api", "config", "greeting"]),
     ("net", &["wire", "proto"]),

@@ -4,11 +4,12 @@
 //! before. It reads no clock, opens no socket and draws no randomness but from the seed it was given, so a thousand of
 //! them run in one test and every run can be replayed.
 //!
-//! The parts, each an `impl Engine` of its own: [`find`] meets others, [`links`] keeps one link with each and knows who
-//! is here, [`talk`] signs what this node's user says, [`take`] checks and stores what others say, [`sync`] finds out
+//! The parts, each an `impl Engine` of its own: `find` meets others, `links` keeps one link with each and knows who
+//! is here, `talk` signs what this node's user says, `take` checks and stores what others say, `sync` finds out
 //! and fetches what is lacking.
 
 mod find;
+mod io;
 mod links;
 mod sync;
 mod take;
@@ -23,18 +24,20 @@ use ed25519_dalek::SigningKey;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
+pub use io::{Action, Answer, AskId, Input, Say, Show, Warning, WriteAction};
+
 use super::announce::Announcer;
-use super::book::{Book, Dial, Source, Target};
+use super::book::{Book, Source, Target};
 use super::clock::Now;
-use super::frame::{Beacon, CloseReason, Fetch, Frame, Peer};
+use super::frame::Frame;
 use super::frontier::Frontier;
-use super::ids::{DialId, EntryId, Instance, LinkId, NodeId, RoomId, RoomTag};
+use super::ids::{EntryId, Instance, LinkId, NodeId, RoomId, RoomTag};
 use super::limits::SLEPT_MS;
 use super::name::Name;
 use super::receipts::Receipts;
-use super::record::{HistoryPage, Ref, Snapshot, Write, Written};
+use super::record::{Snapshot, Write};
 use super::roster::{Changes, Member, Roster, State};
-use super::timeline::{Conversation, Held, Line, Notice, Place};
+use super::timeline::{Conversation, Place};
 
 /// Longest time between two turns, so that a gap means that this machine slept, in milliseconds.
 const TURN_MS_MAX: u64 = 2_000;
@@ -60,212 +63,6 @@ pub struct Settings {
     pub peers: Vec<Target>,
     /// All randomness of this engine comes from here.
     pub seed: [u8; 32],
-}
-
-/// Names a question of the node's user, for the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AskId(pub u64);
-
-/// Something the node's user says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Say {
-    /// To one member; none: to the room.
-    pub to: Option<NodeId>,
-    /// In which channel; has no meaning in a direct message.
-    pub channel: Name,
-    /// Exactly what was typed: checked to be neither blank nor too long.
-    pub text: String,
-    /// What it answers.
-    pub reply_to: Option<EntryId>,
-    /// Whether it is a festive greeting.
-    pub hooray: bool,
-    /// The caller's own name for it.
-    pub reference: Option<Ref>,
-}
-
-/// Everything that can happen.
-#[derive(Debug)]
-pub enum Input {
-    /// Nothing but time.
-    Tick,
-    /// A beacon came in.
-    Beacon {
-        /// Where from: this address is dialled, never one that is named inside.
-        source: SocketAddr,
-        /// What it says.
-        beacon: Beacon,
-    },
-    /// The own addresses are these now.
-    Network(Vec<IpAddr>),
-    /// A dial ended without a link.
-    DialFailed(DialId),
-    /// A link is through its handshake.
-    LinkUp {
-        /// Its number.
-        link: LinkId,
-        /// The dial that it came from; none: the other side dialled.
-        dial: Option<DialId>,
-        /// Who is at the other end.
-        peer: Peer,
-    },
-    /// A link has ended.
-    LinkDown {
-        /// Its number.
-        link: LinkId,
-        /// Why, if the other side said so.
-        reason: Option<CloseReason>,
-    },
-    /// Part of a frame came in: a sign of life.
-    Heard(LinkId),
-    /// A frame came in.
-    Frame {
-        /// On which link.
-        link: LinkId,
-        /// What it says.
-        frame: Frame,
-    },
-    /// The store has done something.
-    Written(Written),
-    /// The store has read history for a peer.
-    History {
-        /// For which link.
-        link: LinkId,
-        /// What it found.
-        page: HistoryPage,
-    },
-    /// The user says something.
-    Say {
-        /// For the answer.
-        asker: AskId,
-        /// What.
-        say: Say,
-    },
-    /// The user wants another name.
-    Rename {
-        /// For the answer.
-        asker: AskId,
-        /// Which.
-        name: Name,
-    },
-    /// The program is asked to stop: a goodbye on every link.
-    Stop,
-}
-
-/// Everything that can be asked of the drivers.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Action {
-    /// Send this beacon everywhere.
-    Announce(Beacon),
-    /// Connect.
-    Dial(Dial),
-    /// Send a frame on each of these links; encode it once.
-    Send {
-        /// Which links.
-        links: Vec<LinkId>,
-        /// What.
-        frame: Frame,
-    },
-    /// Say why, and end the link.
-    Close {
-        /// Which link.
-        link: LinkId,
-        /// Why.
-        reason: CloseReason,
-    },
-    /// Work for the store.
-    Write(WriteAction),
-    /// Read a page of history for a peer; answered by [`Input::History`].
-    ReadHistory {
-        /// For which link.
-        link: LinkId,
-        /// What it asked for.
-        fetch: Fetch,
-    },
-    /// Answer a question of the user.
-    Answer {
-        /// Which.
-        asker: AskId,
-        /// How.
-        answer: Answer,
-    },
-    /// Show something on every page.
-    Show(Show),
-    /// Tell the user's log.
-    Warn(Warning),
-}
-
-/// [`Write`], comparable, so that actions can be compared in tests.
-#[derive(Clone, Debug)]
-pub struct WriteAction(pub Write);
-
-impl PartialEq for WriteAction {
-    fn eq(&self, _: &Self) -> bool {
-        false
-    }
-}
-
-/// The answer to a question of the user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It is said and on the disk.
-    Said(Box<Line>),
-    /// It was said before, under the same `ref`.
-    SaidBefore(EntryId),
-    /// It is done.
-    Done,
-    /// The same `ref` stands for something else.
-    RefUsed,
-    /// Nobody of this id was ever seen.
-    NoSuchMember,
-    /// One can't write to oneself.
-    Oneself,
-    /// Too much waits for the disk.
-    Busy,
-    /// The disk is full.
-    DiskFull,
-    /// The node is stopping.
-    Stopping,
-}
-
-/// Something for every page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Show {
-    /// A message; the question it answers if it was said here.
-    Line {
-        /// The message.
-        line: Line,
-        /// Who asked for it.
-        asker: Option<AskId>,
-    },
-    /// A message that stands elsewhere now.
-    Moved(Line),
-    /// A notice.
-    Notice(Notice),
-    /// A member as it is now.
-    Member(Member),
-    /// An own message is held by more.
-    Held {
-        /// Which message.
-        id: EntryId,
-        /// By how many.
-        held: Held,
-    },
-    /// A conversation was read further.
-    Read {
-        /// Which.
-        conversation: Conversation,
-        /// Everything up to here.
-        arrival: super::ids::Arrival,
-    },
-}
-
-/// Something that the user may have to know to mend it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Warning {
-    /// Two machines run with one key; this one.
-    KeyInUse(NodeId),
-    /// A member signed two things for one place of its log.
-    Fork(NodeId),
 }
 
 /// See the module.

@@ -90,14 +90,15 @@ impl Engine {
                 if asked.is_none() {
                     self.taken(now, token, out);
                 }
+                // First what moved: a tab that goes away between the two comes back for the new lines.
+                for line in moved {
+                    self.place_top(&line);
+                    out.push(Action::Show(Show::Moved(line)));
+                }
                 for line in lines {
                     self.place_top(&line);
                     let asker = asked.as_ref().and_then(|askers| askers.get(&line.id)).copied();
                     out.push(Action::Show(Show::Line { line, asker }));
-                }
-                for line in moved {
-                    self.place_top(&line);
-                    out.push(Action::Show(Show::Moved(line)));
                 }
             }
             Written::Failed { token, error } => self.failed(now, token, error, out),

@@ -1,8 +1,9 @@
 //! Single turns of the engine, where a rule is finer than what a whole world shows.
 
 use super::*;
-use crate::proto::frame::Intro;
+use crate::proto::frame::{CloseReason, Frame, Intro, Peer};
 use crate::proto::limits::{PING_AFTER_MS, PROBE_MS, UNSURE_AFTER_MS};
+use crate::proto::record::{Ref, Write};
 use crate::proto::timeline::NoticeKind;
 
 const START: Now = Now { mono_ms: 10_000, wall_ms: 1_800_000_000_000 };
