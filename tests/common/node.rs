@@ -59,9 +59,14 @@ impl Launch {
     /// Sets an option, instead of what it was set to before.
     #[must_use]
     pub(crate) fn option(self, name: &str, value: &str) -> Self {
-        let mut launch = self.without(name);
-        launch.args.extend([name.to_owned(), value.to_owned()]);
-        launch
+        self.without(name).also(name, value)
+    }
+
+    /// Sets an option once more: one that may stand several times.
+    #[must_use]
+    pub(crate) fn also(mut self, name: &str, value: &str) -> Self {
+        self.args.extend([name.to_owned(), value.to_owned()]);
+        self
     }
 
     /// Takes an option with its value away again.
