@@ -1,4 +1,64 @@
-//! Roomful.
+//! Roomful puts everyone on a local network into one room, without a server, an account or the internet.
+//!
+//! Each machine runs one program, a *node*. Nodes find each other by UDP broadcast, keep one TLS connection with each
+//! other, and each serves a page to its own user on localhost. What is said is kept in signed logs that every node
+//! replicates, so whoever was away catches up from whoever is here. This page is the map of the code; the README says
+//! how to use the program, and [`wire`] is the protocol.
+//!
+//! # From above
+//!
+//! ```text
+//!   page, commands          the node of one machine                       other nodes
+//!  ┌──────────────┐   ┌──────────────────────────────────────────┐   ┌────────────────┐
+//!  │ HTTP and     │   │ web ──asks──▶ ┌──────┐ ◀──events── net ──│──▶│ UDP: beacons   │
+//!  │ WebSocket on │◀─▶│     ◀──shows─ │ node │ ──frames──▶       │   │ TCP + TLS:     │
+//!  │ localhost    │   │ store◀─writes │engine│                   │   │ one link each  │
+//!  └──────────────┘   │       answers▶└──────┘                   │   └────────────────┘
+//!                     └──────────────────────────────────────────┘
+//! ```
+//!
+//! Four ideas carry everything. *What is said is a log*: an author appends signed, hash-chained batches that never
+//! change, so anybody can store, relay and check them. *Everything that sends is a cursor over a log*: a link, a tab,
+//! `roomful tail`; a slow reader lags and costs nobody memory. *Push what you write, pull the rest*: one mechanism,
+//! comparing and fetching, heals every gap. *The rules are pure, the edges do I/O*: one synchronous engine decides,
+//! drivers around it do, and a simulated world can replay any ordering of events from a seed.
+//!
+//! # In reading order
+//!
+//! | module | is |
+//! | --- | --- |
+//! | [`proto`] | the rules: what a batch is, how a timeline is ordered, who is here, what a peer lacks; [`proto::engine`] puts them together |
+//! | [`wire`] | bytes to and from the values of `proto`: the written protocol |
+//! | [`store`] | SQLite: append, and read after a cursor |
+//! | [`net`] | interfaces, beacons, TLS, links |
+//! | [`api`] | the JSON forms that pages, scripts and commands see |
+//! | [`web`] | the page's server: guard, HTTP, WebSocket |
+//! | [`node`] | one node put together; the loop in which everything meets |
+//! | [`identity`] | the data directory: lock, key, token, socket |
+//! | [`config`], [`cli`], [`greeting`], [`signals`] | the program around it |
+//! | [`client`] | the commands that talk to a running node |
+//!
+//! The page is in `static/` (plain modules and styles, embedded in the binary) and `templates/` (its HTML). Tests are in
+//! `tests/`: `sim` for whole worlds of engines, `golden` for the bytes of the protocol, `store`, `web` and `cli` for
+//! one room each, `processes` and `lan` for real nodes, `browser` for real pages, `tidy` for the sources themselves.
+//!
+//! # The way of a message
+//!
+//! composer (`static/js/view/composer.js`) → [`web`]'s socket → [`node`] → [`proto::engine`] drafts and signs →
+//! [`store`] commits → the engine sends it on every link → the other's [`net`] decodes and verifies → its engine → its
+//! store commits → its engine shows it → its web → its page; and the receipt back to the author. Nothing is shown, sent
+//! or acknowledged before its commit.
+//!
+//! # What always holds
+//!
+//! - `proto` opens no socket, reads no clock, starts no thread and draws no randomness of its own.
+//! - [`web`], [`net`] and [`store`] never see each other: they meet in [`node`], as messages. Who may import whom is
+//!   held by `tests/tidy.rs`.
+//! - A [`proto::batch::Verified`] exists only if its signature, hashes and limits were checked; nothing else is stored.
+//! - The bytes of a batch are kept as they were signed, never encoded again.
+//! - No HTML is ever built from text: formatted text is typed spans, and the page makes nodes of them.
+//! - Every list, queue and wait has a limit, with its reason, in [`proto::limits`].
+//! - There are no cookies, and no connection between nodes without TLS.
 
 pub mod api;
 pub mod cli;

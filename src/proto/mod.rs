@@ -1,4 +1,18 @@
-//! The rules, pure: no socket, clock, thread or random source.
+//! The rules, pure: no socket, no clock, no thread, no random source. Everything here can be replayed from a seed.
+//!
+//! In reading order:
+//!
+//! | module | is |
+//! | --- | --- |
+//! | [`ids`], [`name`], [`clock`], [`limits`] | the small words: who, what it is called, when, how much |
+//! | [`body`], [`batch`] | what is said, and the unit that is signed, sent, checked and stored |
+//! | [`log`], [`frontier`] | what is held of one log, and of all; the hashes that two nodes compare |
+//! | [`timeline`] | where an entry stands: the order of the room |
+//! | [`frame`], [`session`] | what two nodes say to each other, and how a link begins |
+//! | [`bucket`], [`book`], [`announce`] | whom to dial, how often, and when to be heard |
+//! | [`roster`], [`receipts`] | who is here, and who holds what this node's user wrote |
+//! | [`record`] | what the engine and the store say to each other |
+//! | [`engine`] | all of it put together: what happened in, what is to be done out |
 
 pub mod announce;
 pub mod batch;
