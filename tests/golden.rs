@@ -9,7 +9,7 @@ use ed25519_dalek::SigningKey;
 use roomful::proto::batch::{self, HEADER_VERSION, Header, Verified, sign, slot};
 use roomful::proto::body::Body;
 use roomful::proto::clock::Stamp;
-use roomful::proto::frame::{Beacon, CloseReason, Fetch, Frame, Hello, Holding, Intro, Receipt, Span};
+use roomful::proto::frame::{Beacon, CloseReason, Fetch, Frame, Hello, Holding, Intro, Reach, Reached, Receipt, Span};
 use roomful::proto::ids::{EntryId, Hash, Instance, LogId, LogKey, NodeId, RoomId, RoomTag};
 use roomful::proto::name::Name;
 use roomful::proto::session::{Role, Transcript};
@@ -386,4 +386,36 @@ fn the_example_in_the_documentation_is_right() {
     let documented = include_str!("../src/wire/mod.rs");
     let hex = HEXLOWER.encode(&wire::frame::encode(&Frame::Ping { wall_ms: WALL_MS }));
     assert!(documented.contains(&format!("`{hex}`")), "{hex}");
+}
+
+#[test]
+fn relay_reach_carry() {
+    check(
+        &Frame::Relay { member: id(2), on: true },
+        "00000028820ea20058208139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394\
+            01f5",
+    );
+    let listens = vec![SocketAddr::from(([192, 0, 2, 7], 7666))];
+    let reach = Reach { member: id(2), state: Reached::Here, name: name("Ben"), uptime_ms: 5_000, listens };
+    check(
+        &Frame::Reach(reach.clone()),
+        "0000003a820fa50058208139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394\
+            0100026342656e03191388048146c00002071df2",
+    );
+    check(
+        &Frame::Reach(Reach { state: Reached::Left, listens: Vec::new(), ..reach.clone() }),
+        "00000033820fa50058208139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394\
+            0101026342656e031913880480",
+    );
+    check(
+        &Frame::Reach(Reach { state: Reached::Gone, listens: Vec::new(), ..reach }),
+        "00000033820fa50058208139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394\
+            0102026342656e031913880480",
+    );
+    let receipts = vec![Receipt { log: LogId(5), first: 1, last: 3 }];
+    check(
+        &Frame::Carry { author: id(1), from: id(2), receipts },
+        "0000004f8210a30058208a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c\
+            0158208139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394028183050103",
+    );
 }

@@ -163,3 +163,66 @@ fn ten_nodes_meet_within_five_seconds_and_a_newcomer_within_three() {
     world.run_until(world.now_ms + 3_000);
     assert!(met(&world, 11));
 }
+
+/// A world in which everything comes at once.
+fn calm(nodes: usize) -> World {
+    let mut world = World::new(1, nodes, Weather { loss: 0, doubled: 0, delay_ms: 3, commit_ms: 5 });
+    (0..nodes).for_each(|node| world.start(node));
+    world
+}
+
+/// How node `a` sees node `b`.
+fn seen(world: &World, a: usize, b: usize) -> (State, bool, Option<usize>) {
+    let id = world.nodes[b].id;
+    let engine = world.nodes[a].engine.as_ref().expect("it runs");
+    let member = engine.members().find(|member| member.id == id).expect("known");
+    let via = member.via.map(|via| world.nodes.iter().position(|node| node.id == via).expect("one of them"));
+    (member.state, member.direct, via)
+}
+
+#[test]
+fn who_is_reached_by_others_only_hears_and_is_heard_at_once() {
+    let mut world = World::new(1, 3, Weather { loss: 0, doubled: 0, delay_ms: 3, commit_ms: 5 });
+    world.part(0, 2);
+    (0..3).for_each(|node| world.start(node));
+    world.run_until(world.now_ms + 8_000);
+    assert_eq!(seen(&world, 0, 2), (State::Online, false, Some(1)));
+    assert_eq!(seen(&world, 2, 0), (State::Online, false, Some(1)));
+
+    world.say(0, "over there", None);
+    world.run_until(world.now_ms + 200);
+    let id = world.nodes[0].acknowledged[0];
+    assert!(world.nodes[2].shown.contains(&id));
+    assert_eq!(world.nodes[0].held.get(&id).map(|held| (held.held_by, held.of)), Some((2, 2)));
+
+    // Whoever passes on dies: the other two lose each other, and find each other again when they can.
+    world.kill(1);
+    world.run_until(world.now_ms + 3_000);
+    assert_eq!(seen(&world, 0, 2).0, State::Lost);
+    world.heal();
+    world.run_until(world.now_ms + 15_000);
+    assert_eq!(seen(&world, 0, 2), (State::Online, true, None));
+}
+
+#[test]
+fn a_cut_between_two_is_bridged_before_anybody_is_missed() {
+    let mut world = calm(4);
+    world.run_until(world.now_ms + 12_000);
+    world.part(0, 3);
+    world.sever(0, 3);
+    world.run_until(world.now_ms + 1_500);
+    let (state, direct, via) = seen(&world, 0, 3);
+    assert_eq!((state, direct), (State::Online, false));
+    assert!(via.is_some());
+}
+
+#[test]
+fn who_leaves_is_seen_to_leave_from_afar() {
+    let mut world = World::new(1, 3, Weather { loss: 0, doubled: 0, delay_ms: 3, commit_ms: 5 });
+    world.part(0, 2);
+    (0..3).for_each(|node| world.start(node));
+    world.run_until(world.now_ms + 8_000);
+    world.stop(2);
+    world.run_until(world.now_ms + 1_000);
+    assert_eq!(seen(&world, 0, 2).0, State::Left);
+}

@@ -37,6 +37,8 @@ impl Target {
 pub enum Source {
     /// An earlier run was linked with it there.
     Remembered,
+    /// A peer that is linked with it says that it listens there.
+    Told,
     /// A beacon came from there.
     Beacon,
     /// The user named it.

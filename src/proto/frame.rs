@@ -109,8 +109,52 @@ pub enum Frame {
         /// Whether the sender serves too many others now; ask elsewhere.
         busy: bool,
     },
+    /// Pass on what a member writes for the room, and whether you reach it; or do so no more.
+    Relay {
+        /// Which member: one that the receiver is linked with and the sender is not.
+        member: NodeId,
+        /// Whether to begin or to end it.
+        on: bool,
+    },
+    /// Whether the sender reaches a member that the receiver asked it about.
+    Reach(Reach),
+    /// Receipts that go through the one who passes on.
+    Carry {
+        /// Whose logs they are for.
+        author: NodeId,
+        /// Whose word it is.
+        from: NodeId,
+        /// What is stored.
+        receipts: Vec<Receipt>,
+    },
     /// The last frame: why the sender ends the link.
     Close(CloseReason),
+}
+
+/// What a node knows of a member that another can't reach itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Who.
+    pub member: NodeId,
+    /// Whether it is here.
+    pub state: Reached,
+    /// What it is called.
+    pub name: Name,
+    /// Milliseconds since its program started.
+    pub uptime_ms: u64,
+    /// Where it listens, as far as it said so.
+    pub listens: Vec<SocketAddr>,
+}
+
+/// Whether a member is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// Linked, and heard from within 8 s.
+    Here,
+    /// It said goodbye.
+    Left,
+    /// It is not linked, or silent.
+    Gone,
 }
 
 /// A peer's word that it has stored entries `first` to `last` of a log of the receiver.

@@ -162,6 +162,9 @@ pub const SIGN_AT_ONCE_MAX: usize = 1_024;
 /// Entries of this node's user that wait for their commit; beyond, the answer is "busy".
 pub const SAYS_WAITING_MAX: usize = 4096;
 
+/// A peer that was asked to pass on a member and does not answer for this long is no help, in milliseconds.
+pub const RELAY_PATIENCE_MS: u64 = 2_000;
+
 /// Links at a time, whoever is at the other end.
 pub const LINKS_MAX: usize = 1024;
 

@@ -92,8 +92,10 @@ pub struct Arrival {
     pub port: u16,
     /// How long their program has been running, in milliseconds.
     pub uptime_ms: u64,
-    /// Their wall clock, in milliseconds since 1970.
-    pub wall_ms: u64,
+    /// Their wall clock, in milliseconds since 1970, where they said it themselves.
+    pub wall_ms: Option<u64>,
+    /// Through whom they are reachable, if they have no link with this node.
+    pub via: Option<NodeId>,
 }
 
 /// Everybody ever known, oneself included.
@@ -144,7 +146,7 @@ impl Roster {
         others.map(|member| member.id).collect()
     }
 
-    /// A member has a link with this node, for the first time or again.
+    /// A member has a link with this node, or with somebody who passes on, for the first time or again.
     pub fn came(&mut self, now: Now, arrival: Arrival) -> Changes {
         let mut changes = Changes::default();
         let id = arrival.id;
@@ -175,11 +177,12 @@ impl Roster {
             own: false,
             addresses: arrival.addresses,
             since_ms,
-            direct: true,
-            via: None,
-            clock_error_ms: Some(difference(arrival.wall_ms, now.wall_ms)),
+            direct: arrival.via.is_none(),
+            via: arrival.via,
+            clock_error_ms: arrival.wall_ms.map(|wall_ms| difference(wall_ms, now.wall_ms)),
         };
-        let name_time = Stamp::from_ms(arrival.wall_ms);
+        let known_time = self.entries.get(&id).map(|entry| entry.name_time).unwrap_or_default();
+        let name_time = arrival.wall_ms.map_or(known_time, Stamp::from_ms);
         self.entries.insert(id, Entry { member, name_time, port: arrival.port, seen: true });
         self.report(id, &mut changes);
         changes
@@ -342,7 +345,15 @@ mod tests {
     }
 
     fn arrival(id: NodeId, called: &str, uptime_ms: u64) -> Arrival {
-        Arrival { id, name: name(called), addresses: Vec::new(), port: 7666, uptime_ms, wall_ms: 1_000_000 }
+        Arrival {
+            id,
+            name: name(called),
+            addresses: Vec::new(),
+            port: 7666,
+            uptime_ms,
+            wall_ms: Some(1_000_000),
+            via: None,
+        }
     }
 
     fn kinds(changes: &Changes) -> Vec<NoticeKind> {

@@ -255,8 +255,49 @@ pub(super) struct Page<'b> {
     pub(super) busy: bool,
 }
 
+#[derive(Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct Relay {
+    #[n(0)]
+    pub(super) member: NodeId,
+    #[n(1)]
+    pub(super) on: bool,
+}
+
+#[derive(Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct Reach<'b> {
+    #[n(0)]
+    pub(super) member: NodeId,
+    #[n(1)]
+    pub(super) state: u64,
+    #[b(2)]
+    pub(super) name: &'b str,
+    #[n(3)]
+    pub(super) uptime_ms: u64,
+    #[n(4)]
+    pub(super) listens: List<Address, LISTENS_MAX>,
+}
+
+#[derive(Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct Carry {
+    #[n(0)]
+    pub(super) author: NodeId,
+    #[n(1)]
+    pub(super) from: NodeId,
+    #[n(2)]
+    pub(super) receipts: List<Receipt, FRAME_RECEIPTS_MAX>,
+}
+
 impl From<&frame::Receipt> for Receipt {
     fn from(receipt: &frame::Receipt) -> Self {
+        Self { log: receipt.log, first: receipt.first, last: receipt.last }
+    }
+}
+
+impl From<Receipt> for frame::Receipt {
+    fn from(receipt: Receipt) -> Self {
         Self { log: receipt.log, first: receipt.first, last: receipt.last }
     }
 }

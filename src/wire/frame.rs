@@ -8,7 +8,7 @@ use minicbor::{Decoder, Encode, Encoder};
 use super::forms::{self, List};
 use super::{WireError, kind};
 use crate::proto::batch::{self, BatchError, Verified};
-use crate::proto::frame::{CloseReason, Fetch, Frame, Hello, Intro, Receipt};
+use crate::proto::frame::{CloseReason, Fetch, Frame, Hello, Intro, Reach, Reached};
 use crate::proto::ids::{LogKey, NodeId, RoomId};
 use crate::proto::limits::FRAME_BYTES_MAX;
 use crate::proto::name::Name;
@@ -105,6 +105,17 @@ pub fn encode(value: &Frame) -> Bytes {
             let (author, log) = (key.author, key.log);
             frame(kind::PAGE, forms::Page { author, log, batches: slices(batches), busy: *busy })
         }
+        Frame::Relay { member, on } => frame(kind::RELAY, forms::Relay { member: *member, on: *on }),
+        Frame::Reach(reach) => {
+            let listens = List::new(reach.listens.iter().copied().map(forms::Address));
+            let (name, uptime_ms) = (reach.name.as_str(), reach.uptime_ms);
+            let state = reached_number(reach.state);
+            frame(kind::REACH, forms::Reach { member: reach.member, state, name, uptime_ms, listens })
+        }
+        Frame::Carry { author, from, receipts } => {
+            let receipts = List::new(receipts.iter().map(forms::Receipt::from));
+            frame(kind::CARRY, forms::Carry { author: *author, from: *from, receipts })
+        }
         Frame::Close(reason) => encode_close(*reason),
     }
 }
@@ -125,8 +136,7 @@ pub fn decode(bytes: &Bytes, room: &RoomId) -> Result<Option<Frame>, WireError> 
         kind::PUSH => Frame::Push(verify_all(bytes, &d.decode::<forms::Push<'_>>()?.batches, room)?),
         kind::RECEIPT => {
             let form: forms::Receipts = d.decode()?;
-            let receipt = |r: forms::Receipt| Receipt { log: r.log, first: r.first, last: r.last };
-            Frame::Receipt(form.receipts.0.into_iter().map(receipt).collect())
+            Frame::Receipt(form.receipts.0.into_iter().map(Into::into).collect())
         }
         kind::COMPARE => {
             let form: forms::Compare = d.decode()?;
@@ -154,6 +164,25 @@ pub fn decode(bytes: &Bytes, room: &RoomId) -> Result<Option<Frame>, WireError> 
             let form: forms::Page<'_> = d.decode()?;
             let key = LogKey { author: form.author, log: form.log };
             Frame::Page { key, batches: verify_all(bytes, &form.batches, room)?, busy: form.busy }
+        }
+        kind::RELAY => {
+            let form: forms::Relay = d.decode()?;
+            Frame::Relay { member: form.member, on: form.on }
+        }
+        kind::REACH => {
+            let form: forms::Reach<'_> = d.decode()?;
+            Frame::Reach(Reach {
+                member: form.member,
+                state: reached(form.state),
+                name: Name::lossy(form.name, &form.member.short()),
+                uptime_ms: form.uptime_ms,
+                listens: form.listens.0.into_iter().map(|address| address.0).collect(),
+            })
+        }
+        kind::CARRY => {
+            let form: forms::Carry = d.decode()?;
+            let receipts = form.receipts.0.into_iter().map(Into::into).collect();
+            Frame::Carry { author: form.author, from: form.from, receipts }
         }
         kind::HELLO | kind::PROOF | kind::INTRO => return Err(WireError::Malformed("the handshake is over")),
         _ => return Ok(None),
@@ -211,6 +240,22 @@ fn verify_all<const MAX: usize>(
         }
     }
     Ok(verified)
+}
+
+fn reached_number(reached: Reached) -> u64 {
+    match reached {
+        Reached::Here => 0,
+        Reached::Left => 1,
+        Reached::Gone => 2,
+    }
+}
+
+fn reached(number: u64) -> Reached {
+    match number {
+        0 => Reached::Here,
+        1 => Reached::Left,
+        _ => Reached::Gone,
+    }
 }
 
 fn number(reason: CloseReason) -> u64 {

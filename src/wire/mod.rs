@@ -94,6 +94,9 @@
 //! | 11 | Logs | at once | |
 //! | 12 | Fetch | something was found lacking | Page |
 //! | 13 | Page | when it was read | |
+//! | 14 | Relay | a member is reachable only through others | Reach |
+//! | 15 | Reach | at once, and when it changes | |
+//! | 16 | Carry | passed-on batches are stored | |
 //!
 //! ## Handshake
 //!
@@ -177,7 +180,7 @@
 //!
 //! A node pushes what its own user writes, once it is on its own disk, to every linked node that it is for. It keeps at
 //! most 1 MiB of it on a link without a receipt; beyond, the peer finds by comparing what it lacks. Receipts are
-//! gathered for at most 20 ms and go to the author alone. A range of receipts never spans what the sender does not
+//! gathered for at most 20 ms and go to the author alone (see Carry for one without a link). A range of receipts never spans what the sender does not
 //! hold.
 //!
 //! ## Comparing
@@ -240,6 +243,35 @@
 //!
 //! One Fetch is under way on a link at a time, of a size that the link moves in about 250 ms; without an answer for 2 s
 //! it is given up.
+//!
+//! ## Relay, Reach, Carry
+//!
+//! A node that has no link with a member, while a peer says in `linked` that it has one, asks one such peer to pass on.
+//! That peer answers at once, and again whenever it changes, whether it reaches the member; and it pushes, besides its
+//! own, every new batch of that member for the whole room. Nothing of direct conversations is passed on. If it does
+//! not answer for 2 s, or does not reach the member any more, another one is asked.
+//!
+//! | Relay | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | member | id | whose batches to pass on |
+//! | 1 | on | bool | false: no more, there is a link now |
+//!
+//! | Reach | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | member | id | who was asked about |
+//! | 1 | state | u64 | 0 linked and heard from within 8 s; 1 said goodbye; 2 and above: not reached |
+//! | 2 | name | text | |
+//! | 3 | uptime_ms | u64 | since its program started |
+//! | 4 | listens | list<address, 64> | where it listens: worth a dial. Loopback addresses only to peers on loopback |
+//!
+//! | Carry | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | author | id | whose logs the receipts are for |
+//! | 1 | from | id | who has stored them |
+//! | 2 | receipts | list<[log, first seq, last seq], 1024> (open) | as in Receipt |
+//!
+//! Receipts for passed-on batches go back to the one who passed them on, with `from` as the sender; it sends the frame
+//! as it is to the author, if they are linked, and no further.
 //!
 //! # Batches
 //!
@@ -337,6 +369,9 @@ mod kind {
     pub(super) const LOGS: u64 = 11;
     pub(super) const FETCH: u64 = 12;
     pub(super) const PAGE: u64 = 13;
+    pub(super) const RELAY: u64 = 14;
+    pub(super) const REACH: u64 = 15;
+    pub(super) const CARRY: u64 = 16;
 }
 
 /// Why bytes are no frame or beacon. A link on which this happens is closed with the reason "protocol"; a beacon is

@@ -15,7 +15,7 @@ use roomful::proto::frame::{Beacon, CloseReason, Fetch, Frame, Intro, Peer};
 use roomful::proto::ids::{EntryId, Instance, LinkId, NodeId, RoomId, RoomTag};
 use roomful::proto::name::Name;
 use roomful::proto::record::Write;
-use roomful::proto::timeline::Place;
+use roomful::proto::timeline::{Held, Place};
 
 use crate::store::Disk;
 
@@ -99,6 +99,8 @@ pub struct Node {
     /// What a page of this node was shown: ids in the order of their arrival numbers.
     pub shown: BTreeSet<EntryId>,
     pub acknowledged: Vec<EntryId>,
+    /// How many others hold an own message, as a page was told last.
+    pub held: BTreeMap<EntryId, Held>,
     /// The greatest place that a page was shown in the room, and what it was when each question was asked.
     top: Place,
     seen: BTreeMap<AskId, Place>,
@@ -174,6 +176,22 @@ impl World {
         let ends: Vec<End> = self.links.keys().filter(|(at, _)| *at == node).copied().collect();
         for end in ends {
             self.break_link(end, None);
+        }
+    }
+
+    /// The process is asked to stop: it says goodbye.
+    pub fn stop(&mut self, node: usize) {
+        self.handle(node, Input::Stop);
+        self.nodes[node].engine = None;
+    }
+
+    /// The links between two nodes break, and both hear of it.
+    pub fn sever(&mut self, a: usize, b: usize) {
+        let between = |((from, _), ((to, _), _)): &(&End, &(End, u64))| *from == a && *to == b;
+        let ends: Vec<End> = self.links.iter().filter(between).map(|(end, _)| *end).collect();
+        for end in ends {
+            self.break_link(end, None);
+            self.schedule(end.0, 1, Event::Down(end.1, None));
         }
     }
 
@@ -362,6 +380,10 @@ impl World {
                     node.top = node.top.max(line.order.place);
                 }
             }
+            Action::Show(Show::Held { id, held }) => {
+                let before = self.nodes[node].held.insert(id, held);
+                assert!(before.is_none_or(|before| before.held_by < held.held_by), "who holds a message never shrinks");
+            }
             Action::Answer { .. } | Action::Show(_) | Action::Warn(_) => {}
         }
     }
@@ -414,6 +436,7 @@ impl Node {
             links: 0,
             shown: BTreeSet::new(),
             acknowledged: Vec::new(),
+            held: BTreeMap::new(),
             top: 0,
             seen: BTreeMap::new(),
         }

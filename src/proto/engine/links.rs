@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::relay::Relaying;
 use super::sync::Fetching;
 use super::{Action, Engine, Warning};
 use crate::proto::clock::Now;
-use crate::proto::frame::{CloseReason, Frame, Peer, Receipt};
+use crate::proto::frame::{CloseReason, Frame, Peer, Reached, Receipt};
 use crate::proto::ids::{DialId, Instance, LinkId, LogId, NodeId, Seq};
 use crate::proto::limits::{
     LINKS_MAX, LOST_AFTER_MS, LOST_GRACE_MS, PING_AFTER_MS, PROBE_MS, SLEPT_GRACE_MS, UNSURE_AFTER_MS,
@@ -19,7 +20,7 @@ pub(super) struct Link {
     pub(super) instance: Instance,
     heard_ms: u64,
     pinged_ms: u64,
-    unsure: bool,
+    pub(super) unsure: bool,
     /// Own batches on this link without a receipt: log, last entry, bytes.
     pub(super) unreceipted: VecDeque<(LogId, Seq, usize)>,
     pub(super) unreceipted_bytes: usize,
@@ -30,6 +31,8 @@ pub(super) struct Link {
     pub(super) fetching: Fetching,
     /// When it was last compared with.
     pub(super) compared_ms: Option<u64>,
+    pub(super) relay: Relaying,
+    up_ms: u64,
 }
 
 /// All links.
@@ -143,10 +146,12 @@ impl Engine {
             addresses,
             port: peer.intro.listens.first().map_or(0, std::net::SocketAddr::port),
             uptime_ms: peer.intro.uptime_ms,
-            wall_ms: peer.intro.wall_ms,
+            wall_ms: Some(peer.intro.wall_ms),
+            via: None,
         };
         let changes = self.roster.came(now, arrival);
         self.changed(now, changes, out);
+        self.linked_at_last(now, peer.id, out);
         self.compare_soon(link);
     }
 
@@ -181,6 +186,10 @@ impl Engine {
         addresses.extend(known.into_iter().filter(|other| *other != address));
         let changes = self.roster.moved(id, addresses);
         self.changed(now, changes, out);
+        // The old link may have been silent; this one is not.
+        let changes = self.roster.silent(now, id, false);
+        self.changed(now, changes, out);
+        self.tell_reach(now, id, Reached::Here, out);
         self.compare_soon(link);
     }
 
@@ -201,6 +210,7 @@ impl Engine {
         self.sync_link_gone(link);
         let Some((gone, next)) = self.links.remove(link) else { return };
         let id = gone.peer.id;
+        self.relay_gone(now, link);
         if reason == Some(CloseReason::KeyInUse) {
             self.book.rest(id, now.mono_ms);
             out.push(Action::Warn(Warning::KeyInUse(self.own)));
@@ -221,14 +231,33 @@ impl Engine {
         }
         if reason == Some(CloseReason::Stopping) {
             self.book.left(id);
+            self.tell_reach(now, id, Reached::Left, out);
             let changes = self.roster.went(now, id, true);
             self.changed(now, changes, out);
             return;
         }
+        self.tell_reach(now, id, Reached::Gone, out);
         // A link that is back within the grace is not announced at all.
         let wait_ms = self.random() % 200;
         self.book.lost(id, now.mono_ms, wait_ms);
-        self.links.missed.insert(id, now.mono_ms + LOST_GRACE_MS);
+        self.missing_from(id, now.mono_ms + LOST_GRACE_MS);
+    }
+
+    /// A member can't be reached any more; unless that changes, it counts as lost at `at_ms`.
+    pub(super) fn missing_from(&mut self, id: NodeId, at_ms: u64) {
+        self.links.missed.insert(id, at_ms);
+        self.wake_at(at_ms);
+    }
+
+    /// A member is reached again.
+    pub(super) fn not_missing(&mut self, id: NodeId) {
+        self.links.missed.remove(&id);
+    }
+
+    /// What a peer said of itself, and for how long its program has been running by now.
+    pub(super) fn introduced(&self, now: Now, id: NodeId) -> Option<(&Link, u64)> {
+        let link = self.links.primary(id)?;
+        Some((link, link.peer.intro.uptime_ms + (now.mono_ms - link.up_ms)))
     }
 
     /// Any frame is a sign of life. Returns who is at the other end; `None` on a link that is gone already.
@@ -239,6 +268,7 @@ impl Engine {
         if std::mem::take(&mut entry.unsure) {
             let changes = self.roster.silent(now, id, false);
             self.changed(now, changes, out);
+            self.tell_reach(now, id, Reached::Here, out);
         }
         Some(id)
     }
@@ -294,10 +324,11 @@ impl Engine {
             out.push(Action::Close { link, reason: CloseReason::Silent });
             self.sync_link_gone(link);
             let next = self.links.remove(link).and_then(|(_, next)| next);
+            self.relay_gone(now, link);
             if next.is_none() {
                 self.book.lost(id, now.mono_ms, 0);
-                let changes = self.roster.went(now, id, false);
-                self.changed(now, changes, out);
+                self.tell_reach(now, id, Reached::Gone, out);
+                self.missing_from(id, now.mono_ms);
             }
             return;
         }
@@ -311,6 +342,7 @@ impl Engine {
             if !std::mem::replace(&mut entry.unsure, true) {
                 let changes = self.roster.silent(now, id, true);
                 self.changed(now, changes, out);
+                self.tell_reach(now, id, Reached::Gone, out);
             }
         } else {
             next_ms = next_ms.min(now.mono_ms + UNSURE_AFTER_MS.saturating_sub(silent_ms).max(1));
@@ -352,6 +384,8 @@ impl Link {
             receipts: Vec::new(),
             fetching: Fetching::new(),
             compared_ms: None,
+            relay: Relaying::default(),
+            up_ms: mono_ms,
         }
     }
 }

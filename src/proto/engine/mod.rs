@@ -5,12 +5,13 @@
 //! them run in one test and every run can be replayed.
 //!
 //! The parts, each an `impl Engine` of its own: `find` meets others, `links` keeps one link with each and knows who
-//! is here, `talk` signs what this node's user says, `take` checks and stores what others say, `sync` finds out
+//! is here, `talk` signs what this node's user says, `relay` reaches those whom only others reach, `take` checks and stores what others say, `sync` finds out
 //! and fetches what is lacking.
 
 mod find;
 mod io;
 mod links;
+mod relay;
 mod sync;
 mod take;
 mod talk;
@@ -91,6 +92,7 @@ pub struct Engine {
     links: links::Links,
     talk: talk::Talk,
     taking: take::Taking,
+    relays: relay::Relays,
     sync: sync::Sync,
 }
 
@@ -143,6 +145,7 @@ impl Engine {
             links: links::Links::default(),
             talk: talk::Talk::default(),
             taking: take::Taking::default(),
+            relays: relay::Relays::default(),
             sync: sync::Sync::new(now.mono_ms),
         }
     }
@@ -203,6 +206,7 @@ impl Engine {
         }
         self.find_turn(now, out);
         self.links_turn(now, out);
+        self.relay_turn(now, out);
         self.sync_turn(now, out);
         self.wake_ms = self.wake_ms.max(now.mono_ms + 1);
     }
@@ -222,14 +226,21 @@ impl Engine {
             Frame::Pong { wall_ms } => self.clock_told(peer, wall_ms, now.wall_ms, out),
             Frame::Push(batches) => self.pushed(now, link, peer, batches, out),
             Frame::Receipt(receipts) => self.receipted(now, link, peer, &receipts, out),
-            Frame::Compare { hash, from, linked: _ } => self.compare_asked(now, link, peer, hash, from, out),
-            Frame::Authors { same, authors, more, linked: _ } => {
+            Frame::Compare { hash, from, linked } => {
+                self.linked_told(link, from.is_none(), linked);
+                self.compare_asked(now, link, peer, hash, from, out);
+            }
+            Frame::Authors { same, authors, more, linked } => {
+                self.linked_told(link, !linked.is_empty(), linked);
                 self.authors_told(now, link, peer, same, &authors, more, out);
             }
             Frame::AskLogs { author, from } => self.logs_asked(link, peer, author, from, out),
             Frame::Logs { author, logs, more } => self.logs_told(now, link, peer, author, &logs, more, out),
             Frame::Fetch(fetch) => self.fetch_asked(link, peer, fetch, out),
             Frame::Page { key, batches, busy } => self.page_told(now, link, peer, key, batches, busy, out),
+            Frame::Relay { member, on } => self.relay_asked(now, link, member, on, out),
+            Frame::Reach(reach) => self.reach_told(now, link, peer, reach, out),
+            Frame::Carry { author, from, receipts } => self.carried(now, link, peer, author, from, receipts, out),
             // The driver reports the end of the link, with this reason.
             Frame::Close(_) => {}
         }

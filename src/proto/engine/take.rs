@@ -6,9 +6,9 @@ use super::{Action, Engine, Show, Warning, WriteAction};
 use crate::proto::batch::Verified;
 use crate::proto::body::Body;
 use crate::proto::clock::{Now, Stamp};
-use crate::proto::frame::Receipt;
+use crate::proto::frame::{Frame, Receipt};
 use crate::proto::ids::{LinkId, NodeId};
-use crate::proto::limits::{PUSH_UNRECEIPTED_BYTES_MAX, RECEIPT_GATHER_MS};
+use crate::proto::limits::{FRAME_RECEIPTS_MAX, PUSH_UNRECEIPTED_BYTES_MAX, RECEIPT_GATHER_MS};
 use crate::proto::log::Fit;
 use crate::proto::name::Name;
 use crate::proto::record::{Append, Write, WriteError, Written};
@@ -65,8 +65,10 @@ impl Engine {
                     new.push(batch);
                 }
                 // On the disk already, so its author may know; what is only on its way is told when it is there.
-                Fit::Held if header.author == peer && self.frontier.holds(header.key(), header.last_seq()) => {
-                    self.owe_receipt(now, link, &batch);
+                Fit::Held if self.frontier.holds(header.key(), header.last_seq()) => {
+                    if header.author == peer || self.relay_for(header.author) == Some(link) {
+                        self.owe_receipt(now, &batch);
+                    }
                 }
                 Fit::Held | Fit::Broken | Fit::TooManyGaps => {}
                 Fit::Fork => out.push(Action::Warn(Warning::Fork(header.author))),
@@ -112,12 +114,10 @@ impl Engine {
         let Some(flight) = self.taking.flights.remove(&token) else { return };
         for batch in &flight.batches {
             self.frontier.hold(batch);
-            let author = batch.header().author;
-            if let Some(link) = self.links.primary_id(author) {
-                self.owe_receipt(now, link, batch);
-            }
+            self.owe_receipt(now, batch);
             self.note_profile(now, batch, out);
         }
+        self.pass_on(&flight.batches, out);
         if let Some(link) = flight.fetched_on {
             self.fetch_stored(now, link, out);
         }
@@ -160,13 +160,18 @@ impl Engine {
         }
     }
 
-    /// Remembers that the author at the other end of a link is to be told that a batch is stored.
-    fn owe_receipt(&mut self, now: Now, link: LinkId, batch: &Verified) {
+    /// Remembers that the author is to be told that a batch is stored, directly or through whoever passes on.
+    fn owe_receipt(&mut self, now: Now, batch: &Verified) {
         let header = batch.header();
-        let Some(link) = self.links.get_mut(link) else { return };
-        match link.receipts.last_mut() {
+        let author = header.author;
+        let direct = self.links.primary_id(author);
+        let Some(link) = direct.or_else(|| self.relay_for(author)).and_then(|link| self.links.get_mut(link)) else {
+            return;
+        };
+        let owed = if direct.is_some() { &mut link.receipts } else { link.relay.receipts.entry(author).or_default() };
+        match owed.last_mut() {
             Some(last) if last.log == header.log && last.last + 1 == header.first_seq => last.last = header.last_seq(),
-            _ => link.receipts.push(Receipt { log: header.log, first: header.first_seq, last: header.last_seq() }),
+            _ => owed.push(Receipt { log: header.log, first: header.first_seq, last: header.last_seq() }),
         }
         if self.taking.receipts_ms.is_none() {
             self.taking.receipts_ms = Some(now.mono_ms + RECEIPT_GATHER_MS);
@@ -182,10 +187,16 @@ impl Engine {
             return;
         }
         self.taking.receipts_ms = None;
+        let own = self.own;
         for (id, link) in self.links.iter_mut() {
-            if !link.receipts.is_empty() {
-                let receipts = std::mem::take(&mut link.receipts);
-                out.push(Action::Send { links: vec![id], frame: crate::proto::frame::Frame::Receipt(receipts) });
+            let mut send = |frame| out.push(Action::Send { links: vec![id], frame });
+            for receipts in std::mem::take(&mut link.receipts).chunks(FRAME_RECEIPTS_MAX) {
+                send(Frame::Receipt(receipts.to_vec()));
+            }
+            for (author, receipts) in std::mem::take(&mut link.relay.receipts) {
+                for receipts in receipts.chunks(FRAME_RECEIPTS_MAX) {
+                    send(Frame::Carry { author, from: own, receipts: receipts.to_vec() });
+                }
             }
         }
     }
@@ -202,6 +213,11 @@ impl Engine {
         for receipt in receipts {
             self.count_receipt(peer, *receipt, out);
         }
+        self.pushed_is_stored(now, link, receipts);
+    }
+
+    /// What was pushed on a link is on the other's disk: there is room for more.
+    pub(super) fn pushed_is_stored(&mut self, now: Now, link: LinkId, receipts: &[Receipt]) {
         let Some(entry) = self.links.get_mut(link) else { return };
         let is_named = |(log, last, _): &(_, u64, usize)| {
             receipts.iter().any(|receipt| receipt.log == *log && receipt.first <= *last && *last <= receipt.last)

@@ -361,13 +361,18 @@ impl Engine {
         })
     }
 
-    /// Sends own batches to every linked peer they are for, as far as what waits for receipts allows.
+    /// Sends own batches to every linked peer they are for.
     fn push(&mut self, audience: Option<NodeId>, batches: &[Verified], out: &mut Vec<Action>) {
         let peers: Vec<NodeId> = match audience {
             Some(to) => vec![to],
             None => self.links.peers().collect(),
         };
         let links: Vec<LinkId> = peers.into_iter().filter_map(|peer| self.links.primary_id(peer)).collect();
+        self.push_on(&links, batches, out);
+    }
+
+    /// Sends batches on these links, as far as what waits for receipts allows.
+    pub(super) fn push_on(&mut self, links: &[LinkId], batches: &[Verified], out: &mut Vec<Action>) {
         let mut rest = batches;
         while !rest.is_empty() {
             let mut bytes = 0;
