@@ -3,6 +3,7 @@
 mod damage;
 mod order;
 mod own;
+mod samples;
 mod support;
 mod tabs;
 mod timeline;

@@ -1,0 +1,58 @@
+//! Databases as earlier versions of the program left them: each is opened, brought up to date, and holds what it held.
+//! The directories in `samples/` stay for ever; a new version adds one, made by the program before the change.
+
+use std::path::Path;
+
+use roomful::proto::timeline::{Conversation, Held};
+use roomful::store::Location;
+
+use crate::support::{Author, Bed, NOON, me, room, texts};
+
+/// A copy of a sample, so that opening it changes nothing here.
+fn copy(version: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store/samples").join(version);
+    for entry in std::fs::read_dir(sample).expect("a sample") {
+        let entry = entry.expect("an entry");
+        std::fs::copy(entry.path(), dir.path().join(entry.file_name())).expect("copied");
+    }
+    dir
+}
+
+/// What every sample holds: a room with two channels, a direct conversation, a range beyond a gap, an own message with a
+/// `ref` and a receipt, a notice, a read mark and a member who was seen.
+async fn holds_what_it_held(bed: &Bed) {
+    let page = bed.page(roomful::store::At::Newest, 100).await;
+    let said = ["psst: 東京都に行きます", "Good morning, Zoë", "Who is here?", "It rains.", "Me, beyond a gap"];
+    assert_eq!(texts(&page.lines), said);
+    assert_eq!(page.notices.len(), 1);
+    let own = &page.lines[2];
+    assert_eq!((own.name.as_str(), own.held), ("Kai", Some(Held { held_by: 1, of: 2 })));
+    let found = bed.store.by_ref("r1".to_owned()).await.expect("readable").expect("known");
+    assert_eq!((&found.1, found.0.content.0), (own, [5; 32]));
+
+    let (ana, ben) = (Author::new(2).id(), Author::new(3).id());
+    let conversations = bed.store.conversations().await.expect("readable");
+    let told: Vec<_> = conversations.iter().map(|state| (&state.conversation, state.unread, state.read)).collect();
+    let news = Conversation::Channel(roomful::proto::name::Name::lossy("news", "?"));
+    assert_eq!(told, [(&Conversation::general(), 1, 2), (&news, 1, 0), (&Conversation::Direct(ana), 1, 0)]);
+
+    let snapshot = &bed.opened.snapshot;
+    assert_eq!(bed.opened.own_name.as_ref().map(|name| name.as_str()), Some("Kai"));
+    assert_eq!(snapshot.logs.len(), 4);
+    let known: Vec<_> = snapshot.members.iter().map(|member| (member.id, member.name.as_str(), member.lost)).collect();
+    assert_eq!(known, [(ana, "Ana", true), (ben, ben.short().as_str(), false)]);
+}
+
+#[tokio::test]
+async fn version_1_is_opened() {
+    let dir = copy("v1");
+    let mut bed = Bed::open(Location::in_dir(dir.path(), &room()), NOON + 60_000);
+    holds_what_it_held(&bed).await;
+    // And it goes on: numbers, places, chains.
+    let highest = bed.opened.arrival;
+    let mut own = me().with_log(99);
+    own.at_ms = 60_000;
+    let line = bed.append_own(&own.say("on we go"), Default::default()).await;
+    assert!(line.arrival > highest);
+}
