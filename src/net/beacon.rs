@@ -1,26 +1,26 @@
-//! Beacons over UDP: sent from each interface's own address to its own network, heard on the wildcard address.
+//! Beacons over UDP: sent from each interface's own address to its own network, by broadcast and by multicast.
 //!
 //! It moves packets and counts them. Which of them matter, and when one is sent, is the engine's business. It never
 //! waits: a report that finds its channel full is dropped, and so is a beacon.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::interfaces::{self, Interface};
+use super::udp::{Ears, send};
 use super::{Event, Sent};
 use crate::proto::frame::Beacon;
 use crate::proto::ids::{Instance, NodeId};
 use crate::proto::limits::{ACCEPT_BACKOFF_MS_MAX, BEACON_BYTES_MAX, INTERFACES_EVERY_MS, WARN_EVERY_MS};
 use crate::wire;
+use crate::wire::beacon::GROUP;
 
 /// Under which name packets are counted whose source is on no network of ours.
 const ELSEWHERE: &str = "elsewhere";
@@ -39,25 +39,13 @@ pub struct Counts {
 /// The counts by the interface's name; a sender on no network of ours counts as "elsewhere".
 pub(super) type Counters = Arc<Mutex<BTreeMap<String, Counts>>>;
 
-/// The task around the socket.
+/// The task around the sockets.
 pub(super) struct Driver {
-    pub(super) socket: UdpSocket,
-    pub(super) port: u16,
+    pub(super) ears: Ears,
     pub(super) host: Option<IpAddr>,
     pub(super) own: (NodeId, Instance),
     pub(super) counters: Counters,
     pub(super) events: mpsc::Sender<Event>,
-}
-
-/// The socket that hears beacons. It is bound to the wildcard address, since one bound to a unicast address hears no
-/// broadcast, and shares its port with other nodes of this machine, whoever runs them. `SO_REUSEPORT` must not be set:
-/// then the system would give each packet to only one of them, and to none of another user's.
-pub(super) fn bind(port: u16) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into())?;
-    UdpSocket::from_std(socket.into())
 }
 
 impl Driver {
@@ -85,8 +73,9 @@ impl Driver {
                     self.look(&mut interfaces, &mut warnings);
                     self.announce(&beacon, &interfaces, &mut warnings);
                 }
-                received = self.socket.recv_from(&mut packet) => match received {
+                received = self.ears.hear(&mut packet) => match received {
                     Ok((length, source)) => self.hear(&packet[..length], source, &interfaces),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(error) => {
                         warnings.warn("beacons can't be received", &error);
                         sleep(Duration::from_millis(ACCEPT_BACKOFF_MS_MAX)).await;
@@ -96,11 +85,19 @@ impl Driver {
         }
     }
 
-    /// Reads the list anew. Where that fails, for want of file descriptors say, the last one is still the best.
+    /// Reads the list anew, and hears the group on what is new. Where reading fails, for want of file descriptors say, the
+    /// last list is still the best.
     fn look(&self, interfaces: &mut Vec<Interface>, warnings: &mut Warnings) {
         match interfaces::list(self.host) {
             Ok(list) => *interfaces = list,
-            Err(error) => warnings.warn("the network interfaces can't be listed", &error),
+            Err(error) => return warnings.warn("the network interfaces can't be listed", &error),
+        }
+        let indexes: BTreeSet<u32> =
+            interfaces.iter().filter(|interface| !interface.loopback).filter_map(Interface::ipv6_zone).collect();
+        for index in indexes {
+            if let Err(error) = self.ears.join(index) {
+                warnings.warn("the group of the beacons can't be joined", &error);
+            }
         }
     }
 
@@ -120,20 +117,20 @@ impl Driver {
     fn announce(&self, beacon: &Beacon, interfaces: &[Interface], warnings: &mut Warnings) {
         let packet = wire::beacon::encode(beacon);
         let mut report = Vec::new();
-        for (interface, source, target) in targets(interfaces, self.host.is_some(), self.port) {
+        for (interface, source, target) in targets(interfaces, self.host.is_some(), self.ears.port) {
             let result = send(source, target, &packet);
             match &result {
                 Ok(()) => self.count(&interface.name, |counts| counts.sent += 1),
                 Err(error) => warnings.warn("a beacon could not be sent", error),
             }
             let error = result.err().map(|error| error.to_string());
-            report.push(Sent { interface: interface.name.clone(), source: source.into(), target, error });
+            report.push(Sent { interface: interface.name.clone(), source: source.ip(), target, error });
         }
         let _ = self.events.try_send(Event::Announced(report));
     }
 
     fn hear(&self, packet: &[u8], source: SocketAddr, interfaces: &[Interface]) {
-        let on = interfaces.iter().find(|interface| interface.holds(source.ip()));
+        let on = interfaces.iter().find(|interface| interface.hears(source));
         let name = on.map_or(ELSEWHERE, |interface| &interface.name);
         let possible = match source.ip() {
             IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
@@ -162,27 +159,30 @@ impl Driver {
 
 /// Where a beacon goes: from each IPv4 address to its network's broadcast address; and, unless the node keeps to one
 /// address, to everybody on the same wire, for neighbours whose mask differs from ours. (The system sends the latter
-/// out of the interface that has the source address.)
-fn targets(interfaces: &[Interface], one_host: bool, port: u16) -> Vec<(&Interface, Ipv4Addr, SocketAddr)> {
+/// out of the interface that has the source address.) And from one IPv6 address of each interface, its link-local one
+/// if it has one, to the group.
+fn targets(interfaces: &[Interface], one_host: bool, port: u16) -> Vec<(&Interface, SocketAddr, SocketAddr)> {
     let mut targets = Vec::new();
     for interface in interfaces {
-        let IpAddr::V4(source) = interface.address else { continue };
+        let IpAddr::V4(_) = interface.address else { continue };
         let everybody = (!one_host && !interface.loopback).then_some(Ipv4Addr::BROADCAST);
         let network = interface.broadcast.filter(|network| Some(*network) != everybody);
         for target in network.into_iter().chain(everybody) {
-            targets.push((interface, source, SocketAddr::from((target, port))));
+            targets.push((interface, interface.socket_address(0), SocketAddr::from((target, port))));
         }
     }
+    let mut by_zone: BTreeMap<u32, &Interface> = BTreeMap::new();
+    for interface in interfaces {
+        // Loopback carries no multicast; who has IPv6 alone is heard there by its own multicasts on other interfaces.
+        let Some(zone) = interface.ipv6_zone().filter(|_| !interface.loopback) else { continue };
+        if interface.is_link_local() || !by_zone.contains_key(&zone) {
+            by_zone.insert(zone, interface);
+        }
+    }
+    for (zone, interface) in by_zone {
+        targets.push((interface, interface.socket_address(0), SocketAddrV6::new(GROUP, port, 0, zone).into()));
+    }
     targets
-}
-
-/// Sends from exactly that address, since whoever hears a beacon dials its source.
-fn send(source: Ipv4Addr, target: SocketAddr, packet: &[u8]) -> io::Result<()> {
-    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
-    socket.set_broadcast(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&SocketAddr::from(SocketAddrV4::new(source, 0)).into())?;
-    socket.send_to(packet, &target.into()).map(|_| ())
 }
 
 /// At most one line a minute of each kind: a network that is down is no reason to fill a disk.
@@ -213,10 +213,10 @@ mod tests {
 
     #[track_caller]
     fn check(one_host: bool, interface: Interface, expected: &[[u8; 4]]) {
-        let IpAddr::V4(own) = interface.address else { panic!("IPv4 here") };
+        let own = interface.address;
         let interfaces = [interface];
         let found = targets(&interfaces, one_host, 7666);
-        assert!(found.iter().all(|(_, source, target)| *source == own && target.port() == 7666));
+        assert!(found.iter().all(|(_, source, target)| source.ip() == own && target.port() == 7666));
         let ips: Vec<IpAddr> = found.iter().map(|(_, _, target)| target.ip()).collect();
         assert_eq!(ips, expected.iter().map(|ip| IpAddr::from(*ip)).collect::<Vec<_>>());
     }
@@ -230,16 +230,21 @@ mod tests {
         check(true, interface("lo", [127, 0, 0, 2], Some([127, 255, 255, 255])), &[[127, 255, 255, 255]]);
     }
 
-    #[tokio::test]
-    async fn several_sockets_share_the_port() {
-        let first = bind(0).expect("a port");
-        let port = first.local_addr().expect("an address").port();
-        let second = bind(port).expect("the same port");
-        send(Ipv4Addr::new(127, 0, 0, 3), SocketAddr::from(([127, 255, 255, 255], port)), b"hello").expect("sent");
-        for socket in [first, second] {
-            let mut packet = [0; 16];
-            let (length, source) = socket.recv_from(&mut packet).await.expect("heard");
-            assert_eq!((&packet[..length], source.ip()), (&b"hello"[..], IpAddr::from([127, 0, 0, 3])));
-        }
+    #[test]
+    fn the_group_is_told_once_on_each_interface() {
+        let ipv6 = |index, address: &str| Interface {
+            index: Some(index),
+            address: address.parse().expect("an address"),
+            prefix: 64,
+            ..interface("eth", [0; 4], None)
+        };
+        let interfaces = [ipv6(2, "2001:db8::1"), ipv6(2, "fe80::2"), ipv6(2, "2001:db8::2"), ipv6(3, "2001:db8::3")];
+        let found = targets(&interfaces, false, 7666);
+        let found: Vec<String> = found.iter().map(|(_, source, target)| format!("{source} {target}")).collect();
+        assert_eq!(
+            found,
+            ["[fe80::2%2]:0 [ff12::8000:7666%2]:7666", "[2001:db8::3]:0 [ff12::8000:7666%3]:7666"],
+            "link-local before others, since everybody on the wire has one"
+        );
     }
 }

@@ -2,9 +2,11 @@
 //! go and change while a node runs, and nothing here remembers.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 
 use if_addrs::IfAddr;
+
+use super::udp::can_bind;
 
 /// One address of one network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,13 +37,45 @@ impl Interface {
             _ => false,
         }
     }
+
+    /// Whether a packet from `source` came in here: from this network and, where a zone says so, on this interface.
+    pub fn hears(&self, source: SocketAddr) -> bool {
+        let zone = match source {
+            SocketAddr::V6(v6) if v6.scope_id() != 0 => Some(v6.scope_id()),
+            SocketAddr::V4(_) | SocketAddr::V6(_) => None,
+        };
+        self.holds(source.ip()) && (zone.is_none() || zone == self.index)
+    }
+
+    /// Whether the address has a meaning on this interface alone.
+    pub fn is_link_local(&self) -> bool {
+        matches!(self.address, IpAddr::V6(ip) if ip.is_unicast_link_local())
+    }
+
+    /// The interface's number, if the address is one of IPv6.
+    pub fn ipv6_zone(&self) -> Option<u32> {
+        self.index.filter(|_| self.address.is_ipv6())
+    }
+
+    /// The address with a port, as the system wants it: link-local ones with their zone.
+    pub fn socket_address(&self, port: u16) -> SocketAddr {
+        match self.address {
+            IpAddr::V6(ip) if self.is_link_local() => {
+                SocketAddrV6::new(ip, port, 0, self.index.unwrap_or_default()).into()
+            }
+            address => SocketAddr::new(address, port),
+        }
+    }
 }
 
-/// The addresses of all interfaces that are up (a pulled cable is not), IPv4 first and loopback last; with `host` that address alone, on the interface whose network
-/// it belongs to (127.0.0.2 belongs to loopback, although no interface lists it). Empty where there is none.
+/// The addresses that can be used now, of all interfaces that are up (a pulled cable is not), IPv4 first and loopback last;
+/// with `host` that address alone, on the interface whose network it belongs to (127.0.0.2 belongs to loopback, although
+/// no interface lists it). Empty where there is none.
 pub fn list(host: Option<IpAddr>) -> io::Result<Vec<Interface>> {
     let all = if_addrs::get_if_addrs()?.into_iter();
-    Ok(select(all.filter(if_addrs::Interface::is_oper_up).map(from_system).collect(), host))
+    let mut found = select(all.filter(if_addrs::Interface::is_oper_up).map(from_system).collect(), host);
+    found.retain(|interface| interface.address.is_ipv4() || can_bind(interface.socket_address(0)));
+    Ok(found)
 }
 
 /// Whether an address is this machine's own, even if its interface is down just now.
@@ -148,6 +182,15 @@ mod tests {
         assert!(holds("10.0.0.1", 0, "192.0.2.1"));
         assert!(holds("fe80::1", 64, "fe80::2") && !holds("fe80::1", 64, "fe81::2"));
         assert!(holds("::1", 0, "fe80::1") && !holds("::1", 128, "192.0.2.1"));
+    }
+
+    #[test]
+    fn a_zone_tells_interfaces_of_one_network_apart() {
+        let eth1 = Interface { index: Some(3), ..interface("eth1", "fe80::1", 64) };
+        let from = |zone| SocketAddr::from(SocketAddrV6::new("fe80::2".parse().expect("an address"), 7666, 0, zone));
+        assert!(eth1.hears(from(3)) && !eth1.hears(from(2)) && eth1.hears(from(0)));
+        assert_eq!(eth1.socket_address(7666).to_string(), "[fe80::1%3]:7666");
+        assert_eq!(interface("eth1", "2001:db8::1", 64).socket_address(7666).to_string(), "[2001:db8::1]:7666");
     }
 
     #[test]

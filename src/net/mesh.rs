@@ -65,24 +65,34 @@ pub(super) struct Ports {
 
 /// Opens the listeners: on `host`, else on all addresses of both families; on the port `udp` if it is free, else on any.
 pub(super) fn listen(host: Option<IpAddr>, udp: u16) -> io::Result<(Vec<TcpListener>, Ports)> {
-    let first = host.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
-    let listener = open_listener(first, udp).or_else(|_| open_listener(first, 0))?;
+    let first = host.map_or((Ipv4Addr::UNSPECIFIED, 0).into(), own_address);
+    let listener = open_listener(at(first, udp)).or_else(|_| open_listener(at(first, 0)))?;
     let tcp = listener.local_addr()?.port();
     let mut listeners = vec![listener];
     let mut ports = Ports { udp, tcp, ipv4: first.is_ipv4(), ipv6: first.is_ipv6() };
     if host.is_none() {
         // A machine without IPv6 is no reason to complain; nothing is listed there then.
-        let second = open_listener(Ipv6Addr::UNSPECIFIED.into(), tcp);
+        let second = open_listener((Ipv6Addr::UNSPECIFIED, tcp).into());
         ports.ipv6 = second.is_ok();
         listeners.extend(second);
     }
     Ok((listeners, ports))
 }
 
-fn open_listener(ip: IpAddr, port: u16) -> io::Result<TcpListener> {
-    let address = SocketAddr::new(ip, port);
+/// The address that `--host` names, as the system wants it: with a zone if it needs one.
+fn own_address(host: IpAddr) -> SocketAddr {
+    let own = super::interfaces::list(Some(host)).unwrap_or_default();
+    own.first().map_or(SocketAddr::new(host, 0), |interface| interface.socket_address(0))
+}
+
+fn at(mut address: SocketAddr, port: u16) -> SocketAddr {
+    address.set_port(port);
+    address
+}
+
+fn open_listener(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if ip.is_ipv6() {
+    if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
     // So that a node can start again while connections of its last run still wait for their end.
@@ -206,7 +216,7 @@ impl Mesh {
     async fn open_one(&self, address: SocketAddr) -> io::Result<TcpStream> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         if let Some(host) = self.host {
-            socket.bind(SocketAddr::new(host, 0))?;
+            socket.bind(own_address(host))?;
         }
         socket.connect(address).await
     }

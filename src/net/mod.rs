@@ -13,6 +13,7 @@ mod pending;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod udp;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -188,8 +189,8 @@ impl Net {
     ) -> Result<Self, NetError> {
         check_host(settings.host)?;
         let port = settings.port;
-        let socket = beacon::bind(port).map_err(|error| NetError::Udp { port, error })?;
-        let port = socket.local_addr().map_err(|error| NetError::Udp { port, error })?.port();
+        let ears = udp::Ears::open(settings.host, port).map_err(|error| NetError::Udp { port, error })?;
+        let port = ears.port;
         let (listeners, ports) = mesh::listen(settings.host, port).map_err(|error| {
             let address = settings.host.map_or("any address".to_owned(), |host| host.to_string());
             NetError::Tcp { address, error }
@@ -220,8 +221,7 @@ impl Net {
         let counters = beacon::Counters::default();
         let (announcements, receiver) = mpsc::channel(ANNOUNCEMENTS_WAITING);
         let driver = beacon::Driver {
-            socket,
-            port,
+            ears,
             host: settings.host,
             own: (own, settings.instance),
             counters: counters.clone(),

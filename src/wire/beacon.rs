@@ -1,5 +1,7 @@
 //! The beacon's bytes. What is no beacon of version 1 is an error here; whether one matters is decided elsewhere.
 
+use std::net::Ipv6Addr;
+
 use minicbor::{Decoder, Encoder};
 
 use super::{WireError, forms};
@@ -12,6 +14,12 @@ pub const MAGIC: &[u8; 7] = b"ROOMFUL";
 
 /// The version of beacon that this program sends and hears.
 pub const VERSION: u8 = 1;
+
+/// The IPv6 group in which beacons are heard, one link wide.
+///
+/// `ff02::/16` is IANA's to give out; the `1` says that nobody did (RFC 4291, 2.7), the `2` that no router passes it on,
+/// and a group number from `8000:0` on is free for all (RFC 3307, 4.3). 7666 is ROOM on a telephone keypad.
+pub const GROUP: Ipv6Addr = Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0x8000, 0x7666);
 
 /// The lowest TCP port that a beacon may name: the ports below belong to a machine's own services, and nobody shall
 /// be made to knock on them.

@@ -47,11 +47,13 @@
 //! | 4 | name | text | what its user is called |
 //!
 //! It is sent from each IPv4 address of the machine, with that address as its source, to the broadcast address of that
-//! address' network (127.255.255.255 on loopback), and to 255.255.255.255 except on loopback. When: at the start, after
+//! address' network (127.255.255.255 on loopback), and to 255.255.255.255 except on loopback; and from one IPv6 address of
+//! each interface, the link-local one if there is one, to the group `ff12::8000:7666` on that interface. (Link-local
+//! scope; transient, since `ff02` is IANA's to give out; a group number that RFC 3307 leaves to everybody.) When: at the start, after
 //! 0.3 s and 1 s, every 2 s until 10 s, then every 5 s with up to 10 % more at random; from the beginning again when
 //! the machine's addresses change; and, at most once a second, when a dial fails. It is never answered by UDP, and
 //! nothing in it is believed: it is a reason to dial, no more. Packets from 0.0.0.0, multicast or broadcast addresses,
-//! and from the own id, are passed over.
+//! and from the own id, are passed over. A link-local source is dialled on the interface where it was heard.
 //!
 //! # Dialling
 //!

@@ -62,6 +62,14 @@ impl Network {
         ip(&["-n", &host.namespace, "link", "set", &interface, "up"])
     }
 
+    /// Takes every IPv4 address from a host, loopback's too.
+    pub(crate) fn without_ipv4(&self, host: &Host) -> Result<()> {
+        for interface in ["eth0", "lo"] {
+            host.ip(&["-4", "addr", "flush", "dev", interface])?;
+        }
+        Ok(())
+    }
+
     /// Pulls the cable of a host out of the first switch, or puts it back.
     pub(crate) fn plug(&self, number: u8, plugged: bool) -> Result<()> {
         let state = if plugged { "up" } else { "down" };
@@ -101,6 +109,11 @@ impl Host {
     /// Runs a node on this host.
     pub(crate) fn runs(&self, launch: Launch) -> Launch {
         launch.through(&["ip", "netns", "exec", &self.namespace])
+    }
+
+    /// Runs `ip` in this host's network.
+    pub(crate) fn ip(&self, args: &[&str]) -> Result<()> {
+        ip(&[&["-n", &self.namespace], args].concat())
     }
 }
 

@@ -1,5 +1,8 @@
 //! What five hosts on a switch must do: meet, notice who goes and how, mend, and never count anybody twice.
 
+#[path = "far.rs"]
+mod far;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;

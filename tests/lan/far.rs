@@ -1,0 +1,50 @@
+//! Networks that are not the usual one: IPv6 alone, two subnets, interfaces that come and go.
+
+use std::time::Duration;
+
+use crate::common::lab::Lab;
+use crate::common::links::one_link_per_pair;
+use crate::common::node::{Launch, Node, together};
+use crate::common::wait::{stays, until};
+use crate::common::{Context, Result, ensure};
+use crate::hosts::Network;
+
+const USUAL_PORT: u16 = 7666;
+
+/// That these two are linked with each other, once, and know nobody else.
+async fn met(nodes: &[Node]) -> Result<()> {
+    let [one, two] = nodes else { unreachable!("two were started") };
+    one.api.sees_exactly(&[two.id()]).await?;
+    two.api.sees_exactly(&[one.id()]).await?;
+    one_link_per_pair(&[one, two])
+}
+
+fn on_the_socket_only(launch: Launch) -> Launch {
+    launch.option("--web-port", "none")
+}
+
+#[tokio::test]
+async fn hosts_without_any_ipv4_address_meet() -> Result<()> {
+    let (network, hosts) = Network::new(2)?;
+    let lab = Lab::with_port(USUAL_PORT)?;
+    for host in &hosts {
+        network.without_ipv4(host)?;
+    }
+    let launches: Vec<_> =
+        ["one", "two"].iter().zip(&hosts).map(|(name, host)| on_the_socket_only(host.runs(lab.node(name)))).collect();
+    let nodes = together(&launches)?;
+    until("two hosts have met by multicast", async || met(&nodes).await).await?;
+    stays("the link", Duration::from_secs(2), async || met(&nodes).await).await?;
+    let node = nodes[0].api.get("/api/v1/node").await?;
+    let listed: Vec<&str> = node["tcp"].as_array().context("tcp")?.iter().filter_map(|text| text.as_str()).collect();
+    ensure!(listed.first().is_some_and(|first| first.starts_with("[fe80::")), "{listed:?}");
+    ensure!(listed.iter().any(|text| text.ends_with("%eth0]:7666")), "{listed:?}");
+    let sent = node["discovery"].as_array().context("discovery")?;
+    ensure!(sent.iter().any(|row| row["interface"] == "eth0" && row["error"].is_null()), "{sent:?}");
+    nodes[0].api.say("over IPv6").await?;
+    until("heard", async || {
+        ensure!(nodes[1].api.texts().await? == ["over IPv6"], "not yet");
+        Ok(())
+    })
+    .await
+}
