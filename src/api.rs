@@ -5,16 +5,20 @@
 
 mod bare;
 pub mod code;
+pub mod export;
 pub mod form;
 mod marks;
 pub mod span;
 
 pub use code::Code;
+pub use export::{Entry, Export};
 pub use form::{
     Cursor, Discovery, History, Member, Members, Message, Messages, Node, Notice, Read, Refusal, Room, Say, Unread,
     Welcome,
 };
 pub use span::Span;
+
+use crate::proto::ids::NodeId;
 
 /// A wall-clock time as the contract writes it: `2026-11-22T14:05:00.123Z`.
 ///
@@ -24,6 +28,11 @@ pub fn time(wall_ms: u64) -> String {
     let ms = i64::try_from(wall_ms).unwrap_or(i64::MAX);
     let time = jiff::Timestamp::from_millisecond(ms).unwrap_or(end);
     format!("{time:.3}")
+}
+
+/// The 8 characters that people read, of a full id in hex; of anything else nothing.
+pub fn short(id: &str) -> String {
+    NodeId::from_hex(id).map(|id| id.short()).unwrap_or_default()
 }
 
 #[cfg(test)]

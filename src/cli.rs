@@ -124,6 +124,17 @@ impl LogLevel {
     }
 }
 
+/// As what the history is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Lines for people
+    Text,
+    /// One object a line
+    Json,
+    /// One file for a browser
+    Html,
+}
+
 /// What to ask of the node that is running.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
@@ -164,6 +175,15 @@ pub enum Command {
     },
     /// Print who is here
     Members,
+    /// Print the history in its order, the same from every node that holds the same
+    Export {
+        /// As what [default: text, with --json json]
+        #[arg(long, value_enum)]
+        format: Option<ExportFormat>,
+        /// With the direct conversations
+        #[arg(long)]
+        direct: bool,
+    },
     /// Stop the node; returns when its process is gone
     Stop,
 }

@@ -3,8 +3,8 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use roomful::cli::{self, Command, LogLevel, Refusal, Task};
-use roomful::client::{self, Node};
+use roomful::cli::{self, Command, ExportFormat, LogLevel, Refusal, Task};
+use roomful::client::{self, Format, Node};
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, setrlimit, umask};
 use tokio::runtime;
@@ -61,6 +61,16 @@ async fn ask(node: Node, json: bool, command: Command) -> Result<(), client::Err
         }
         Command::Tail { count, follow } => client::tail(node, count, follow, json).await,
         Command::Members => client::members(&node, json).await,
+        Command::Export { format, direct } => {
+            let format = match format {
+                Some(ExportFormat::Text) => Format::Text,
+                Some(ExportFormat::Json) => Format::Json,
+                Some(ExportFormat::Html) => Format::Html,
+                None if json => Format::Json,
+                None => Format::Text,
+            };
+            client::export(&node, format, direct).await
+        }
         Command::Stop => client::stop(&node).await,
     }
 }

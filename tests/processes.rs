@@ -5,6 +5,8 @@
 mod commands;
 #[path = "common/mod.rs"]
 mod common;
+#[path = "processes/exporting.rs"]
+mod exporting;
 #[path = "processes/meeting.rs"]
 mod meeting;
 #[path = "processes/presence.rs"]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Code, Span, span::spans, time};
 use crate::proto::ids::Arrival;
 use crate::proto::roster::{self, State};
-use crate::proto::timeline::{self, Conversation, Line, LineKind, NoticeKind, Order};
+use crate::proto::timeline::{self, Conversation, Line, NoticeKind, Order};
 
 /// A member of the room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,10 +104,6 @@ pub struct Message {
 
 impl From<&Line> for Message {
     fn from(line: &Line) -> Self {
-        let kind = match line.kind {
-            LineKind::Say => "say",
-            LineKind::Hooray => "hooray",
-        };
         let channel = match &line.conversation {
             Conversation::Channel(name) => Some(name.to_string()),
             Conversation::Direct(_) => None,
@@ -117,7 +113,7 @@ impl From<&Line> for Message {
             author: line.order.author.to_string(),
             name: line.name.to_string(),
             time: time(line.time.ms()),
-            kind: kind.to_owned(),
+            kind: line.kind.as_str().to_owned(),
             channel,
             to: line.to.map(|id| id.to_string()),
             text: line.text.clone(),

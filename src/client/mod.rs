@@ -3,6 +3,8 @@
 //! They find it by `run.json` and its Unix socket and by nothing else, speak the same HTTP and WebSocket as the page, and show only what
 //! the node says. They open no database, read no key, and never start a node.
 
+mod export;
+mod html;
 mod listen;
 mod members;
 mod node;
@@ -15,6 +17,7 @@ mod url;
 use std::io;
 use std::path::PathBuf;
 
+pub use export::{Format, export};
 pub use members::members;
 pub use node::Node;
 pub use print::harmless;

@@ -13,8 +13,12 @@ pub(super) fn line(text: &str) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
     // Flushed by line: whoever reads along waits for this one.
     let written = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
-    written
-        .map_err(|error| if error.kind() == io::ErrorKind::BrokenPipe { Error::Closed } else { Error::Output(error) })
+    written.map_err(output)
+}
+
+/// Why standard output could not be written.
+pub(super) fn output(error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::BrokenPipe { Error::Closed } else { Error::Output(error) }
 }
 
 /// Writes `value` as one line of JSON.

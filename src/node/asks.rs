@@ -14,8 +14,8 @@ use crate::proto::limits::HISTORY_BYTES_MAX;
 use crate::proto::name::Name;
 use crate::proto::record::{Ref, Write};
 use crate::proto::timeline::{Conversation, Line, LineKind};
-use crate::store::{At, Filter, Store, StoreError};
-use crate::web::ask::{self, Ask, Page, PageQuery, PageSpan, Reading, Said, SayError, SocketNo, Welcome};
+use crate::store::{At, BEGINNING, Filter, Store, StoreError};
+use crate::web::ask::{self, Ask, Export, Page, PageQuery, PageSpan, Reading, Said, SayError, SocketNo, Welcome};
 use crate::web::{Event, Token};
 
 /// What does not change while the node runs.
@@ -101,6 +101,16 @@ impl Turns {
                 tokio::spawn(async move {
                     if let Some(page) = report(page(&store, query).await) {
                         _ = answer.send(page);
+                    }
+                });
+            }
+            Ask::Export { query, answer } => {
+                let store = self.store.clone();
+                tokio::spawn(async move {
+                    let after = query.after.unwrap_or(BEGINNING);
+                    let found = store.export(after, query.direct, query.limit, HISTORY_BYTES_MAX).await;
+                    if let Some(found) = report(found) {
+                        _ = answer.send(Export { lines: found.lines, after: found.after });
                     }
                 });
             }

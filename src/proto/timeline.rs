@@ -86,6 +86,16 @@ pub enum LineKind {
     Hooray,
 }
 
+impl LineKind {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Say => "say",
+            Self::Hooray => "hooray",
+        }
+    }
+}
+
 /// A message as it stands in a timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {

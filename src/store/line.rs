@@ -106,10 +106,21 @@ fn bodies(bytes: &Bytes) -> Result<Vec<Option<Range<usize>>>, minicbor::decode::
 /// Author numbers and the entries that each of them has stored of one log.
 type Receipts = Rc<Vec<(i64, Seq, Seq)>>;
 
+/// What an author is called where their name as it was then is not held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Names {
+    /// What they are called now, as far as this node knows: helpful, and different on every node.
+    Known,
+    /// What they call themselves next in the same log, else the short form of their id: the same on all nodes that
+    /// hold the same.
+    Signed,
+}
+
 /// Makes lines within one read transaction, and remembers what they share.
 pub(super) struct Lines<'a> {
     db: &'a Connection,
     own: NodeId,
+    names: Names,
     loaded: Vec<(i64, Rc<Loaded>)>,
     conversations: HashMap<i64, Conversation>,
     reaches: HashMap<i64, Rc<Vec<i64>>>,
@@ -122,11 +133,17 @@ impl<'a> Lines<'a> {
         Self {
             db,
             own,
+            names: Names::Known,
             loaded: Vec::new(),
             conversations: HashMap::new(),
             reaches: HashMap::new(),
             receipts: HashMap::new(),
         }
+    }
+
+    /// As [`Lines::new`], but nothing in the lines comes from anywhere but signed data.
+    pub(super) fn signed(db: &'a Connection, own: NodeId) -> Self {
+        Self { names: Names::Signed, ..Self::new(db, own) }
     }
 
     /// The line of a row; `None` where its body is gone.
@@ -244,14 +261,19 @@ impl<'a> Lines<'a> {
         Ok(conversation)
     }
 
-    /// What the author was called then; as long as that has not come, what they were called last.
+    /// What the author was called then; as long as that has not come, see [`Names`].
     fn name(&self, row: &Row) -> Result<Name, StoreError> {
-        let mut statement = self.db.prepare_cached(
+        const KNOWN: &str =
             "SELECT coalesce((SELECT name FROM profile WHERE log = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1),
-                             (SELECT name FROM author WHERE key = ?3), '')",
-        )?;
-        let name: String = statement
-            .query_row(params![row.log, super::sql::int(row.seq), Blob32(row.key.author.0)], |row| row.get(0))?;
+                             (SELECT name FROM author WHERE key = ?3), '')";
+        const SIGNED: &str =
+            "SELECT coalesce((SELECT name FROM profile WHERE log = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1),
+                             (SELECT name FROM profile WHERE log = ?1 AND seq > ?2 ORDER BY seq LIMIT 1), '')";
+        let (log, seq, author) = (row.log, super::sql::int(row.seq), Blob32(row.key.author.0));
+        let name: String = match self.names {
+            Names::Known => self.db.prepare_cached(KNOWN)?.query_row(params![log, seq, author], |row| row.get(0))?,
+            Names::Signed => self.db.prepare_cached(SIGNED)?.query_row(params![log, seq], |row| row.get(0))?,
+        };
         Ok(Name::lossy(&name, &row.key.author.short()))
     }
 

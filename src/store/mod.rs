@@ -11,6 +11,7 @@
 mod append;
 mod checkpoint;
 mod error;
+mod export;
 mod failure;
 mod keep;
 mod line;
@@ -39,9 +40,10 @@ use crate::proto::ids::{Arrival, EntryId, NodeId, RoomId};
 use crate::proto::limits::READERS;
 use crate::proto::name::Name;
 use crate::proto::record::{HistoryPage, Ref, Snapshot, Write, Written};
-use crate::proto::timeline::Line;
+use crate::proto::timeline::{Line, Order};
 
 pub use error::StoreError;
+pub use export::Exported;
 pub use look::Counts;
 pub use open::Location;
 pub use page::{At, BEGINNING, Filter, Page};
@@ -153,6 +155,13 @@ impl Store {
     pub async fn page(&self, filter: Filter, at: At, limit: usize, bytes: usize) -> Result<Option<Page>, StoreError> {
         let own = self.inner.own;
         self.read(move |db| page::page(db, own, &filter, at, limit, bytes)).await
+    }
+
+    /// Reads the next piece of an export behind `after`, at most `limit` messages and `bytes` of them (but at least
+    /// one); direct messages only if `direct`.
+    pub async fn export(&self, after: Order, direct: bool, limit: usize, bytes: usize) -> Result<Exported, StoreError> {
+        let own = self.inner.own;
+        self.read(move |db| export::export(db, own, after, direct, limit, bytes)).await
     }
 
     /// Reads what a tab missed that had got to `after` in `run`; `None` where it has to start afresh, because that

@@ -76,7 +76,7 @@ pub(super) fn page(
     bytes: usize,
 ) -> Result<Option<Page>, StoreError> {
     let covered = highest(db)?;
-    let mut reader = Reader { lines: Lines::new(db, own), db, conversation: None, bytes };
+    let mut reader = Reader::new(db, Lines::new(db, own), bytes);
     if let Some(conversation) = &filter.conversation {
         // A conversation in which nothing was said yet has no number; none has this one.
         reader.conversation = Some(find_conversation(db, conversation)?.unwrap_or(-1));
@@ -105,15 +105,21 @@ pub(super) fn page(
     Ok(Some(Page { lines, notices, before: is_older.then_some(first), after: last, arrival: covered }))
 }
 
-struct Reader<'a> {
+/// Walks along the timeline.
+pub(super) struct Reader<'a> {
     db: &'a Connection,
-    lines: Lines<'a>,
+    pub(super) lines: Lines<'a>,
     conversation: Option<i64>,
     /// What is left to spend.
     bytes: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// Walks along all of it, and spends at most so many bytes on lines.
+    pub(super) fn new(db: &'a Connection, lines: Lines<'a>, bytes: usize) -> Self {
+        Self { db, lines, conversation: None, bytes }
+    }
+
     fn older(&mut self, than: Order, limit: usize) -> Result<Vec<Line>, StoreError> {
         let mut lines = self.collect(than, false, limit, true)?;
         lines.reverse();
@@ -167,7 +173,7 @@ impl Reader<'_> {
     }
 
     /// Hands over the rows strictly beyond a place, nearest first, until told to stop. Whether it was told so.
-    fn scan(
+    pub(super) fn scan(
         &mut self,
         from: Order,
         newer: bool,

@@ -79,6 +79,13 @@ pub enum Ask {
         /// It; none if the message in its middle is not known.
         answer: Answer<Option<Page>>,
     },
+    /// The next piece of an export.
+    Export {
+        /// Which.
+        query: ExportQuery,
+        /// It.
+        answer: Answer<Export>,
+    },
     /// What a page needs to begin, all of it from one snapshot of the database.
     Welcome {
         /// What the page holds already; none for a fresh one.
@@ -171,6 +178,26 @@ pub struct Page {
     pub before: Option<Order>,
     /// Where to go on towards the present, also when nothing was found.
     pub after: Order,
+}
+
+/// Which piece of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExportQuery {
+    /// Behind this place; none: from the beginning.
+    pub after: Option<Order>,
+    /// Whether direct messages are in it.
+    pub direct: bool,
+    /// At most so many messages, 1 to 500.
+    pub limit: usize,
+}
+
+/// A piece of an export: everything that is held, what is not shown as well, and nothing but what is signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// In the order of the room.
+    pub lines: Vec<Line>,
+    /// Where to go on; none at the end.
+    pub after: Option<Order>,
 }
 
 /// What a page that comes back holds.

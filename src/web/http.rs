@@ -5,26 +5,24 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, handler::Handler as _};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 use tower_http::compression::CompressionLayer;
 
-use super::ask::{Ask, Page, PageQuery, PageSpan};
-use super::draft::{Draft, bad, channel_name};
+use super::ask::{Ask, Page};
+use super::draft::{Draft, bad};
+use super::query;
 use super::refused::Refused;
 use super::{Shared, assets, guard, page, socket};
 use crate::api::{self, Code, Cursor};
-use crate::proto::ids::{EntryId, NodeId};
-use crate::proto::limits::{HISTORY_LIMIT, REQUEST_BYTES_MAX, REQUEST_MS_MAX};
-use crate::proto::timeline::Conversation;
+use crate::proto::limits::{REQUEST_BYTES_MAX, REQUEST_MS_MAX};
 
 type Answer = Result<Response, Refused>;
 
@@ -39,6 +37,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/node", get(node))
         .route("/api/v1/members", get(members))
         .route("/api/v1/messages", get(messages).post(say))
+        .route("/api/v1/export", get(export))
         .route("/api/v1/stop", post(stop))
         .route("/api/v1/token/rotate", post(rotate))
         .fallback(async || Refused::from(Code::NotFound))
@@ -58,12 +57,22 @@ async fn members(State(shared): State<Arc<Shared>>) -> Answer {
 }
 
 async fn messages(State(shared): State<Arc<Shared>>, uri: Uri) -> Answer {
-    let query = Asked::read(&uri)?;
+    let query = query::page(&uri)?;
     let page = shared.ask(|answer| Ask::Page { query, answer }).await?;
     let page = page.ok_or_else(|| Refused::new(Code::NotFound, "The message in the middle is not known here."))?;
     // Formatting hundreds of long texts takes longer than the other connections should wait.
     let written = tokio::task::spawn_blocking(move || Json(written(&page)).into_response()).await;
     written.map_err(|_| Code::Stopping.into())
+}
+
+async fn export(State(shared): State<Arc<Shared>>, uri: Uri) -> Answer {
+    let query = query::export(&uri)?;
+    let found = shared.ask(|answer| Ask::Export { query, answer }).await?;
+    let written = tokio::task::spawn_blocking(move || {
+        let after = found.after.map(|order| Cursor(order).to_string());
+        Json(api::Export { entries: found.lines.iter().map(Into::into).collect(), after }).into_response()
+    });
+    written.await.map_err(|_| Code::Stopping.into())
 }
 
 fn written(page: &Page) -> api::Messages {
@@ -72,66 +81,6 @@ fn written(page: &Page) -> api::Messages {
         notices: page.notices.iter().map(Into::into).collect(),
         before: page.before.map(|order| Cursor(order).to_string()),
         after: Cursor(page.after).to_string(),
-    }
-}
-
-/// The query of `GET /api/v1/messages` as it comes.
-#[derive(Deserialize)]
-struct Asked {
-    before: Option<String>,
-    after: Option<String>,
-    around: Option<String>,
-    since: Option<String>,
-    channel: Option<String>,
-    with: Option<String>,
-    limit: Option<String>,
-}
-
-impl Asked {
-    fn read(uri: &Uri) -> Result<PageQuery, Refused> {
-        let Query(asked) = Query::<Self>::try_from_uri(uri).map_err(|_| bad("Each parameter may come once."))?;
-        Ok(PageQuery { span: asked.span()?, conversation: asked.conversation()?, limit: asked.limit()? })
-    }
-
-    fn span(&self) -> Result<PageSpan, Refused> {
-        let cursor = |text: &str| Cursor::parse(text).ok_or_else(|| bad("This is no cursor of this room."));
-        match (&self.before, &self.after, &self.around, &self.since) {
-            (None, None, None, None) => Ok(PageSpan::Newest),
-            (Some(before), None, None, None) => Ok(PageSpan::Before(cursor(before)?.0)),
-            (None, Some(after), None, None) => Ok(PageSpan::After(cursor(after)?.0)),
-            (None, None, Some(id), None) => {
-                EntryId::from_hex(id).map(PageSpan::Around).ok_or_else(|| bad("\"around\" has to be a full id."))
-            }
-            (None, None, None, Some(since)) => {
-                since.parse().map(PageSpan::Since).map_err(|_| bad("\"since\" has to be an arrival number."))
-            }
-            _ => Err(bad("Only one of \"before\", \"after\", \"around\" and \"since\".")),
-        }
-    }
-
-    fn conversation(&self) -> Result<Option<Conversation>, Refused> {
-        match (&self.channel, &self.with) {
-            (None, None) => Ok(None),
-            (Some(channel), None) => channel_name(channel).map(|name| Some(Conversation::Channel(name))),
-            (None, Some(id)) => {
-                let id = NodeId::from_hex(id).ok_or_else(|| bad("\"with\" has to be a full id."))?;
-                Ok(Some(Conversation::Direct(id)))
-            }
-            (Some(_), Some(_)) => Err(bad("Only one of \"channel\" and \"with\".")),
-        }
-    }
-
-    fn limit(&self) -> Result<usize, Refused> {
-        let (most, usual) = HISTORY_LIMIT;
-        let Some(limit) = &self.limit else { return Ok(usual) };
-        let digits = !limit.is_empty() && limit.bytes().all(|byte| byte.is_ascii_digit());
-        match limit.parse::<usize>() {
-            Ok(0) => Err(bad("\"limit\" is at least 1.")),
-            Ok(limit) => Ok(limit.min(most)),
-            // A number too large for this machine is large.
-            Err(_) if digits => Ok(most),
-            Err(_) => Err(bad("\"limit\" has to be a number.")),
-        }
     }
 }
 

@@ -25,6 +25,7 @@ mod inbox;
 mod keys;
 mod malformed;
 mod page;
+mod query;
 mod refused;
 mod server;
 mod slow;

@@ -1,6 +1,7 @@
 //! The store against real SQLite files.
 
 mod damage;
+mod export;
 mod order;
 mod own;
 mod samples;

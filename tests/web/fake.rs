@@ -10,7 +10,7 @@ use roomful::proto::ids::{Arrival, EntryId, LogId, NodeId};
 use roomful::proto::name::Name;
 use roomful::proto::roster::{Member, State};
 use roomful::proto::timeline::{Conversation, Held, Line, LineKind, Order};
-use roomful::web::ask::{Page, PageQuery, PageSpan, Reading, Resume, Said, Say, SayError, Welcome};
+use roomful::web::ask::{Export, Page, PageQuery, PageSpan, Reading, Resume, Said, Say, SayError, Welcome};
 use roomful::web::{Ask, Doors, Event, Hub, Keys, Token, Web, door};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -239,6 +239,7 @@ async fn answer(node: Arc<Mutex<Node>>, hub: Hub, keys: Keys, mut asked: mpsc::R
             Ask::Members { answer } => answer.send(vec![member()]).is_ok(),
             Ask::Info { answer } => answer.send(info()).is_ok(),
             Ask::Page { query, answer } => answer.send(node.page(query)).is_ok(),
+            Ask::Export { answer, .. } => answer.send(Export { lines: node.lines.clone(), after: None }).is_ok(),
             Ask::Welcome { resume, answer } => {
                 let welcome = node.welcome(resume.as_ref());
                 for index in 0..std::mem::take(&mut node.commit_during_welcome) {

@@ -24,6 +24,7 @@ async fn only_what_says_nothing_needs_no_token() {
         "/api/v1/members",
         "/api/v1/messages",
         "/api/v1/search?q=x",
+        "/api/v1/export",
         "/api/v1/doctor",
         "/api/v1/stop",
         "/api/v1/token/rotate",
@@ -440,4 +441,21 @@ async fn parts_are_cacheable_compressed_and_typed() {
         None,
         "data is not compressed"
     );
+}
+
+#[tokio::test]
+async fn an_export_says_nothing_that_is_local() {
+    let server = Server::start().await;
+    server.hear("hello");
+    for query in ["?limit=0", "?after=x", "?direct=yes", "?direct=1&direct=1"] {
+        let answer = server.get(&format!("/api/v1/export{query}")).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"), "{query}");
+    }
+    let answer = server.get("/api/v1/export?direct=1&limit=9").await;
+    assert_eq!((answer.status, answer.header("cache-control")), (200, Some("no-store")));
+    let entry = format!(
+        r#"{{"id":"{}","author":"{OTHER}","name":"Ana","time":"2026-11-22T14:05:00.124Z","kind":"say","channel":"general","to":null,"text":"hello","reply_to":null}}"#,
+        server.node().lines[0].id
+    );
+    assert_eq!(String::from_utf8_lossy(&answer.body), format!(r#"{{"entries":[{entry}],"after":null}}"#));
 }

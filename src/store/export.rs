@@ -1,0 +1,48 @@
+//! The history as an export has it: everything that is held, in the order of the room, from signed data alone, so that
+//! nodes which hold the same export the same. What this node's user blocks, has read or was told stays out of it.
+
+use rusqlite::Connection;
+
+use super::error::StoreError;
+use super::line::Lines;
+use super::page::{Reader, weight};
+use crate::proto::ids::NodeId;
+use crate::proto::timeline::{Conversation, Line, Order};
+
+/// A piece of the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// In the order of the room.
+    pub lines: Vec<Line>,
+    /// The cursor to go on from; none at the end.
+    pub after: Option<Order>,
+}
+
+/// Reads at most `limit` lines and `bytes` (but at least one line) behind `after`; direct messages only if `direct`.
+pub(super) fn export(
+    db: &Connection,
+    own: NodeId,
+    after: Order,
+    direct: bool,
+    limit: usize,
+    bytes: usize,
+) -> Result<Exported, StoreError> {
+    let mut reader = Reader::new(db, Lines::signed(db, own), bytes);
+    let mut lines: Vec<Line> = Vec::new();
+    let mut bytes_left = bytes;
+    let is_cut = reader.scan(after, true, |reader, row| {
+        if !direct && matches!(reader.lines.conversation_of(&row)?, Conversation::Direct(_)) {
+            return Ok(true);
+        }
+        let Some(line) = reader.lines.line(&row)? else { return Ok(true) };
+        let weight = weight(&line);
+        if lines.len() >= limit || (weight > bytes_left && !lines.is_empty()) {
+            return Ok(false);
+        }
+        bytes_left = bytes_left.saturating_sub(weight);
+        lines.push(line);
+        Ok(true)
+    })?;
+    let after = if is_cut { lines.last().map(|line| line.order) } else { None };
+    Ok(Exported { lines, after })
+}

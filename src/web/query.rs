@@ -1,0 +1,102 @@
+//! The queries of requests, read and checked; nothing here knows the node's state.
+
+use axum::extract::Query;
+use axum::http::Uri;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::ask::{ExportQuery, PageQuery, PageSpan};
+use super::draft::{bad, channel_name};
+use super::refused::Refused;
+use crate::api::Cursor;
+use crate::proto::ids::{EntryId, NodeId};
+use crate::proto::limits::HISTORY_LIMIT;
+use crate::proto::timeline::{Conversation, Order};
+
+/// `GET /api/v1/messages`
+pub(super) fn page(uri: &Uri) -> Result<PageQuery, Refused> {
+    let asked: PageAsked = read(uri)?;
+    let conversation = conversation(asked.channel.as_deref(), asked.with.as_deref())?;
+    Ok(PageQuery { span: asked.span()?, conversation, limit: limit(asked.limit.as_deref(), HISTORY_LIMIT)? })
+}
+
+/// `GET /api/v1/export`
+pub(super) fn export(uri: &Uri) -> Result<ExportQuery, Refused> {
+    let asked: ExportAsked = read(uri)?;
+    let direct = match asked.direct.as_deref() {
+        None | Some("0") => false,
+        Some("1") => true,
+        Some(_) => return Err(bad("\"direct\" is 1 or 0.")),
+    };
+    let after = asked.after.as_deref().map(cursor).transpose()?;
+    Ok(ExportQuery { after, direct, limit: limit(asked.limit.as_deref(), HISTORY_LIMIT)? })
+}
+
+#[derive(Deserialize)]
+struct PageAsked {
+    before: Option<String>,
+    after: Option<String>,
+    around: Option<String>,
+    since: Option<String>,
+    channel: Option<String>,
+    with: Option<String>,
+    limit: Option<String>,
+}
+
+impl PageAsked {
+    fn span(&self) -> Result<PageSpan, Refused> {
+        match (&self.before, &self.after, &self.around, &self.since) {
+            (None, None, None, None) => Ok(PageSpan::Newest),
+            (Some(before), None, None, None) => Ok(PageSpan::Before(cursor(before)?)),
+            (None, Some(after), None, None) => Ok(PageSpan::After(cursor(after)?)),
+            (None, None, Some(id), None) => {
+                EntryId::from_hex(id).map(PageSpan::Around).ok_or_else(|| bad("\"around\" has to be a full id."))
+            }
+            (None, None, None, Some(since)) => {
+                since.parse().map(PageSpan::Since).map_err(|_| bad("\"since\" has to be an arrival number."))
+            }
+            _ => Err(bad("Only one of \"before\", \"after\", \"around\" and \"since\".")),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct ExportAsked {
+    after: Option<String>,
+    direct: Option<String>,
+    limit: Option<String>,
+}
+
+fn read<T: DeserializeOwned>(uri: &Uri) -> Result<T, Refused> {
+    let Query(asked) = Query::<T>::try_from_uri(uri).map_err(|_| bad("Each parameter may come once."))?;
+    Ok(asked)
+}
+
+fn cursor(text: &str) -> Result<Order, Refused> {
+    Cursor::parse(text).map(|cursor| cursor.0).ok_or_else(|| bad("This is no cursor of this room."))
+}
+
+fn conversation(channel: Option<&str>, with: Option<&str>) -> Result<Option<Conversation>, Refused> {
+    match (channel, with) {
+        (None, None) => Ok(None),
+        (Some(channel), None) => channel_name(channel).map(|name| Some(Conversation::Channel(name))),
+        (None, Some(id)) => {
+            let id = NodeId::from_hex(id).ok_or_else(|| bad("\"with\" has to be a full id."))?;
+            Ok(Some(Conversation::Direct(id)))
+        }
+        (Some(_), Some(_)) => Err(bad("Only one of \"channel\" and \"with\".")),
+    }
+}
+
+/// How many, of at most and usually so many.
+fn limit(asked: Option<&str>, (most, usual): (usize, usize)) -> Result<usize, Refused> {
+    let Some(limit) = asked else { return Ok(usual) };
+    let digits = !limit.is_empty() && limit.bytes().all(|byte| byte.is_ascii_digit());
+    match limit.parse::<usize>() {
+        Ok(0) => Err(bad("\"limit\" is at least 1.")),
+        Ok(limit) => Ok(limit.min(most)),
+        // A number too large for this machine is large.
+        Err(_) if digits => Ok(most),
+        Err(_) => Err(bad("\"limit\" has to be a number.")),
+    }
+}
