@@ -71,6 +71,9 @@ struct NodeOptions {
     /// Dial this node too (repeatable)
     #[arg(long = "peer", value_name = "HOST[:PORT]", help_heading = "Network")]
     peer: Vec<PeerText>,
+    /// Send beacons there too (repeatable): another subnet's broadcast address, say
+    #[arg(long = "announce-to", value_name = "ADDR[:PORT]", help_heading = "Network")]
+    announce_to: Vec<PeerText>,
     /// Port of the page on 127.0.0.1: a number, 0 for any free port, none for only the socket
     /// [default: 7680, or the next free one]
     #[arg(long, value_name = "PORT", help_heading = "Page")]
@@ -250,6 +253,7 @@ impl From<Line> for Invocation {
                 host: node.host,
                 port: node.port,
                 peers: node.peer.into_iter().map(|peer| peer.or_port(node.port)).collect(),
+                announce_to: node.announce_to.into_iter().map(|to| to.or_port(node.port)).collect(),
                 room: node.room,
                 web_port: node.web_port.unwrap_or(WebPort::Usual),
                 web_socket: node.web_socket,

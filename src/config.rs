@@ -32,6 +32,8 @@ pub struct Config {
     pub port: u16,
     /// Nodes to dial in any case.
     pub peers: Vec<PeerAddress>,
+    /// Where to send beacons beside the own networks.
+    pub announce_to: Vec<PeerAddress>,
     /// The room on this network.
     pub room: Name,
     /// Where on 127.0.0.1 the page is served.
@@ -46,12 +48,12 @@ pub struct Config {
     pub json: bool,
 }
 
-/// A node to dial, as its user wrote it.
+/// A node to dial or to announce to, as its user wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerAddress {
     /// A name, an IPv4 address, or an IPv6 address (perhaps with `%zone`) without brackets.
     pub host: String,
-    /// Its TCP port.
+    /// Its TCP port; for an announcement its UDP port.
     pub port: u16,
 }
 

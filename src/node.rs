@@ -89,6 +89,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let settings = net::Settings {
         host: config.host,
         port: config.port,
+        announce_to: config.announce_to.iter().map(|to| (to.host.clone(), to.port)).collect(),
         room: config.room.clone(),
         room_key: Vec::new().into(),
         key: key.clone(),

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::interfaces::{self, Interface};
 use super::udp::{Ears, send};
-use super::{Event, Sent};
+use super::{Event, Sent, far};
 use crate::proto::frame::Beacon;
 use crate::proto::ids::{Instance, NodeId};
 use crate::proto::limits::{ACCEPT_BACKOFF_MS_MAX, BEACON_BYTES_MAX, INTERFACES_EVERY_MS, WARN_EVERY_MS};
@@ -23,7 +23,7 @@ use crate::wire;
 use crate::wire::beacon::GROUP;
 
 /// Under which name packets are counted whose source is on no network of ours.
-const ELSEWHERE: &str = "elsewhere";
+pub(super) const ELSEWHERE: &str = "elsewhere";
 
 /// How many beacons came and went on one interface since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub(super) struct Driver {
     pub(super) own: (NodeId, Instance),
     pub(super) counters: Counters,
     pub(super) events: mpsc::Sender<Event>,
+    /// What goes to `--announce-to`, and what became of it.
+    pub(super) far: Option<(mpsc::Sender<Vec<u8>>, far::Report)>,
 }
 
 impl Driver {
@@ -125,6 +127,11 @@ impl Driver {
             }
             let error = result.err().map(|error| error.to_string());
             report.push(Sent { interface: interface.name.clone(), source: source.ip(), target, error });
+        }
+        if let Some((far, last)) = &self.far {
+            report.extend(last.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+            // While it still looks up names for the last one, this one is not missed.
+            let _ = far.try_send(packet);
         }
         let _ = self.events.try_send(Event::Announced(report));
     }

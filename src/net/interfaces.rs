@@ -78,6 +78,12 @@ pub fn list(host: Option<IpAddr>) -> io::Result<Vec<Interface>> {
     Ok(found)
 }
 
+/// The address that `--host` names, as the system wants it: with a zone if it needs one. The port is 0.
+pub(super) fn own_address(host: IpAddr) -> SocketAddr {
+    let own = list(Some(host)).unwrap_or_default();
+    own.first().map_or(SocketAddr::new(host, 0), |interface| interface.socket_address(0))
+}
+
 /// Whether an address is this machine's own, even if its interface is down just now.
 pub fn is_ours(address: IpAddr) -> io::Result<bool> {
     let all = if_addrs::get_if_addrs()?.into_iter();

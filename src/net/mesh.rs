@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use super::Event;
 use super::beacon::Warnings;
 use super::handshake::{HandshakeError, Setup, greet};
+use super::interfaces::own_address;
 use super::link::{Links, Surroundings, run};
 use super::pending::Pending;
 use super::tls::{Tls, exporter, identity};
@@ -77,12 +78,6 @@ pub(super) fn listen(host: Option<IpAddr>, udp: u16) -> io::Result<(Vec<TcpListe
         listeners.extend(second);
     }
     Ok((listeners, ports))
-}
-
-/// The address that `--host` names, as the system wants it: with a zone if it needs one.
-fn own_address(host: IpAddr) -> SocketAddr {
-    let own = super::interfaces::list(Some(host)).unwrap_or_default();
-    own.first().map_or(SocketAddr::new(host, 0), |interface| interface.socket_address(0))
 }
 
 fn at(mut address: SocketAddr, port: u16) -> SocketAddr {

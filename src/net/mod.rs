@@ -5,6 +5,7 @@
 //! The bytes are the business of [`crate::wire`]; what follows from them is the engine's.
 
 mod beacon;
+mod far;
 mod handshake;
 pub mod interfaces;
 mod link;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub host: Option<IpAddr>,
     /// UDP port of the beacons; the TCP port is the same if free.
     pub port: u16,
+    /// Where beacons go beside the own networks: names or addresses, and ports.
+    pub announce_to: Vec<(String, u16)>,
     /// The room's name, cleaned.
     pub room: Name,
     /// The room's key; empty: an open room.
@@ -220,12 +223,20 @@ impl Net {
         }
         let counters = beacon::Counters::default();
         let (announcements, receiver) = mpsc::channel(ANNOUNCEMENTS_WAITING);
+        let far = (!settings.announce_to.is_empty()).then(|| {
+            let (packets, receiver) = mpsc::channel(1);
+            let report = far::Report::default();
+            let far = far::Far { targets: settings.announce_to, host: settings.host, report: report.clone() };
+            tracker.spawn(far.run(receiver, stop.clone()));
+            (packets, report)
+        });
         let driver = beacon::Driver {
             ears,
             host: settings.host,
             own: (own, settings.instance),
             counters: counters.clone(),
             events,
+            far,
         };
         tracker.spawn(driver.run(receiver, stop));
         Ok(Self { mesh, announcements, counters })

@@ -259,6 +259,9 @@ pub const WARN_EVERY_MS: u64 = 60_000;
 /// How often the list of network interfaces is read, in milliseconds: a new address is used before anybody waits for it.
 pub const INTERFACES_EVERY_MS: u64 = 2_000;
 
+/// How long the address of a name may take that beacons go to, in milliseconds; the next beacon asks again.
+pub const LOOKUP_MS_MAX: u64 = 2_000;
+
 const _: () = assert!(PUSH_UNRECEIPTED_BYTES_MAX + FETCHES_SERVED_MAX * FRAME_BYTES_MAX < LINK_QUEUE_BYTES_MAX);
 
 /// Longest body of a request to the page, in bytes.

@@ -49,7 +49,8 @@
 //! It is sent from each IPv4 address of the machine, with that address as its source, to the broadcast address of that
 //! address' network (127.255.255.255 on loopback), and to 255.255.255.255 except on loopback; and from one IPv6 address of
 //! each interface, the link-local one if there is one, to the group `ff12::8000:7666` on that interface. (Link-local
-//! scope; transient, since `ff02` is IANA's to give out; a group number that RFC 3307 leaves to everybody.) When: at the start, after
+//! scope; transient, since `ff02` is IANA's to give out; a group number that RFC 3307 leaves to everybody.) And to wherever
+//! the user said, with the source that the system chooses. When: at the start, after
 //! 0.3 s and 1 s, every 2 s until 10 s, then every 5 s with up to 10 % more at random; from the beginning again when
 //! the machine's addresses change; and, at most once a second, when a dial fails. It is never answered by UDP, and
 //! nothing in it is believed: it is a reason to dial, no more. Packets from 0.0.0.0, multicast or broadcast addresses,

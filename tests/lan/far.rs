@@ -48,3 +48,41 @@ async fn hosts_without_any_ipv4_address_meet() -> Result<()> {
     })
     .await
 }
+
+/// That one host, told so by `option`, meets another on a subnet behind a router.
+async fn meet_across_a_router(option: &str, value: &str) -> Result<()> {
+    let (_network, [near, far]) = Network::two_subnets()?;
+    let lab = Lab::with_port(USUAL_PORT)?;
+    let launches = [
+        near.runs(lab.node("near")).switch("--announce-to=nobody.invalid").option(option, value),
+        far.runs(lab.node("far")),
+    ];
+    let nodes = together(&launches)?;
+    until("two subnets have met", async || met(&nodes).await).await?;
+    let seen = nodes[1].api.member(nodes[0].id()).await?;
+    ensure!(seen["addresses"][0] == near.address.as_str(), "{seen}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_announcement_to_another_subnet_joins_it() -> Result<()> {
+    meet_across_a_router("--announce-to", "10.77.1.255").await
+}
+
+#[tokio::test]
+async fn an_announcement_to_one_machine_of_another_subnet_joins_it() -> Result<()> {
+    meet_across_a_router("--announce-to", "10.77.1.2:7666").await
+}
+
+#[tokio::test]
+async fn one_peer_alone_joins_two_subnets() -> Result<()> {
+    meet_across_a_router("--peer", "10.77.1.2").await
+}
+
+#[tokio::test]
+async fn subnets_that_nobody_joins_stay_apart() -> Result<()> {
+    let (_network, [near, far]) = Network::two_subnets()?;
+    let lab = Lab::with_port(USUAL_PORT)?;
+    let nodes = together(&[near.runs(lab.node("near")), far.runs(lab.node("far"))])?;
+    stays("two rooms of one", Duration::from_secs(3), async || nodes[0].api.sees_exactly(&[]).await).await
+}

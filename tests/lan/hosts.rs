@@ -36,11 +36,32 @@ impl Network {
 
     /// One more host on the first switch.
     pub(crate) fn host(&mut self, number: u8) -> Result<Host> {
+        self.host_on(0, number)
+    }
+
+    /// One more host, on any switch.
+    pub(crate) fn host_on(&mut self, switch: u8, number: u8) -> Result<Host> {
         let namespace = self.namespace(&format!("h{number}"))?;
         ip(&["-n", &namespace, "link", "set", "lo", "up"])?;
-        let host = Host { namespace, address: format!("10.77.0.{number}") };
-        self.cable(0, &host, number)?;
+        let host = Host { namespace, address: format!("10.77.{switch}.{number}") };
+        self.cable(switch, &host, number)?;
         Ok(host)
+    }
+
+    /// Two subnets with a host on each, 10.77.0.1 and 10.77.1.2, and a router between that passes on directed broadcasts.
+    pub(crate) fn two_subnets() -> Result<(Self, [Host; 2])> {
+        let (mut network, mut hosts) = Self::new(1)?;
+        network.switch(1)?;
+        let hosts = [hosts.remove(0), network.host_on(1, 2)?];
+        let router = network.host(254)?;
+        network.cable(1, &router, 254)?;
+        for setting in ["ip_forward", "conf/all/bc_forwarding", "conf/eth0/bc_forwarding", "conf/eth1/bc_forwarding"] {
+            let write = format!("echo 1 > /proc/sys/net/ipv4/{setting}");
+            ip(&["netns", "exec", &router.namespace, "sh", "-c", &write])?;
+        }
+        hosts[0].ip(&["route", "add", "10.77.1.0/24", "via", "10.77.0.254"])?;
+        hosts[1].ip(&["route", "add", "10.77.0.0/24", "via", "10.77.1.254"])?;
+        Ok((network, hosts))
     }
 
     /// Another switch, which no host is on yet.

@@ -63,7 +63,8 @@ fn node_in(seed: u8, port: u16, room: &str, room_key: &[u8]) -> Node {
 fn try_node(seed: u8, host: Option<IpAddr>, port: u16, room: &str, room_key: &[u8]) -> Result<Node, NetError> {
     let instance = instance();
     let room_key = Zeroizing::new(room_key.to_vec());
-    let settings = Settings { host, port, room: name(room), room_key, key: key(seed), instance };
+    let announce_to = Vec::new();
+    let settings = Settings { host, port, announce_to, room: name(room), room_key, key: key(seed), instance };
     let (_name, watched) = watch::channel(name(&format!("node {seed}")));
     let (sender, events) = mpsc::channel(64);
     let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
