@@ -38,6 +38,8 @@ pub(super) struct Writer {
     pub(super) wal: Option<Wal>,
     /// What was asked while the disk was full, and has no answer to say so.
     pub(super) deferred: VecDeque<Write>,
+    /// Whether the last commit found no room: that is told once, not at every try.
+    pub(super) is_full: bool,
 }
 
 /// What came with a group of writes and ends it.
@@ -106,14 +108,13 @@ impl Writer {
     }
 
     fn commit(&mut self, group: Vec<Write>) -> Result<(), StoreError> {
-        let waited = self.deferred.len();
         let group: Vec<_> = self.deferred.drain(..).chain(group).collect();
         if group.is_empty() {
             return Ok(());
         }
         match self.try_commit(&group) {
             Ok(answers) => {
-                if waited > 0 {
+                if std::mem::take(&mut self.is_full) {
                     info!("there is room on the disk again");
                 }
                 for answer in answers {
@@ -124,8 +125,8 @@ impl Writer {
                 self.wal.as_mut().map_or(Ok(()), |wal| wal.grown(&self.db, bytes))
             }
             Err(error) if error.is_disk_full() => {
-                if waited == 0 {
-                    warn!("the disk is full");
+                if !std::mem::replace(&mut self.is_full, true) {
+                    warn!("the disk is full: nothing can be said until there is room");
                 }
                 self.defer(group);
                 Ok(())
@@ -279,6 +280,7 @@ mod tests {
             failure: Failure::new(None),
             wal: None,
             deferred: VecDeque::new(),
+            is_full: false,
         };
         (writer, jobs, answered)
     }

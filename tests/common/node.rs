@@ -163,16 +163,31 @@ pub(crate) struct Starting {
 }
 
 impl Starting {
-    /// Waits for the line that says so.
-    pub(crate) fn ready(self) -> Result<Node> {
-        let line = match self.lines.recv_timeout(PATIENCE) {
-            Ok(line) => line,
+    /// Waits until it is ready, or has ended without: then it gives what it said.
+    pub(crate) fn ready_or_ended(mut self) -> Result<std::result::Result<Node, Finished>> {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => Ok(Ok(self.became(&line)?)),
             Err(RecvTimeoutError::Timeout) => bail!("{} was not ready in time", self.launch.name),
             Err(RecvTimeoutError::Disconnected) => {
-                bail!("{} ended at once:\n{}", self.launch.name, self.process.said())
+                let status = self.process.wait_within(PATIENCE)?;
+                let stderr = self.process.said();
+                Ok(Err(Finished { status, stdout: String::new(), stderr, took: self.begun.elapsed() }))
             }
-        };
-        let ready: Value = serde_json::from_str(&line).with_context(|| format!("not a ready line: {line}"))?;
+        }
+    }
+
+    /// Waits for the line that says so.
+    pub(crate) fn ready(self) -> Result<Node> {
+        let name = self.launch.name.clone();
+        match self.ready_or_ended()? {
+            Ok(node) => Ok(node),
+            Err(ended) => bail!("{name} ended at once:\n{}", ended.stderr),
+        }
+    }
+
+    /// The node that it has become, by its ready line.
+    fn became(self, line: &str) -> Result<Node> {
+        let ready: Value = serde_json::from_str(line).with_context(|| format!("not a ready line: {line}"))?;
         ensure!(ready["event"] == "ready", "not a ready line: {line}");
         println!("{}: ready after {} ms", self.launch.name, self.begun.elapsed().as_millis());
         let data_dir = PathBuf::from(ready["data_dir"].as_str().context("data_dir")?);

@@ -1,0 +1,138 @@
+//! A disk that fails: strace answers in its place. What was acknowledged is there at the next start, nothing is acknowledged after a
+//! sync that failed, and that sync is not tried again and called good.
+
+use rand::RngExt as _;
+
+use crate::common::command::Finished;
+use crate::common::lab::Lab;
+use crate::common::node::Node;
+use crate::common::wait::until;
+use crate::common::{Context, Result, ensure};
+use crate::judge::{Record, history};
+use crate::room::launches;
+use crate::seeds::for_each_seed;
+use crate::trace::{Call, Trace};
+
+/// How many failing disks are tried of each kind unless the environment says otherwise.
+const SEEDS: u64 = 4;
+
+/// Messages of this size are said until something fails, in bytes.
+const TEXT_BYTES: usize = 6_000;
+
+/// How many are said at most.
+const MESSAGES: usize = 60;
+
+/// What is recorded beside the calls that fail.
+const CALLS: &str = "pwrite64,fsync,fdatasync,ftruncate,write,writev,sendto,sendmsg";
+
+/// What came of a run on a failing disk.
+struct Ended {
+    lab: Lab,
+    record: Record,
+    calls: Vec<Call>,
+    /// What the node said, and with which status it ended by itself; none: it lived, and was stopped.
+    said: String,
+    status: Option<i32>,
+}
+
+#[tokio::test]
+async fn a_failed_sync_stops_the_node_without_a_false_word() -> Result<()> {
+    for_each_seed("a_failed_sync_stops_the_node_without_a_false_word", SEEDS, async |mut rng| {
+        let nth = rng.random_range(1..40);
+        let ended = on_a_disk(&format!("fsync,fdatasync:error=EIO:when={nth}")).await?;
+        stopped_in_time(&ended)?;
+        everything_is_back(ended).await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_failed_write_stops_the_node_without_a_false_word() -> Result<()> {
+    for_each_seed("a_failed_write_stops_the_node_without_a_false_word", SEEDS, async |mut rng| {
+        let nth = rng.random_range(1..120);
+        let ended = on_a_disk(&format!("pwrite64:error=EIO:when={nth}")).await?;
+        stopped_in_time(&ended)?;
+        everything_is_back(ended).await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_at_any_write_loses_nothing_acknowledged() -> Result<()> {
+    for_each_seed("a_disk_that_is_full_at_any_write_loses_nothing_acknowledged", SEEDS, async |mut rng| {
+        let nth = rng.random_range(1..120);
+        let ended = on_a_disk(&format!("pwrite64:error=ENOSPC:when={nth}+")).await?;
+        if let Some(status) = ended.status {
+            ensure!(ended.record.count() == 0, "a node that runs lives on: {}", ended.said);
+            ensure!(status == 1 && ended.said.lines().count() <= 4, "{status}: {}", ended.said);
+        }
+        everything_is_back(ended).await
+    })
+    .await
+}
+
+/// Runs a node with a fault, and has it say things until it fails or all are said.
+async fn on_a_disk(fault: &str) -> Result<Ended> {
+    println!("the disk: {fault}");
+    let (lab, record) = (Lab::new()?, Record::default());
+    let trace = Trace::new(&lab, "anna");
+    let launch = trace.of(launches(&lab, 1).remove(0), CALLS, &[fault]);
+    let (said, status) = match launch.spawn()?.ready_or_ended()? {
+        Err(Finished { status, stderr, .. }) => (stderr, status.code()),
+        Ok(node) => until_it_fails(node, &record).await?,
+    };
+    let calls = trace.calls().await?;
+    Ok(Ended { lab, record, calls, said, status })
+}
+
+async fn until_it_fails(node: Node, record: &Record) -> Result<(String, Option<i32>)> {
+    let mut refused = false;
+    for number in 0..MESSAGES {
+        let text = format!("message {number} {}", "x".repeat(TEXT_BYTES));
+        match record.try_say(&node, &text).await {
+            Ok(answer) if answer.status == 201 => ensure!(!refused, "a full disk took {number}"),
+            Ok(answer) if answer.status == 507 => {
+                ensure!(answer.json()?["error"] == "disk_full", "{answer:?}");
+                refused = true;
+            }
+            // The node stops: it says so, or says nothing any more.
+            Ok(answer) => {
+                ensure!(answer.status == 503, "{answer:?}");
+                break;
+            }
+            Err(_) => break,
+        }
+    }
+    // One that lives is still good for reading, and stops as it should.
+    let lives = history(&node.api).await.is_ok();
+    let stopped = if lives { node.stop_by(rustix::process::Signal::TERM)? } else { node.stopped()? };
+    let status = stopped.status.code();
+    Ok((stopped.said, status.filter(|&status| status != 0)))
+}
+
+/// That the fault, if it came to it, ended the node with one clear word, and nothing was called good after it.
+fn stopped_in_time(ended: &Ended) -> Result<()> {
+    let Some(failed) = ended.calls.iter().find(|call| call.is_injected() && call.is_on_database()) else {
+        return Ok(());
+    };
+    ensure!(ended.status == Some(1), "it went on after {failed:?}: {:?}, {}", ended.status, ended.said);
+    let word = ended.said.lines().any(|line| line.starts_with("roomful: ") && line.contains("database"));
+    ensure!(word && ended.said.lines().count() <= 4, "not a clear word: {}", ended.said);
+    let later = |call: &&Call| call.begun > failed.ended;
+    let answer = ended.calls.iter().filter(later).find(|call| call.args.contains("HTTP/1.1 201"));
+    ensure!(answer.is_none(), "acknowledged after {failed:?}: {answer:?}");
+    let file = failed.args.split(',').next().context("a file")?;
+    let again = ended.calls.iter().filter(later).find(|call| call.is_sync() && call.args.starts_with(file));
+    ensure!(!failed.is_sync() || again.is_none(), "tried again: {failed:?}, then {again:?}");
+    Ok(())
+}
+
+/// That a start on a sound disk finds all that was acknowledged, and goes on.
+async fn everything_is_back(ended: Ended) -> Result<()> {
+    let launches = launches(&ended.lab, 2);
+    let anna = launches[0].start().with_context(|| format!("after {}", ended.said))?;
+    ended.record.judge(&[&anna]).await?;
+    ended.record.say(&anna, "the disk is well again").await?;
+    let ben = launches[1].start()?;
+    until("ben has all", async || ended.record.judge(&[&anna, &ben]).await).await
+}

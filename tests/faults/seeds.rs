@@ -1,0 +1,32 @@
+//! Chance that can be repeated: every random choice of a test comes from one number, which a failure names.
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+
+use crate::common::{Context, Result};
+
+/// Runs `life` for the first `count` seeds, or those that the environment names. `test` is how cargo finds the test again.
+pub(crate) async fn for_each_seed(
+    test: &str,
+    count: u64,
+    mut life: impl AsyncFnMut(StdRng) -> Result<()>,
+) -> Result<()> {
+    let chosen = number("SEED");
+    let count = number("SEEDS").unwrap_or(count);
+    for seed in chosen.map_or(1..=count, |seed| seed..=seed) {
+        println!("--- {test}: seed {seed}");
+        life(StdRng::seed_from_u64(seed))
+            .await
+            .with_context(|| format!("seed {seed}; repeat it with: SEED={seed} cargo test --test faults {test}"))?;
+    }
+    Ok(())
+}
+
+/// Whether everything is to be tried, not a sample.
+pub(crate) fn all() -> bool {
+    number("ALL").is_some_and(|all| all > 0)
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
