@@ -226,3 +226,21 @@ fn who_leaves_is_seen_to_leave_from_afar() {
     world.run_until(world.now_ms + 1_000);
     assert_eq!(seen(&world, 0, 2).0, State::Left);
 }
+
+#[test]
+fn a_newcomer_sees_what_is_new_before_what_is_old() {
+    let mut world = World::new(1, 2, Weather { loss: 0, doubled: 0, delay_ms: 3, commit_ms: 5 });
+    world.start(0);
+    for line in 0..400 {
+        world.say(0, &format!("{line} {}", "x".repeat(200)), None);
+        world.run_until(world.now_ms + 10);
+    }
+    world.start(1);
+    world.run_until(world.now_ms + 20_000);
+    let mut lines = world.nodes[1].disk.lines();
+    assert_eq!(lines.len(), 400);
+    let newest = lines[399].arrival;
+    lines.sort_by_key(|line| line.arrival);
+    let before = lines.iter().filter(|line| line.arrival < newest).count();
+    assert!(before < 100, "{before} of 400 messages came before the newest");
+}

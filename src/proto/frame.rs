@@ -98,7 +98,7 @@ pub enum Frame {
         /// Whether greater ones follow.
         more: bool,
     },
-    /// Send me these entries, whole batches, in order.
+    /// Send me the newest of these entries, whole batches.
     Fetch(Fetch),
     /// The answer: a page of them.
     Page {
@@ -197,7 +197,7 @@ pub struct Fetch {
     pub key: LogKey,
     /// From this entry on.
     pub first: Seq,
-    /// To this entry.
+    /// To this entry: the page ends here, and goes back from it.
     pub last: Seq,
     /// At most so many bytes, but at least one batch.
     pub bytes: u64,

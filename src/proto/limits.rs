@@ -174,6 +174,9 @@ pub const NOTICES_KEPT: u64 = 1_000;
 /// Starts of the program that a database remembers, so that a tab from one of them can go on: years of daily starts.
 pub const RUNS_KEPT: u64 = 1_000;
 
+/// Messages that are told again when the name under which they were said comes late: more than a page shows at once.
+pub const RENAMED_LINES_MAX: usize = 256;
+
 /// How long a caller's `ref` is remembered, in milliseconds: 30 days.
 pub const REF_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 

@@ -14,7 +14,7 @@ use crate::proto::batch::Verified;
 use crate::proto::body::Body;
 use crate::proto::clock::Stamp;
 use crate::proto::ids::{Arrival, LogKey, NodeId, Seq};
-use crate::proto::limits::REF_MS;
+use crate::proto::limits::{REF_MS, RENAMED_LINES_MAX};
 use crate::proto::record::{Append, OwnBatch};
 use crate::proto::timeline::{Conversation, Line, settle};
 
@@ -47,6 +47,7 @@ impl Appender {
         let mut moved = BTreeSet::new();
         for append in batches {
             moved.extend(self.store(db, append)?);
+            moved.extend(self.renamed(db, &append.batch)?);
         }
         let mut lines = Lines::new(db, self.own);
         let mut appended = Appended::default();
@@ -104,6 +105,32 @@ impl Appender {
             extend(db, log, batch)?;
         }
         Ok(moved)
+    }
+
+    /// Messages behind a name that came late: they were told under an earlier one. The newest are enough, since pages
+    /// read the rest anew.
+    fn renamed(&mut self, db: &Connection, batch: &Verified) -> Result<Vec<(LogKey, Seq)>, StoreError> {
+        let header = batch.header();
+        let says_name = (0..header.entries.len()).any(|index| matches!(batch.body(index), Some(Body::Profile { .. })));
+        let Some(log) = self.numbers.log(db, header.key())?.filter(|_| says_name).map(|log| log.number) else {
+            return Ok(Vec::new());
+        };
+        let mut statement = db.prepare_cached(
+            "SELECT e.arrival, b.first_seq + e.arrival - b.batch FROM batch b
+             CROSS JOIN entry e ON e.arrival BETWEEN b.batch AND b.batch + b.last_seq - b.first_seq
+             WHERE b.log = ?1 AND b.first_seq > ?2 AND e.conversation IS NOT NULL
+             AND b.first_seq < (SELECT coalesce(min(seq), ?3) FROM profile WHERE log = ?1 AND seq > ?2)
+             ORDER BY b.first_seq DESC, e.arrival DESC LIMIT ?4",
+        )?;
+        let most = int(RENAMED_LINES_MAX as u64);
+        let found: Vec<(i64, i64)> = statement
+            .query_map(params![log, int(header.last_seq()), i64::MAX, most], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        let mut mark = db.prepare_cached("UPDATE entry SET moved = ?2 WHERE arrival = ?1")?;
+        for (arrival, _) in &found {
+            mark.execute(params![arrival, int(self.highest)])?;
+        }
+        Ok(found.into_iter().map(|(_, seq)| (header.key(), seq.unsigned_abs())).collect())
     }
 
     /// Whether this batch is here already, or another one stands in its way, which is the engine's business.

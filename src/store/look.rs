@@ -73,21 +73,20 @@ pub(super) fn counts(db: &Connection) -> Result<Counts, StoreError> {
     })?)
 }
 
-/// Whole batches of a log from `fetch.first` on, as far as they hang together, each checked again: what a disk may
-/// have changed is never passed on.
+/// The newest whole batches of a log in `fetch.first..=fetch.last`, as far back as they hang together, each checked
+/// again: what a disk may have changed is never passed on.
 pub(super) fn history(db: &Connection, room: &RoomId, fetch: Fetch) -> Result<HistoryPage, StoreError> {
     let mut page = HistoryPage { fetch, batches: Vec::new() };
     let mut statement = db.prepare_cached(
         "SELECT b.bytes FROM log l JOIN batch b ON b.log = l.log
          WHERE l.id = ?1 AND l.author = (SELECT author FROM author WHERE key = ?2)
-         AND b.first_seq >= (SELECT coalesce(max(first_seq), 0) FROM batch WHERE log = l.log AND first_seq <= ?3)
-         AND b.first_seq <= ?4 ORDER BY b.first_seq",
+         AND b.first_seq <= ?3 AND b.last_seq >= ?4 ORDER BY b.first_seq DESC",
     )?;
     let mut rows = statement.query(params![
         log_id(fetch.key.log),
         Blob32(fetch.key.author.0),
-        int(fetch.first),
-        int(fetch.last)
+        int(fetch.last),
+        int(fetch.first)
     ])?;
     let mut bytes_left = fetch.bytes;
     while let Some(row) = rows.next()? {
@@ -102,20 +101,20 @@ pub(super) fn history(db: &Connection, room: &RoomId, fetch: Fetch) -> Result<Hi
                 break;
             }
         };
-        if !follows(&page.batches, &batch, fetch) {
+        if !precedes(page.batches.last(), &batch) {
             break;
         }
         bytes_left = bytes_left.saturating_sub(bytes.len() as u64);
         page.batches.push(batch);
     }
+    page.batches.reverse();
     Ok(page)
 }
 
-/// Whether a batch goes on where the page ends, or holds the entry with which it begins.
-fn follows(page: &[Verified], batch: &Verified, fetch: Fetch) -> bool {
-    let header = batch.header();
-    match page.last() {
-        Some(last) => header.first_seq == last.header().last_seq() + 1 && header.prev == Some(last.hash()),
-        None => (header.first_seq..=header.last_seq()).contains(&fetch.first),
-    }
+/// Whether a batch is the one right before `next`, if there is one.
+fn precedes(next: Option<&Verified>, batch: &Verified) -> bool {
+    next.is_none_or(|next| {
+        let next = next.header();
+        next.first_seq == batch.header().last_seq() + 1 && next.prev == Some(batch.hash())
+    })
 }

@@ -234,17 +234,18 @@
 //! | 0 | author | id | |
 //! | 1 | log | log | |
 //! | 2 | first | seq | from this entry on |
-//! | 3 | last | seq | to this one |
+//! | 3 | last | seq | to this one: the page ends with it and goes back as far as it may |
 //! | 4 | bytes | u64 | at most so many bytes of batches, but at least one batch; taken as 4,096 to 196,608 |
 //!
 //! | Page | field | type | |
 //! | --- | --- | --- | --- |
 //! | 0 | author | id | |
 //! | 1 | log | log | |
-//! | 2 | batches | list<batch, 1024> | whole batches, ascending; the first holds `first`. Empty: nothing of it is held, or `busy` |
+//! | 2 | batches | list<batch, 1024> | whole batches, ascending; without a gap, the last of them the newest in what was asked. Empty: nothing of it is held, or `busy` |
 //! | 3 | busy | bool | the sender serves 4 fetches already: ask later or elsewhere |
 //!
-//! One Fetch is under way on a link at a time, of a size that the link moves in about 250 ms; without an answer for 2 s
+//! What is new is fetched before what is old: first the beginning of a log, which says its author's name, then the
+//! newest page of each log in turn, then back from there. One Fetch is under way on a link at a time, of a size that the link moves in about 250 ms; without an answer for 2 s
 //! it is given up.
 //!
 //! ## Relay, Reach, Carry

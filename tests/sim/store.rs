@@ -152,16 +152,18 @@ impl Disk {
 
     /// A page of history for a peer.
     pub fn history(&self, fetch: Fetch) -> HistoryPage {
-        let mut batches = Vec::new();
-        let (mut next, mut bytes) = (fetch.first, 0);
-        while let Some(batch) = self.batches.get(&(fetch.key, next)) {
+        let mut batches: Vec<Verified> = Vec::new();
+        let mut bytes = 0;
+        for batch in self.batches.range((fetch.key, 0)..=(fetch.key, fetch.last)).rev().map(|(_, batch)| batch) {
             bytes += batch.bytes().len() as u64;
-            if next > fetch.last || (bytes > fetch.bytes && !batches.is_empty()) {
+            let last = batch.header().last_seq();
+            let hangs = batches.last().is_none_or(|next| next.header().first_seq == last + 1);
+            if !hangs || last < fetch.first || (bytes > fetch.bytes && !batches.is_empty()) {
                 break;
             }
-            next = batch.header().last_seq() + 1;
             batches.push(batch.clone());
         }
+        batches.reverse();
         HistoryPage { fetch, batches }
     }
 }

@@ -171,13 +171,15 @@ async fn history_is_whole_batches_that_hang_together() {
         let page = store.history(fetch).await.expect("readable");
         assert_eq!(page.batches, batches[expected], "{fetch:?}");
     };
-    check(ask(1, 12, u64::MAX), 0..3).await;
+    check(ask(1, 6, u64::MAX), 0..3).await;
     check(ask(4, 4, u64::MAX), 1..2).await;
-    check(ask(1, 12, 1), 0..1).await;
-    let two = (batches[0].bytes().len() + batches[1].bytes().len()) as u64;
-    check(ask(1, 12, two), 0..2).await;
-    check(ask(1, 12, two - 1), 0..1).await;
-    check(ask(8, 12, u64::MAX), 0..0).await;
+    check(ask(1, 6, 1), 2..3).await;
+    let two = (batches[1].bytes().len() + batches[2].bytes().len()) as u64;
+    check(ask(1, 6, two), 1..3).await;
+    check(ask(1, 6, two - 1), 2..3).await;
+    // What is newest comes first, and nothing beyond the gap before it.
+    check(ask(1, 12, u64::MAX), 4..6).await;
+    check(ask(7, 8, u64::MAX), 0..0).await;
     check(ask(9, u64::MAX, u64::MAX), 4..6).await;
     check(ask(99, 100, u64::MAX), 0..0).await;
     check(Fetch { key: Author::new(9).log_key(), ..ask(1, 12, u64::MAX) }, 0..0).await;
@@ -194,9 +196,23 @@ async fn history_ends_where_a_chain_is_broken() {
     let (other, held) = (&mut forks.clone(), forks.say("x"));
     other.say("y");
     let on_other = other.say("z");
-    bed.append(&[&before, &skips.say("b"), &held, &on_other]).await;
-    for (author, expected) in [(&skips, before), (&forks, held)] {
+    let after = skips.say("b");
+    bed.append(&[&before, &after, &held, &on_other]).await;
+    for (author, expected) in [(&skips, after), (&forks, on_other)] {
         let fetch = Fetch { key: author.log_key(), first: 1, last: 99, bytes: u64::MAX };
         assert_eq!(bed.store.history(fetch).await.expect("readable").batches, [expected]);
     }
+}
+
+#[tokio::test]
+async fn a_name_that_comes_late_is_told_for_what_was_said_under_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    let mut ana = Author::new(2);
+    let (first, before, renamed) = (ana.named("Ana"), ana.say("a"), ana.named("Anna"));
+    let (after, again, last) = (ana.say("b"), ana.named("Hannah"), ana.say("c"));
+    bed.append(&[&first, &before, &after, &again, &last]).await;
+    let (_, moved) = bed.append(&[&renamed]).await;
+    let told: Vec<_> = moved.iter().map(|line| (line.text.as_str(), line.name.as_str())).collect();
+    assert_eq!(told, [("b", "Anna")]);
 }

@@ -1,7 +1,8 @@
 //! Finding out what is lacking, and fetching it: compare hashes with one peer in turn, then ask for pages of history.
 //!
 //! Each node looks after itself: it compares, learns what the other holds, and fetches what it lacks. A node that is
-//! asked and sees a difference compares too, so both sides of a healed split are soon whole.
+//! asked and sees a difference compares too, so both sides of a healed split are soon whole. What is new is fetched
+//! before what is old.
 
 use std::collections::VecDeque;
 
@@ -297,14 +298,16 @@ impl Engine {
             let entry = self.links.get_mut(link)?;
             let (key, first, last) = entry.fetching.wants.pop_front()?;
             let bytes = entry.fetching.page_bytes;
-            let gaps = self.frontier.log(key).map(|log| log.taken.missing(first, last));
-            let Some((first, last)) = gaps.map_or(Some((first, last)), |gaps| gaps.first().copied()) else { continue };
+            let gaps = self.frontier.log(key).map_or(vec![(first, last)], |log| log.taken.missing(first, last));
+            let (Some(oldest), Some(newest)) = (gaps.first(), gaps.last()) else { continue };
             let entry = self.links.get_mut(link)?;
             if busy.contains(&key) {
                 entry.fetching.wants.push_back((key, first, last));
                 continue;
             }
             entry.fetching.wants.push_front((key, first, last));
+            // The beginning of a log says its author's name; then the newest, and back from there.
+            let (first, last) = if oldest.0 == 1 { (1, 1) } else { *newest };
             return Some(Fetch { key, first, last, bytes });
         }
         let entry = self.links.get_mut(link)?;
@@ -380,6 +383,10 @@ impl Engine {
         let Some(entry) = self.links.get_mut(link) else { return };
         entry.fetching.step = Step::Idle;
         entry.fetching.came = true;
+        // Logs take turns, so that the newest of all of them is here before the old of one.
+        if let Some(want) = entry.fetching.wants.pop_front() {
+            entry.fetching.wants.push_back(want);
+        }
         self.fetch_turn(now, link, out);
     }
 
