@@ -13,6 +13,7 @@ mod turn;
 use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures::FutureExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -153,7 +154,9 @@ pub async fn run(config: Config) -> Result<(), Error> {
 
     let turns = Turns::new(engine, net, store.clone(), hub, name_sender, keys, directory, about);
     let (directory, ended) = turns.run(net_events, answers, asks, stop).await;
-    end(tasks, tracker, web, store).await;
+    end(tasks, tracker, web, store.clone()).await;
+    // The last commits are made while it stops: they may fail as well.
+    let ended = ended.or_else(|| store.failed().now_or_never());
     drop(directory);
     if config.json {
         print(greeting::stopped_json());

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use tracing::{debug, warn};
 
 use super::error::StoreError;
@@ -56,7 +57,13 @@ impl Wal {
         if self.thread.join().is_err() {
             warn!("the checkpoint thread ended badly");
         }
-        if well && let Err(error) = checkpoint(db, "TRUNCATE") {
+        if !well {
+            return;
+        }
+        // Emptied, the log is removed when the database is closed; as long as it is there, the next start checks everything.
+        let emptied = checkpoint(db, "TRUNCATE")
+            .and_then(|()| Ok(db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?));
+        if let Err(error) = emptied {
             warn!(%error, "the last checkpoint was not made; the next start does it");
         }
     }
@@ -72,7 +79,7 @@ fn run(db: &Connection, woken: &Receiver<()>, failure: &Failure) {
 }
 
 /// Makes one. Being in somebody's way, or a full disk, is no harm: everything is still in the log.
-fn checkpoint(db: &Connection, mode: &str) -> Result<(), StoreError> {
+pub(super) fn checkpoint(db: &Connection, mode: &str) -> Result<(), StoreError> {
     let done = db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
     });

@@ -47,6 +47,16 @@ pub enum StoreError {
     /// The file is no database of this program any more, or parts of it are unreadable.
     #[error("the database is damaged: {0}")]
     Damaged(String),
+    /// The disk let it down before the node ran; nothing was lost.
+    #[error(
+        "{path} can't be opened: {reason}; make room or check the disk, or choose another directory with --data-dir"
+    )]
+    Unusable {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite says.
+        reason: rusqlite::Error,
+    },
     /// SQLite says so.
     #[error("the database: {0}")]
     Sqlite(rusqlite::Error),

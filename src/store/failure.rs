@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tracing::error;
+use tracing::{debug, error};
 
 use super::error::StoreError;
 use super::schema::beside;
@@ -27,7 +27,7 @@ impl Failure {
 
     /// Says that the store can't go on. The first to say so is heard.
     pub(super) fn tell(&self, error: &StoreError) {
-        error!(%error, "the store stops");
+        debug!(%error, "the store stops");
         let sentence = if let StoreError::Damaged(_) = error {
             self.suspect();
             format!("{error}. Start again: what can still be read is taken over, the rest comes back from others.")

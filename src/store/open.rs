@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags, params};
 use tracing::{info, warn};
 
 use super::append::{Appender, forget_refs};
+use super::checkpoint::checkpoint;
 use super::error::StoreError;
 use super::failure::SUSPECT;
 use super::keep::last_name;
@@ -82,10 +83,14 @@ pub(super) fn ready(location: &Location, owner: Owner<'_>) -> Result<Ready, Stor
         return loaded(db, owner, None);
     };
     check_file_system(path.parent().unwrap_or(Path::new(".")))?;
-    match file(path, owner).and_then(|db| loaded(db, owner, None)) {
+    let opened = match file(path, owner).and_then(|db| loaded(db, owner, None)) {
         Err(StoreError::Damaged(reason)) => mend(path, owner, &reason),
         opened => opened,
-    }
+    };
+    opened.map_err(|error| match error {
+        StoreError::Sqlite(reason) => StoreError::Unusable { path: path.to_owned(), reason },
+        other => other,
+    })
 }
 
 fn file(path: &Path, owner: Owner<'_>) -> Result<Connection, StoreError> {
@@ -99,6 +104,9 @@ fn file(path: &Path, owner: Owner<'_>) -> Result<Connection, StoreError> {
         if verdict != "ok" {
             return Err(StoreError::Damaged(verdict));
         }
+        // What a failed sync left may stand in the system's memory alone, and a later sync would not write it: moved, it is
+        // written anew.
+        checkpoint(&db, "TRUNCATE")?;
         remove_if_there(&beside(path, SUSPECT))?;
     }
     prepare(&mut db, Some(path), owner.room, &owner.own)?;
@@ -165,6 +173,8 @@ pub(super) fn connect_reader(path: &Path) -> Result<Connection, StoreError> {
 fn set_up(db: &Connection) -> Result<(), StoreError> {
     db.busy_timeout(Duration::from_millis(LOCK_WAIT_MS))?;
     db.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // Whoever closes a database last would move the log into it, also after a sync has failed. `checkpoint` decides that.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // Plans are made once, not anew for every value bound: our indexes are named or obvious.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Checkpoints have a thread of their own. `fullfsync` counts on macOS, where a plain sync is none.
