@@ -2,3 +2,5 @@
 //! can leave them out by it where that right cannot be had.
 
 mod crashes;
+mod full_disk;
+mod unwritable;
