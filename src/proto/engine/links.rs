@@ -239,7 +239,9 @@ impl Engine {
         self.tell_reach(now, id, Reached::Gone, out);
         // A link that is back within the grace is not announced at all.
         let wait_ms = self.random() % 200;
-        self.book.lost(id, now.mono_ms, wait_ms);
+        if reason != Some(CloseReason::KeyInUse) {
+            self.book.lost(id, now.mono_ms, wait_ms);
+        }
         self.missing_from(id, now.mono_ms + LOST_GRACE_MS);
     }
 
