@@ -122,7 +122,7 @@ impl Store {
             failure: failure.clone(),
             wal,
             deferred: VecDeque::new(),
-            is_full: false,
+            full_told: None,
         };
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(|source| StoreError::File { path: "thread of the store".into(), source })?;

@@ -3,18 +3,20 @@
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::mpsc::UnboundedSender;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::append::Appender;
 use super::checkpoint::Wal;
 use super::error::StoreError;
 use super::failure::Failure;
 use super::keep::own_name;
-use crate::proto::limits::{COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, DISK_FULL_RETRY_MS, WRITES_DEFERRED_MAX};
+use crate::proto::limits::{
+    COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, DISK_FULL_RETRY_MS, WARN_EVERY_MS, WRITES_DEFERRED_MAX,
+};
 use crate::proto::record::{Write, WriteError, Written};
 
 /// What the writer is asked to do.
@@ -38,8 +40,8 @@ pub(super) struct Writer {
     pub(super) wal: Option<Wal>,
     /// What was asked while the disk was full, and has no answer to say so.
     pub(super) deferred: VecDeque<Write>,
-    /// Whether the last commit found no room: that is told once, not at every try.
-    pub(super) is_full: bool,
+    /// When it was last told that there is no room: not at every try, though a small write may fit in between.
+    pub(super) full_told: Option<Instant>,
 }
 
 /// What came with a group of writes and ends it.
@@ -114,9 +116,6 @@ impl Writer {
         }
         match self.try_commit(&group) {
             Ok(answers) => {
-                if std::mem::take(&mut self.is_full) {
-                    info!("there is room on the disk again");
-                }
                 for answer in answers {
                     // Nobody listens any more while the node stops.
                     let _ = self.answers.send(answer);
@@ -125,7 +124,8 @@ impl Writer {
                 self.wal.as_mut().map_or(Ok(()), |wal| wal.grown(&self.db, bytes))
             }
             Err(error) if error.is_disk_full() => {
-                if !std::mem::replace(&mut self.is_full, true) {
+                if self.full_told.is_none_or(|told| told.elapsed() > Duration::from_millis(WARN_EVERY_MS)) {
+                    self.full_told = Some(Instant::now());
                     warn!("the disk is full: nothing can be said until there is room");
                 }
                 self.defer(group);
@@ -280,7 +280,7 @@ mod tests {
             failure: Failure::new(None),
             wal: None,
             deferred: VecDeque::new(),
-            is_full: false,
+            full_told: None,
         };
         (writer, jobs, answered)
     }
