@@ -10,6 +10,10 @@
 mod as_root;
 #[path = "common/mod.rs"]
 mod common;
+#[path = "faults/copies.rs"]
+mod copies;
+#[path = "faults/damage.rs"]
+mod damage;
 #[path = "faults/io_errors.rs"]
 mod io_errors;
 #[path = "faults/judge.rs"]

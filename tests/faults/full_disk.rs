@@ -63,11 +63,11 @@ async fn a_full_disk_stops_saying_and_receiving_and_both_go_on_when_there_is_roo
     let (anna, ben) = (launches[0].start()?, launches[1].start()?);
     until("they have met", async || all_met(&[&anna, &ben]).await).await?;
     let record = Record::default();
-    let mut tab = Tab::open(&anna.api).await?;
 
     fill(&anna, &record).await?;
     let refused = anna.run(&["send", &long("by command")])?;
     refused.refused_with(1, "disk")?;
+    let mut tab = Tab::open(&anna.api).await?;
     tab.send(&json!({ "type": "say", "ref": "full", "text": long("by page") })).await?;
     let answer = tab.find("the answer", |frame| frame["ref"] == "full").await?;
     ensure!(answer["error"] == "disk_full" && answer["message"].is_string(), "{answer}");

@@ -1,0 +1,104 @@
+//! Data directories that were copied: run on two machines at once, or put back from a backup.
+
+use std::path::Path;
+
+use crate::common::lab::Lab;
+use crate::common::socket::Tab;
+use crate::common::wait::until;
+use crate::common::{Context, Result, ensure};
+use crate::judge::Record;
+use crate::room::{all_met, launches, met};
+
+#[tokio::test]
+async fn a_key_on_two_machines_is_told_to_both_and_nothing_is_lost() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben] = met::<2>(&lab).await?;
+    let record = Record::default();
+    record.say(&anna, "before the copy").await?;
+    until("both agree", async || record.judge(&[&anna, &ben]).await).await?;
+    let directory = anna.data_dir.clone();
+    let launch = anna.stop()?;
+    copy(&directory, &lab.data_dir("copy"))?;
+
+    let anna = launch.start()?;
+    let twin = lab.node("copy").host("127.0.0.9").option("--name", "anna").start()?;
+    ensure!(anna.id() == twin.id(), "the same key");
+    for node in [&anna, &twin] {
+        let told = async || {
+            ensure!(node.said().contains("in use on two machines"), "told nothing yet: {:?}", node.said());
+            Ok(())
+        };
+        until("told that the key is in use twice", told).await?;
+        record.say(node, &format!("said on {}", node.data_dir.display())).await?;
+    }
+    let count = twin.said().matches("two machines").count();
+    ensure!(count == 1, "told once, and tried again after a minute, not at once: {}", twin.said());
+
+    // In turn: whoever is alone with ben gives and takes.
+    let twin = twin.stop()?;
+    until("anna and ben are linked", async || all_met(&[&anna, &ben]).await).await?;
+    let anna = anna.stop()?;
+    let twin = twin.start()?;
+    until("the twin has brought its part to ben", async || record.judge(&[&twin, &ben]).await).await?;
+    twin.stop()?;
+    let anna = anna.start()?;
+    until("and anna has it from ben", async || record.judge(&[&anna, &ben]).await).await?;
+    let member = ben.api.member(anna.id()).await?;
+    ensure!(member["forked"] == false, "a copy is no cheat: {member}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_restored_backup_gets_its_lost_part_back_and_tabs_start_afresh() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben] = met::<2>(&lab).await?;
+    let record = Record::default();
+    for number in 0..20 {
+        record.say(&anna, &format!("before the backup {number}")).await?;
+    }
+    until("both agree", async || record.judge(&[&anna, &ben]).await).await?;
+    let directory = anna.data_dir.clone();
+    let launch = anna.stop()?;
+    let backup = lab.dir().join("backup");
+    copy(&directory, &backup)?;
+
+    let anna = launch.start()?;
+    for number in 0..20 {
+        record.say(&anna, &format!("after the backup {number}")).await?;
+    }
+    until("both agree", async || record.judge(&[&anna, &ben]).await).await?;
+    let tab = Tab::open(&anna.api).await?;
+    let run = tab.welcome["run"].as_str().context("a run")?.to_owned();
+    let arrival = tab.welcome["arrival"].as_i64().context("an arrival number")?;
+    drop(tab);
+
+    let launch = anna.kill()?;
+    std::fs::remove_dir_all(&directory)?;
+    copy(&backup, &directory)?;
+    let anna = launch.start()?;
+    let tab = Tab::resume(&anna.api, &run, arrival).await?;
+    ensure!(tab.welcome["reset"] == true, "what the tab shows is not known here: {}", tab.welcome["reset"]);
+    record.say(&anna, "said before anything was fetched").await?;
+    until("what was lost is back", async || record.judge(&[&anna, &ben]).await).await?;
+    record.say(&anna, "said after it").await?;
+    until("both agree", async || record.judge(&[&anna, &ben]).await).await?;
+    let member = ben.api.member(anna.id()).await?;
+    ensure!(member["forked"] == false, "a backup is no cheat: {member}");
+
+    // A third one that comes later gets it all from either.
+    let cleo = launches(&lab, 3).remove(2).start()?;
+    until("all three agree", async || record.judge(&[&anna, &ben, &cleo]).await).await
+}
+
+/// What `cp -r` does, without what belongs to a run.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().mode(0o700).create(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! Databases that were damaged while nobody looked: set aside, saved as far as they can be read, and made whole by the others.
+
+use std::path::{Path, PathBuf};
+
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+
+use crate::common::lab::Lab;
+use crate::common::node::Node;
+use crate::common::wait::until;
+use crate::common::{Context, Result, ensure};
+use crate::judge::{Record, history};
+use crate::room::{all_met, met};
+use crate::seeds::for_each_seed;
+
+/// Messages in the history that is damaged: more than a page of anything.
+const MESSAGES: usize = 150;
+
+/// How many ways of damage are tried unless the environment says otherwise.
+const SEEDS: u64 = 4;
+
+#[tokio::test]
+async fn a_damaged_database_is_set_aside_and_the_others_bring_back_what_was_lost() -> Result<()> {
+    let test = "a_damaged_database_is_set_aside_and_the_others_bring_back_what_was_lost";
+    for_each_seed(test, SEEDS, async |mut rng| {
+        let lab = Lab::new()?;
+        let [anna, ben] = met::<2>(&lab).await?;
+        let (id, record) = (anna.id().to_owned(), Record::default());
+        talk(&record, &[&anna, &ben]).await?;
+        let directory = anna.data_dir.clone();
+        let launch = if rng.random_bool(0.5) { anna.stop()? } else { anna.kill()? };
+        let damage = damage(&directory, &mut rng)?;
+        let anna = launch.start().with_context(|| damage.clone())?;
+        ensure!(anna.id() == id, "the key is no part of the database");
+        // From before the others are met: what is listed is right, if not complete.
+        let said = anna.said();
+        ensure!(said.lines().count() <= 3, "{damage}: {said}");
+        until("both agree", async || record.judge(&[&anna, &ben]).await).await.with_context(|| damage.clone())?;
+        record.say(&anna, "after the damage").await?;
+        until("they agree again", async || record.judge(&[&anna, &ben]).await).await.with_context(|| damage.clone())?;
+        // A second start finds nothing to mend.
+        let before = said.matches("damaged").count();
+        let anna = anna.stop()?.start()?;
+        ensure!(anna.said().matches("damaged").count() == before, "{damage}: mended twice: {}", anna.said());
+        until("and again", async || record.judge(&[&anna, &ben]).await).await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_newer_database_is_refused_and_not_touched() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben] = met::<2>(&lab).await?;
+    let record = Record::default();
+    record.say(&anna, "before").await?;
+    until("both agree", async || record.judge(&[&anna, &ben]).await).await?;
+    let directory = anna.data_dir.clone();
+    let launch = anna.stop()?;
+    let database = database(&directory)?;
+    rusqlite::Connection::open(&database)?.execute_batch("PRAGMA user_version = 99")?;
+    let files = || -> Result<Vec<(PathBuf, Vec<u8>)>> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(&directory)? {
+            let path = entry?.path();
+            files.push((path.clone(), std::fs::read(path)?));
+        }
+        files.sort();
+        Ok(files)
+    };
+    let before = files()?;
+    launch.refused()?.refused_with(1, "version 99")?;
+    let after = files()?;
+    let differ = before.iter().zip(&after).find(|(before, after)| before != after).map(|(before, _)| &before.0);
+    ensure!(before.len() == after.len() && differ.is_none(), "touched: {differ:?}");
+    rusqlite::Connection::open(&database)?.execute_batch("PRAGMA user_version = 1")?;
+    let anna = launch.start()?;
+    until("both agree", async || record.judge(&[&anna, &ben]).await).await
+}
+
+/// Has each say a part of the history, and waits until all hold it.
+async fn talk(record: &Record, nodes: &[&Node]) -> Result<()> {
+    for number in 0..MESSAGES {
+        let node = nodes[number % nodes.len()];
+        record.say(node, &format!("{} says {number} {}", node.name(), "x".repeat(number * 20))).await?;
+    }
+    until("all agree", async || record.judge(nodes).await).await?;
+    until("all have met", async || all_met(nodes).await).await?;
+    ensure!(history(&nodes[0].api).await?.len() == MESSAGES, "no more and no less");
+    Ok(())
+}
+
+/// Damages the database in a random way, and says how.
+fn damage(directory: &Path, rng: &mut StdRng) -> Result<String> {
+    let database = database(directory)?;
+    let log = database.with_extension("db-wal");
+    let mut bytes = std::fs::read(&database)?;
+    let done = match rng.random_range(0..6) {
+        0 => {
+            for _ in 0..rng.random_range(1..20) {
+                let at = rng.random_range(0..bytes.len());
+                bytes[at] ^= 1 << rng.random_range(0..8);
+            }
+            "some bits flipped".to_owned()
+        }
+        1 => {
+            let pages = rng.random_range(1..5);
+            for _ in 0..pages {
+                let at = rng.random_range(0..bytes.len() / 4096) * 4096;
+                bytes[at..at + 4096].fill(rng.random());
+            }
+            format!("{pages} pages overwritten")
+        }
+        2 => {
+            bytes.truncate(rng.random_range(0..bytes.len()));
+            format!("cut to {} bytes", bytes.len())
+        }
+        3 => {
+            bytes.clear();
+            "emptied".to_owned()
+        }
+        4 if log.exists() => {
+            std::fs::remove_file(&log)?;
+            "without its log".to_owned()
+        }
+        5 if log.metadata().is_ok_and(|log| log.len() > 0) => {
+            let mut log_bytes = std::fs::read(&log)?;
+            let at = rng.random_range(0..log_bytes.len());
+            log_bytes[at] ^= 0x40;
+            std::fs::write(&log, log_bytes)?;
+            format!("a bit of byte {at} of its log flipped")
+        }
+        _ => {
+            std::fs::remove_file(&database)?;
+            return Ok("removed".to_owned());
+        }
+    };
+    std::fs::write(&database, bytes)?;
+    println!("damage: {done}");
+    Ok(done)
+}
+
+/// The file that holds the history of the room.
+fn database(directory: &Path) -> Result<PathBuf> {
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "db") {
+            return Ok(path);
+        }
+    }
+    anyhow::bail!("no database in {}", directory.display())
+}
