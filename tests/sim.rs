@@ -19,8 +19,22 @@ use world::{Weather, World};
 /// How long everything is quiet before the world is judged, in milliseconds.
 const QUIET_MS: u64 = 40_000;
 
+/// Longest time that a process is frozen, in milliseconds.
+const FROZEN_MS: u64 = 70_000;
+
 /// How many seeds are tried unless `SEEDS` says otherwise.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 200;
+
+/// Says how to repeat a life that ends in a panic.
+struct Repeat(u64);
+
+impl Drop for Repeat {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("repeat it with: SEED={} cargo test --test sim", self.0);
+        }
+    }
+}
 
 /// One life of a world, from a seed alone.
 fn live(seed: u64) -> World {
@@ -40,13 +54,16 @@ fn live(seed: u64) -> World {
             world.start(node);
         }
     }
-    for step in 0..world.rng.random_range(20..120) {
+    for step in 0..world.rng.random_range(20..160) {
         trouble(&mut world, step);
         let pause_ms = world.rng.random_range(0..1_500);
         world.run_until(world.now_ms + pause_ms);
     }
+    // Whoever is frozen wakes by itself.
+    world.run_until(world.now_ms + FROZEN_MS);
     world.heal();
     for node in 0..nodes {
+        world.lift(node);
         if world.nodes[node].engine.is_none() {
             world.start(node);
         }
@@ -78,6 +95,11 @@ fn trouble(world: &mut World, step: usize) {
                 world.say(a, &format!("{a} says {step}.{line}"), None);
             }
         }
+        18 if running => match world.rng.random_range(0..3) {
+            0 => world.freeze(a, world.now_ms % FROZEN_MS),
+            1 => world.fill_disk(a, 5_000),
+            _ => world.kill_at_commit(a),
+        },
         _ => {}
     }
 }
@@ -134,10 +156,11 @@ fn whatever_happens_all_agree_in_the_end() {
     let seeds: Vec<u64> = chosen.map_or_else(|| (1..=many).collect(), |seed| vec![seed]);
     let mut said = 0;
     for seed in seeds {
+        let _repeat = Repeat(seed);
         let world = live(seed);
         said += world.nodes.iter().map(|node| node.acknowledged.len()).sum::<usize>();
         if let Err(why) = judge(&world) {
-            panic!("seed {seed}: {why}\nrepeat it with: SEED={seed} cargo test --test sim");
+            panic!("seed {seed}: {why}");
         }
     }
     assert!(said > 0, "somebody said something");

@@ -9,9 +9,9 @@ use std::net::{IpAddr, SocketAddr};
 use super::bucket::Bucket;
 use super::ids::{DialId, Instance, NodeId};
 use super::limits::{
-    ADDRESSES_MAX, BEACONS, BEACONS_PER_ADDRESS, DIAL_BACKOFF_MS_MAX, DIAL_BACKOFF_MS_MIN, DIAL_FAILURES,
-    DIAL_FAILURES_FORGET, DIAL_FAILURES_PER_ADDRESS, DIAL_FAILURES_PER_ADDRESS_REFILL_MS, DIAL_FAILURES_REFILL_MS,
-    DIALS_MAX, KEY_IN_USE_RETRY_MS,
+    ADDRESSES_MAX, BEACON_SILENT_MS, BEACONS, BEACONS_PER_ADDRESS, DIAL_BACKOFF_MS_MAX, DIAL_BACKOFF_MS_MIN,
+    DIAL_FAILURES, DIAL_FAILURES_FORGET, DIAL_FAILURES_PER_ADDRESS, DIAL_FAILURES_PER_ADDRESS_REFILL_MS,
+    DIAL_FAILURES_REFILL_MS, DIALS_MAX, KEY_IN_USE_RETRY_MS,
 };
 
 /// Where to dial.
@@ -58,6 +58,8 @@ struct Row {
     failures: u32,
     /// When it was last heard of or dialled, to know which row to forget.
     used_ms: u64,
+    /// When a beacon last came from there.
+    heard_ms: Option<u64>,
     /// Who answered there, while that member is linked: no reason to dial.
     linked: Option<NodeId>,
 }
@@ -110,7 +112,8 @@ impl Book {
 
     /// Adds or refreshes a row, to be dialled in `wait_ms` unless it has to wait for its backoff.
     ///
-    /// Another instance than the last one heard there is a new start of the program: its backoff begins anew.
+    /// A beacon of another instance than before is a new start of the program, and one after a long silence means that
+    /// the way there is open again: the backoff begins anew.
     pub fn add(
         &mut self,
         target: Target,
@@ -132,11 +135,17 @@ impl Book {
             backoff_ms: 0,
             failures: 0,
             used_ms: mono_ms,
+            heard_ms: None,
             linked: None,
         });
         row.source = row.source.max(source);
         row.used_ms = mono_ms;
-        if instance.is_some() && row.instance != instance {
+        if source != Source::Beacon {
+            return;
+        }
+        let silent = row.heard_ms.is_none_or(|heard_ms| mono_ms >= heard_ms + BEACON_SILENT_MS);
+        row.heard_ms = Some(mono_ms);
+        if silent || row.instance != instance {
             (row.instance, row.next_ms, row.backoff_ms) = (instance, next_ms, 0);
         }
     }
@@ -314,6 +323,25 @@ mod tests {
         book.failed(dials[0].dial, now, 0);
         hear(&mut book, 2, now + 5);
         assert_eq!(book.due(now + 5, nobody).len(), 1);
+    }
+
+    #[test]
+    fn a_beacon_after_a_long_silence_ends_the_backoff() {
+        let mut book = Book::new();
+        let hear = |book: &mut Book, now| book.add(at(1), Some(ANA), Source::Beacon, Some(Instance(1)), now, 0);
+        let mut now = 0;
+        hear(&mut book, now);
+        for _ in 0..5 {
+            now = book.next_ms(nobody).expect("a row waits");
+            let dials = book.due(now, nobody);
+            book.failed(dials[0].dial, now, 0);
+        }
+        hear(&mut book, now + BEACON_SILENT_MS - 1);
+        // The row was first heard long ago, so this one is news; the next one is not.
+        let dials = book.due(now + BEACON_SILENT_MS - 1, nobody);
+        book.failed(dials[0].dial, now + BEACON_SILENT_MS - 1, 0);
+        hear(&mut book, now + BEACON_SILENT_MS + 4_000);
+        assert_eq!(book.next_ms(nobody), Some(now + BEACON_SILENT_MS - 1 + DIAL_BACKOFF_MS_MIN));
     }
 
     #[test]

@@ -150,6 +150,9 @@ pub const BEACON_SLOW_MS: u64 = 5_000;
 /// Random part of the time between beacons, so that nodes that started together do not stay together.
 pub const BEACON_JITTER_PER_CENT: u64 = 10;
 
+/// Silence after which a beacon means that the way there is open again, in milliseconds: two beacons may be lost.
+pub const BEACON_SILENT_MS: u64 = 15_000;
+
 /// Shortest time before an early beacon, in milliseconds.
 pub const BEACON_EARLY_MS: u64 = 1_000;
 

@@ -100,22 +100,25 @@ impl Receipts {
         }
     }
 
-    /// A member says it stored entries. Returns what is new of it, to be kept, and the messages whose count grew.
-    pub fn add(&mut self, member: NodeId, receipt: Receipt) -> (Vec<MemberReceipt>, Vec<(EntryId, Held)>) {
+    /// Whether a member's word that it stored entries says something that is not counted yet.
+    pub fn is_news(&self, member: NodeId, receipt: Receipt) -> bool {
         let Receipt { log, first, last } = receipt;
-        if first == 0 || first > last || last > i64::MAX as u64 {
-            return (Vec::new(), Vec::new());
-        }
-        let new = self.stored.entry((log, member)).or_default().add(first, last);
+        let counted = |seqs: &Seqs| seqs.0.iter().any(|&(from, to)| from <= first && last <= to);
+        0 < first && first <= last && last <= i64::MAX as u64 && !self.stored.get(&(log, member)).is_some_and(counted)
+    }
+
+    /// Counts a member's word that it stored entries, once that is kept. Returns the messages whose count grew.
+    pub fn add(&mut self, receipt: MemberReceipt) -> Vec<(EntryId, Held)> {
+        let MemberReceipt { member, log, first, last } = receipt;
         let mut grown = Vec::new();
-        for &(first, last) in &new {
+        for (first, last) in self.stored.entry((log, member)).or_default().add(first, last) {
             for line in self.lines.range_mut((log, first)..=(log, last)).map(|(_, line)| line) {
                 if line.count(member) {
                     grown.push((line.id, line.held()));
                 }
             }
         }
-        (new.into_iter().map(|(first, last)| MemberReceipt { member, log, first, last }).collect(), grown)
+        grown
     }
 }
 
@@ -134,7 +137,10 @@ mod tests {
     }
 
     fn add(receipts: &mut Receipts, who: u8, first: Seq, last: Seq) -> Vec<(Seq, usize, usize)> {
-        let (_, grown) = receipts.add(member(who), Receipt { log: LOG, first, last });
+        if !receipts.is_news(member(who), Receipt { log: LOG, first, last }) {
+            return Vec::new();
+        }
+        let grown = receipts.add(MemberReceipt { member: member(who), log: LOG, first, last });
         grown.into_iter().map(|(id, held)| (id.seq, held.held_by, held.of)).collect()
     }
 

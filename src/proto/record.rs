@@ -19,7 +19,7 @@ pub enum Write {
         /// In the order they get their arrival numbers.
         batches: Vec<Append>,
     },
-    /// Others have stored entries of own logs.
+    /// Others have stored entries of own logs; answered by [`Written::Receipts`].
     Receipts(Vec<MemberReceipt>),
     /// Number and keep a notice; answered by [`Written::Noted`].
     Notice {
@@ -104,6 +104,8 @@ pub enum Written {
         /// Why.
         error: WriteError,
     },
+    /// These are on the disk, so whoever is told of them is never told less.
+    Receipts(Vec<MemberReceipt>),
     /// A notice has its number.
     Noted(super::timeline::Notice),
     /// A conversation was read further.

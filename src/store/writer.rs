@@ -169,7 +169,7 @@ impl Writer {
                 for receipt in receipts {
                     appender.receipt(db, receipt)?;
                 }
-                None
+                Some(Written::Receipts(receipts.clone()))
             }
             Write::Notice { wall_ms, kind, member, name } => {
                 Some(Written::Noted(appender.notice(db, *wall_ms, *kind, *member, name)?))
@@ -311,6 +311,7 @@ mod tests {
                 Written::Appended { token, lines, .. } => format!("{token} at {}", lines[0].arrival),
                 Written::Failed { token, error: WriteError::DiskFull } => format!("{token} refused"),
                 Written::Noted(notice) => format!("notice at {}", notice.arrival),
+                Written::Receipts(_) => "receipts".to_owned(),
                 Written::Read { .. } => "read".to_owned(),
             });
         }

@@ -81,8 +81,8 @@ impl Disk {
                 Some(Written::Appended { token, lines, moved })
             }
             Write::Receipts(receipts) => {
-                self.receipts.extend(receipts);
-                None
+                self.receipts.extend(receipts.iter().copied());
+                Some(Written::Receipts(receipts))
             }
             Write::Notice { wall_ms, kind, member, name } => {
                 self.last_arrival += 1;

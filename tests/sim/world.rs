@@ -14,7 +14,7 @@ use roomful::proto::engine::{Action, Answer, AskId, Engine, Input, Say, Settings
 use roomful::proto::frame::{Beacon, CloseReason, Fetch, Frame, Intro, Peer};
 use roomful::proto::ids::{EntryId, Instance, LinkId, NodeId, RoomId, RoomTag};
 use roomful::proto::name::Name;
-use roomful::proto::record::Write;
+use roomful::proto::record::{Write, WriteError, Written};
 use roomful::proto::timeline::{Held, Place};
 
 use crate::store::Disk;
@@ -95,6 +95,12 @@ pub struct Node {
     woken_ms: u64,
     /// When the last commit ends: the disk does one thing after the other.
     disk_ms: u64,
+    /// Until when the disk takes nothing.
+    full_until_ms: u64,
+    /// Until when the process does nothing, as if it were stopped.
+    frozen_until_ms: u64,
+    /// Whether the process dies right after its next commit, before it hears of it.
+    dies_at_commit: bool,
     links: u64,
     /// What a page of this node was shown: ids in the order of their arrival numbers.
     pub shown: BTreeSet<EntryId>,
@@ -214,6 +220,27 @@ impl World {
         self.cut.clear();
     }
 
+    /// The process does nothing for a while; what comes meanwhile waits.
+    pub fn freeze(&mut self, node: usize, for_ms: u64) {
+        self.nodes[node].frozen_until_ms = self.now_ms + for_ms;
+    }
+
+    /// The disk takes nothing for a while.
+    pub fn fill_disk(&mut self, node: usize, for_ms: u64) {
+        self.nodes[node].full_until_ms = self.now_ms + for_ms;
+    }
+
+    /// The process dies between its next commit and the word of it.
+    pub fn kill_at_commit(&mut self, node: usize) {
+        self.nodes[node].dies_at_commit = true;
+    }
+
+    /// What was done to a node's disk is over.
+    pub fn lift(&mut self, node: usize) {
+        let node = &mut self.nodes[node];
+        (node.full_until_ms, node.dies_at_commit) = (0, false);
+    }
+
     fn delay(&mut self) -> u64 {
         1 + self.rng.random_range(0..=self.weather.delay_ms)
     }
@@ -250,9 +277,17 @@ impl World {
         while self.events.peek().is_some_and(|next| next.0.at_ms <= end_ms) {
             let Some(Reverse(next)) = self.events.pop() else { return };
             self.now_ms = self.now_ms.max(next.at_ms);
-            if self.nodes[next.node].life == next.life && self.nodes[next.node].engine.is_some() {
-                self.happen(next.node, next.event);
+            let node = &self.nodes[next.node];
+            if node.life != next.life || node.engine.is_none() {
+                continue;
             }
+            if self.now_ms < node.frozen_until_ms {
+                // It keeps its number, so what waited comes in the order it was sent.
+                let at_ms = node.frozen_until_ms;
+                self.events.push(Reverse(Scheduled { at_ms, ..next }));
+                continue;
+            }
+            self.happen(next.node, next.event);
         }
         self.now_ms = end_ms;
     }
@@ -275,15 +310,26 @@ impl World {
                 self.handle(node, Input::Frame { link, frame: *frame });
             }
             Event::Down(link, reason) => self.handle(node, Input::LinkDown { link, reason }),
-            Event::Commit(write) => {
-                if let Some(written) = self.nodes[node].disk.write(write) {
-                    self.handle(node, Input::Written(written));
-                }
-            }
+            Event::Commit(write) => self.commit(node, write),
             Event::History(link, fetch) => {
                 let page = self.nodes[node].disk.history(fetch);
                 self.handle(node, Input::History { link, page });
             }
+        }
+    }
+
+    fn commit(&mut self, node: usize, write: Write) {
+        let is_full = self.now_ms < self.nodes[node].full_until_ms;
+        let written = match write {
+            Write::Append { token, .. } if is_full => Some(Written::Failed { token, error: WriteError::DiskFull }),
+            write => self.nodes[node].disk.write(write),
+        };
+        if self.nodes[node].dies_at_commit {
+            self.nodes[node].dies_at_commit = false;
+            return self.kill(node);
+        }
+        if let Some(written) = written {
+            self.handle(node, Input::Written(written));
         }
     }
 
@@ -433,6 +479,9 @@ impl Node {
             clock_ms: 0,
             woken_ms: u64::MAX,
             disk_ms: 0,
+            full_until_ms: 0,
+            frozen_until_ms: 0,
+            dies_at_commit: false,
             links: 0,
             shown: BTreeSet::new(),
             acknowledged: Vec::new(),

@@ -11,7 +11,7 @@ use crate::proto::ids::{LinkId, NodeId};
 use crate::proto::limits::{FRAME_RECEIPTS_MAX, PUSH_UNRECEIPTED_BYTES_MAX, RECEIPT_GATHER_MS};
 use crate::proto::log::Fit;
 use crate::proto::name::Name;
-use crate::proto::record::{Append, Write, WriteError, Written};
+use crate::proto::record::{Append, MemberReceipt, Write, WriteError, Written};
 use crate::proto::timeline::Line;
 
 /// Batches of others on their way to the disk.
@@ -101,6 +101,12 @@ impl Engine {
                     self.place_top(&line);
                     let asker = asked.as_ref().and_then(|askers| askers.get(&line.id)).copied();
                     out.push(Action::Show(Show::Line { line, asker }));
+                }
+            }
+            Written::Receipts(receipts) => {
+                for receipt in receipts {
+                    let grown = self.receipts.add(receipt);
+                    out.extend(grown.into_iter().map(|(id, held)| Action::Show(Show::Held { id, held })));
                 }
             }
             Written::Failed { token, error } => self.failed(now, token, error, out),
@@ -232,16 +238,16 @@ impl Engine {
         }
     }
 
-    /// Counts a receipt for an entry that this node has really written.
+    /// Keeps a receipt for an entry that this node has really written; it counts once it is on the disk.
     pub(super) fn count_receipt(&mut self, peer: NodeId, receipt: Receipt, out: &mut Vec<Action>) {
         let key = crate::proto::ids::LogKey { author: self.own, log: receipt.log };
         if !self.frontier.holds(key, receipt.first) || !self.frontier.holds(key, receipt.last) {
             return;
         }
-        let (new, grown) = self.receipts.add(peer, receipt);
-        if !new.is_empty() {
-            out.push(Action::Write(WriteAction(Write::Receipts(new))));
+        if self.receipts.is_news(peer, receipt) {
+            let Receipt { log, first, last } = receipt;
+            let receipt = MemberReceipt { member: peer, log, first, last };
+            out.push(Action::Write(WriteAction(Write::Receipts(vec![receipt]))));
         }
-        out.extend(grown.into_iter().map(|(id, held)| Action::Show(Show::Held { id, held })));
     }
 }
