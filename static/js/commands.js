@@ -1,8 +1,12 @@
-// What a line that begins with a slash means. Pure. Only the composer knows commands: on every other
+// What a line that begins with a slash means, and whom or what its words name. Pure. Only the composer knows commands: on every other
 // way into a node a slash is text. A command that does not exist is never sent, so that a slip of the
 // finger does not end up on everybody's screen.
 
+import { fold } from "./state.js";
+
 export const COMMANDS = [
+  { name: "join", usage: "/join CHANNEL" },
+  { name: "msg", usage: "/msg MEMBER [TEXT]" },
   { name: "members", usage: "/members" },
   { name: "help", usage: "/help" },
   { name: "history", usage: "/history [N]" },
@@ -10,6 +14,8 @@ export const COMMANDS = [
   { name: "hooray", usage: "/hooray [TEXT]" },
   { name: "exit", usage: "/exit" },
 ];
+const ID_CHARS_MIN = 4; // fewer of an id are more likely a name
+const OFFERED_MAX = 8;
 
 /** `{kind: "text", text}`, `{kind: "command", name, rest}` or `{kind: "unknown", name, rest, nearest}`. */
 export function parse(line) {
@@ -21,12 +27,71 @@ export function parse(line) {
   return { kind: "unknown", name: typed, rest, nearest: nearest(name) };
 }
 
-/** The commands that begin like what stands before the caret; none once the command's word is over. */
-export function complete(line, caret) {
-  const word = /^\/([a-z]*)$/i.exec(line.slice(0, caret))?.[1];
-  if (word === undefined || line.startsWith("//")) return [];
-  if (/^\S/.test(line.slice(caret))) return [];
-  return COMMANDS.filter((command) => command.name.startsWith(word.toLowerCase()));
+/**
+ * What could stand for the word before the caret: `{ text, usage, ...}`, with the text to put in its place. A whole
+ * command that wants nothing more has `whole`. `places` are `{ channels, members }`.
+ */
+export function complete(line, caret, { channels = [], members = [] } = {}) {
+  if (line.startsWith("//") || /^\S/.test(line.slice(caret))) return [];
+  const [, typed, rest] = /^\/([a-z]*)(\s+[^\n]*)?$/i.exec(line.slice(0, caret)) ?? [];
+  if (typed === undefined) return [];
+  if (rest === undefined) return COMMANDS.filter(({ name }) => name.startsWith(typed.toLowerCase())).map(commandOption);
+  const wanted = fold(rest.trimStart());
+  if (typed.toLowerCase() === "join") {
+    const like = channels.filter((name) => fold(name).startsWith(wanted.replace(/^#/, "")) && fold(name) !== wanted);
+    return like.slice(0, OFFERED_MAX).map((name) => ({ text: `/join ${name}`, usage: `# ${name}` }));
+  }
+  if (typed.toLowerCase() !== "msg") return [];
+  const like = members.filter(({ self, name, short }) => !self
+    && (fold(name).startsWith(wanted) || (wanted.length >= ID_CHARS_MIN && short.startsWith(wanted))));
+  // Where a name says nothing, what is put in is the id.
+  return like.slice(0, OFFERED_MAX).map((member) => ({
+    text: `/msg ${isUnique(members, member) ? member.name : member.short} `, usage: member.name, member,
+  }));
+}
+
+function commandOption({ name, usage }) {
+  const whole = !usage.includes(" ");
+  return { text: whole ? `/${name}` : `/${name} `, usage, name, whole };
+}
+
+function isUnique(members, { id, name }) {
+  return !members.some((other) => other.id !== id && fold(other.name) === fold(name));
+}
+
+/**
+ * Whom the first words of `rest` name: `{ member, text }`, or `{ several }` if more than one, or `{}`. As everywhere:
+ * a short or full id or at least 4 characters of one, else a whole name; ids first.
+ */
+export function findMember(members, rest) {
+  const [word] = rest.split(/\s/, 1);
+  const begin = word.toLowerCase();
+  const byId = begin.length < ID_CHARS_MIN ? [] : members.filter(({ id, short }) => id.startsWith(begin) || short.startsWith(begin));
+  if (byId.length > 0) return choose(byId, rest.slice(word.length));
+  let longest = { length: 0, found: [] };
+  for (const member of members) {
+    const length = lengthOfName(member.name, rest);
+    if (length > longest.length) longest = { length, found: [member] };
+    else if (length > 0 && length === longest.length) longest.found.push(member);
+  }
+  return choose(longest.found, rest.slice(longest.length));
+}
+
+/** How many characters of `rest` the name takes, if it stands there as a whole; else 0. */
+function lengthOfName(name, rest) {
+  if (name === "") return 0;
+  const begin = rest.slice(0, name.length);
+  return fold(begin) === fold(name) && /^(?:\s|$)/.test(rest.slice(name.length)) ? name.length : 0;
+}
+
+function choose(found, text) {
+  if (found.length > 1) return { several: found };
+  return found.length === 1 ? { member: found[0], text: text.trim() } : {};
+}
+
+/** The channel somebody means: without the sign before it, and without white space that the node would take away. */
+export function channelName(typed) {
+  return typed.replace(/^#\s*/, "").replace(/\s+/g, " ").trim();
 }
 
 /** The command that was most likely meant, or null if nothing comes near. */

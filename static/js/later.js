@@ -1,22 +1,105 @@
 // Everything that can come a moment later than the messages and the field to type in: gathered here, so that
 // main.js waits for one thing.
 
+import { startJumps } from "./jumps.js";
+import { byId, setText } from "./lib/dom.js";
+import { t } from "./lib/texts.js";
+import { startPages } from "./pages.js";
+import { isWatched, startReading } from "./reading.js";
+import { createRoom } from "./room.js";
 import { run } from "./run.js";
+import * as State from "./state.js";
+import { trim } from "./ranges.js";
 import { mountAlone, showFindOthers } from "./view/alone.js";
 import { Completion } from "./view/completion.js";
 import { drawConnection } from "./view/connection.js";
+import { startListKeys } from "./view/listkeys.js";
 import { startMoving } from "./view/moving.js";
 import { startPanes } from "./view/panes.js";
 import { drawConversations, drawMembers, hrefOf } from "./view/sides.js";
 import { hush, speak } from "./view/spoken.js";
 import { drawTitle } from "./view/title.js";
 
-export function start({ state, current, go, toNewest, write }) {
+/** `page` is what main.js has: the state, the link, the list of messages, and the ways to go somewhere and to draw. */
+export function start(page) {
+  const { state, socket, timeline, composer, current, go, say, toNewest, draw, drawNow, toEnd } = page;
   const panes = startPanes();
-  startMoving({ state, panes, current, go, toNewest });
-  const completion = new Completion({ take: write });
+  const pages = startPages({ state, socket, current, draw: drawNow });
+  const room = createRoom({
+    base: {
+      go, say, pages, timeline,
+      write: (text) => { composer.text = text; },
+      showMembers: panes.openMembers,
+      known: () => State.rangeOf(State.conversation(state, current())),
+      get isOpen() { return socket.isOpen; },
+      get members() { return [...state.members.values()]; },
+    },
+    socket, current, drawn: toEnd,
+  });
+  const jumps = startJumps({ state, pages, timeline, current, go, toEnd, room, drawNow });
+  const reading = startReading({
+    visible: () => (isWatched() ? timeline.visible() : []),
+    unread: () => State.conversation(state, current()).unread,
+    seen(ids) {
+      const before = State.conversation(state, current()).unread;
+      const arrival = State.see(state, current(), ids);
+      if (timeline.atEnd) trim(state, current());
+      if (arrival !== null || before !== State.conversation(state, current()).unread) page.tellRead(arrival);
+    },
+  });
+  const completion = new Completion({
+    take: room.write,
+    places: () => ({ channels: channelsOf(state), members: room.members }),
+  });
+  startListKeys(timeline);
+  startMoving({ state, panes, room, current, go, toNewest, jumps, socket });
+
+  const context = { socket, state, replaced: (node) => (state.node = node) };
+  byId("find-others").addEventListener("click", () => showFindOthers(context));
+  let unmountAlone = null;
+  let timer = 0;
+  function drawLine(back) {
+    clearTimeout(timer);
+    const wasCut = document.body.hasAttribute("data-cut");
+    const again = drawConnection({ socket, state, back, now: Date.now() });
+    if (wasCut !== document.body.hasAttribute("data-cut")) draw();
+    if (unmountAlone !== null) byId("find-others").hidden = true; // it is already on the screen
+    if (again !== null) timer = setTimeout(() => drawLine(back), again);
+  }
+
   return {
-    completion, drawConnection, drawConversations, drawMembers, drawTitle, hrefOf, hush, mountAlone, panes, run,
-    showFindOthers, speak,
+    completion, hrefOf, hush, jumps, pages, panes, reading, room, run, speak,
+
+    /** What stands where messages will be, while nobody is here and nothing was said. */
+    drawScene(key) {
+      const known = State.conversation(state, key);
+      const isAlone = key === State.GENERAL && State.othersInReach(state) === 0
+        && known.floor === null && known.messages.every((m) => m.author === state.me);
+      if (isAlone) unmountAlone ??= mountAlone(byId("scene"), context);
+      else unmountAlone?.();
+      if (!isAlone) unmountAlone = null;
+    },
+
+    drawSubtitle(key) {
+      const direct = State.takerInReach(state, key) ? "room.direct" : "room.directWaits";
+      const isChannel = key.startsWith("c:");
+      setText(byId("subtitle"), t(isChannel ? "room.everyone" : direct));
+      const about = byId("show-profile");
+      about.hidden = isChannel;
+      setText(about, t("profile.show", { name: State.placeName(state, key) }));
+    },
+
+    /** Everything but the messages. `parts` says what may have changed. */
+    drawRest(parts, { open, hasDraft, attended: isAttended, back }) {
+      drawLine(back);
+      if (state.node === null) return;
+      const isCut = document.body.hasAttribute("data-cut");
+      if (parts.people) drawMembers(state, { isCut, now: Date.now() });
+      if (parts.people || parts.places) drawConversations(state, { open, hasDraft, isCut, attended: isAttended });
+      drawTitle(state, { isCut, attended: isAttended });
+    },
   };
 }
+
+const channelsOf = (state) => [...state.conversations.values()]
+  .filter(({ key, exists }) => exists && key.startsWith("c:")).map(({ key }) => key.slice(2));

@@ -11,34 +11,33 @@ import { t } from "./lib/texts.js";
 import { Composer, readDraft } from "./view/composer.js";
 import { Timeline } from "./view/timeline.js";
 
-const PAGE = 100;
 const SENDING_SHOWN_AFTER_MS = 410;
-const READ_AFTER_MS = 500;
 const BACK_SHOWN_MS = 3000;
 const DAY_CHECK_MS = 30_000;
 const JOY_FRESH_MS = 10_000;
 
 const state = State.create();
 const outbox = Outbox.create();
-const hints = new Map(); // conversation -> the one line in it that only this user sees
 const unfolded = new Set(); // keys of the folded rows that are open
-const calls = new Map(); // ref -> {resolve, reject} of a command on its way
 const keyNews = new BroadcastChannel("roomful.key"); // tells the other tabs of a new link
 
-let openKey = keyFromAddress();
+let { key: openKey, id: wantedId } = placeFromAddress();
 let store = null;
 let later = null; // the modules that were loaded afterwards
 let back = null; // {fresh, until}: the link is back, and what came meanwhile
-let loading = null; // the page of older messages that is on its way
-let nodeKnowsRead = true;
-let unmountAlone = null;
 
 const socket = new Socket({
   resume: () => (state.run === null ? {} : { after: state.arrival, run: state.run }),
   frame: onFrame,
   changed: onLink,
 });
-const timeline = new Timeline({ older: () => loading ?? loadOlder().catch(() => {}), act: onRow, moved: readSoon });
+const timeline = new Timeline({
+  edge: (which) => later?.pages.edge(which),
+  act: onRow,
+  moved: () => later?.reading.wake(),
+  newest: () => toEnd(),
+  jump: (id) => later?.jumps.to(openKey, id),
+});
 const composer = new Composer({
   send: submit,
   typed: () => later?.completion.update(),
@@ -51,7 +50,7 @@ const composer = new Composer({
 function onFrame(frame) {
   const now = Date.now();
   if (frame.type === "error") return onError(frame);
-  if (frame.type === "done") return settle(frame.ref, (call) => call.resolve());
+  if (frame.type === "done") return later?.room.done(frame.ref);
   if (frame.type === "said") onSaid(frame);
   const wasMe = state.me;
   const names = state.names.size;
@@ -67,14 +66,15 @@ function onSaid({ ref, message }) {
   if (item?.met && item.met !== message.id) state.refs.delete(item.met);
   Outbox.answered(outbox, ref);
   saveOutbox();
-  settle(ref, (call) => call.resolve());
+  later?.room.done(ref);
   pump();
+  // The node cleans the names of channels: what was said is where it says.
+  const key = State.keyOf(message, state.me);
+  if (item && item.key === openKey && key !== openKey) go(key);
 }
 
 function onError({ ref, error, message }) {
-  if (error === "unknown_type" && !ref) nodeKnowsRead = false;
-  if (!ref) return;
-  if (calls.has(ref)) return settle(ref, (call) => call.reject(new Error(message || error)));
+  if (!ref || later?.room.refused(ref, message || error)) return;
   Outbox.refused(outbox, ref, error, message);
   saveOutbox();
   pump();
@@ -96,12 +96,12 @@ async function onWelcome(frame, wasMe) {
   if (wasMe === null) {
     turnTo(openKey);
     await restoreOutbox();
+    if (wantedId) loadLater().then(({ jumps }) => jumps.to(openKey, wantedId));
   } else if (frame.reset) {
     State.openConversation(state, openKey);
   }
   if (document.body.hasAttribute("data-cut")) noteBack(frame);
-  loadLater().catch(() => {}); // if its first try failed with the link
-  fillShort();
+  loadLater().then(({ pages }) => fill(pages)).catch(() => {}); // again, if its first try failed with the link
   pump();
   draw();
 }
@@ -126,24 +126,17 @@ function onLive(message, now) {
 function onLink() {
   if (!socket.isOpen) {
     Outbox.cutOff(outbox);
-    for (const ref of [...calls.keys()]) settle(ref, (call) => call.reject(new Error(t("connection.cut"))));
+    later?.room.cutOff();
   }
   draw();
-}
-
-function settle(ref, act) {
-  const call = calls.get(ref);
-  calls.delete(ref);
-  if (call) act(call);
 }
 
 // --- saying ---
 
 function submit(text) {
-  hints.delete(openKey);
-  State.clearLine(state, openKey);
-  if (!text.startsWith("/")) return room.say(text);
-  loadLater().then(({ run }) => run(room, text)).catch(() => {
+  later?.room.forgetHint(openKey);
+  if (!text.startsWith("/")) return say(text);
+  loadLater().then(({ run, room }) => run(room, text)).catch(() => {
     composer.text = text; // its part could not be loaded: nothing is lost, and it can be tried again
   });
 }
@@ -168,57 +161,16 @@ async function restoreOutbox() {
   saveOutbox();
 }
 
-/** What the commands may do. */
-const room = {
-  get isOpen() {
-    return socket.isOpen;
-  },
-  say(text, kind = "say") {
-    if (kind === "hooray" && openKey !== State.GENERAL) go(State.GENERAL); // it greets the whole room
-    const ref = crypto.randomUUID();
-    // Half of a surrogate pair is no text: the node would refuse the whole frame.
-    Outbox.add(outbox, { ref, text: text.toWellFormed?.() ?? text, kind, key: openKey, at: Date.now() });
-    State.clearLine(state, openKey);
-    pump();
-    setTimeout(() => Outbox.has(outbox, ref) && draw({ rows: true }), SENDING_SHOWN_AFTER_MS);
-    drawNow();
-    timeline.toEnd();
-  },
-  command(name, text) {
-    const ref = crypto.randomUUID();
-    return new Promise((resolve, reject) => {
-      calls.set(ref, { resolve, reject });
-      if (!socket.send({ type: "command", ref, name, ...(text ? { text } : {}) })) {
-        settle(ref, (call) => call.reject(new Error(t("connection.cut"))));
-      }
-    });
-  },
-  hint(text, actions = []) {
-    const done = (run) => () => {
-      hints.delete(openKey);
-      draw({ rows: true });
-      composer.focus();
-      run();
-    };
-    hints.set(openKey, {
-      id: crypto.randomUUID(), at: Date.now(), text,
-      actions: actions.map(({ label, run }) => ({ label, run: done(run) })),
-    });
-    room.announce(text);
-    drawNow();
-    timeline.toEnd();
-  },
-  announce(text) {
-    byId("announce").textContent = text;
-  },
-  write(text) {
-    composer.text = text;
-  },
-  showMembers: () => later.panes.openMembers(),
-  known: () => State.conversation(state, openKey),
-  timeline,
-  loadOlder,
-};
+function say(text, kind = "say") {
+  if (kind === "hooray" && openKey !== State.GENERAL) go(State.GENERAL); // it greets the whole room
+  const ref = crypto.randomUUID();
+  // Half of a surrogate pair is no text: the node would refuse the whole frame.
+  Outbox.add(outbox, { ref, text: text.toWellFormed?.() ?? text, kind, key: openKey, at: Date.now() });
+  pump();
+  setTimeout(() => Outbox.has(outbox, ref) && draw({ rows: true }), SENDING_SHOWN_AFTER_MS);
+  State.clearLine(state, openKey);
+  toEnd();
+}
 
 // --- reading ---
 
@@ -227,55 +179,46 @@ function attended(key) {
   return key === openKey && document.hasFocus() && timeline.atEnd && !document.querySelector("dialog[open]");
 }
 
-let readTimer = 0;
-function readSoon() {
-  clearTimeout(readTimer);
-  readTimer = setTimeout(() => {
-    if (!attended(openKey) || state.me === null) return;
-    const arrival = State.markRead(state, openKey);
-    State.trim(state, openKey);
-    if (arrival === null) return;
-    if (nodeKnowsRead) socket.send({ type: "read", ...readTarget(openKey), arrival });
-    draw({ rows: false, places: true });
-  }, READ_AFTER_MS);
+/** Tells the node how far this conversation is read, if that moved. */
+function tellRead(arrival) {
+  if (arrival !== null) socket.send({ type: "read", ...State.placeOfKey(openKey), arrival });
+  draw({ rows: true, places: true });
 }
 
-const readTarget = (key) => (key.startsWith("d:") ? { with: key.slice(2) } : { channel: key.slice(2) });
+/** Escape, with nothing open that it could close: back to the newest message, and nothing is unread any more. */
+function toNewest() {
+  State.clearLine(state, openKey);
+  tellRead(State.markRead(state, openKey));
+  toEnd();
+  composer.focus();
+}
 
-/** Loads a page of older messages, one at a time. Answers how many came; fails if the node is not there. */
-async function loadOlder(limit = PAGE) {
-  await loading?.catch(() => {});
+function toEnd() {
+  later?.jumps.leave(openKey);
+  drawNow();
+  timeline.toEnd();
+}
+
+/** What a page of messages cannot hold yet comes when the window is at rest; the line goes where reading stopped. */
+async function fill(pages) {
   const key = openKey;
-  const { floor } = State.conversation(state, key);
-  if (floor === null) return 0;
-  if (!socket.isOpen) throw new Error(t("connection.cut"));
-  const query = new URLSearchParams({ ...readTarget(key), before: floor, limit: String(limit) });
-  loading = socket.get(`/api/v1/messages?${query}`);
-  try {
-    const taken = State.takeOlder(state, key, await loading, Date.now());
-    drawNow();
-    return taken;
-  } finally {
-    loading = null;
-  }
-}
-
-/** A conversation of which the first messages brought little is filled up. */
-function fillShort() {
-  const { messages, floor } = State.conversation(state, openKey);
-  if (floor !== null && messages.length < PAGE / 2) loadOlder().catch(() => {});
+  const { line } = State.conversation(state, key);
+  if (!(await pages.fill()) || key !== openKey || State.conversation(state, key).line !== line) return;
+  State.openConversation(state, key);
+  drawNow();
 }
 
 // --- places ---
 
-function keyFromAddress() {
-  const [, kind, name] = /^#\/(channel|with)\/(.+)$/.exec(location.hash) ?? [];
-  if (!kind) return State.GENERAL;
-  if (kind === "with") return State.directKey(name);
+/** `{ key, id }`: the conversation that the address names, and a message in it or null. */
+function placeFromAddress() {
+  const [, kind, name, id = null] = /^#\/(channel|with)\/([^/]+)(?:\/([0-9a-f]+))?$/.exec(location.hash) ?? [];
+  if (!kind) return { key: State.GENERAL, id: null };
+  if (kind === "with") return { key: State.directKey(name), id };
   try {
-    return State.channelKey(decodeURIComponent(name));
+    return { key: State.channelKey(decodeURIComponent(name)), id };
   } catch {
-    return State.GENERAL; // an address that nobody made by clicking
+    return { key: State.GENERAL, id: null }; // an address that nobody made by clicking
   }
 }
 
@@ -290,9 +233,8 @@ function turnTo(key) {
   State.openConversation(state, key);
   later?.hush();
   composer.turnTo(draftKey(key), State.placeName(state, key));
-  fillShort();
   drawNow();
-  readSoon();
+  if (later) fill(later.pages).catch(() => {});
 }
 
 const hasDraft = (key) => readDraft(draftKey(key)) !== "";
@@ -320,55 +262,29 @@ function drawNow() {
   const parts = due ?? { rows: true, places: true };
   due = null;
   if (state.node !== null && parts.rows) drawRoom();
-  if (later === null) return;
-  drawConnection();
-  if (state.node === null) return;
-  const isCut = document.body.hasAttribute("data-cut");
-  if (parts.people) later.drawMembers(state, { isCut, now: Date.now() });
-  if (parts.people || parts.places) later.drawConversations(state, { open: openKey, hasDraft, isCut });
-  later.drawTitle(state, { isCut });
+  later?.drawRest(parts, { open: openKey, hasDraft, attended, back });
 }
 
 function drawRoom() {
   const known = State.conversation(state, openKey);
-  const isAlone = State.othersInReach(state) === 0;
+  const isTail = known.past === null;
   const rows = buildRows({
-    state, known, notices: noticesOf(openKey), unfolded, isOpen: socket.isOpen, now: Date.now(),
+    state, known: State.rangeOf(known), notices: noticesOf(openKey), unfolded, isOpen: socket.isOpen, now: Date.now(),
     takerInReach: State.takerInReach(state, openKey),
-    pending: outbox.items.filter((item) => item.key === openKey && !item.met),
-    hints: hints.has(openKey) ? [hints.get(openKey)] : [],
+    pending: isTail ? outbox.items.filter((item) => item.key === openKey && !item.met) : [],
+    hints: later?.room.hintsOf(openKey) ?? [],
   });
-  const empty = known.floor === null && known.messages.every((m) => m.author === state.me);
-  timeline.show(openKey, rows, () => drawAlone(isAlone && empty && openKey === State.GENERAL));
+  const news = { isTail, unread: known.unread, late: known.late };
+  timeline.show(openKey, rows, news, () => later?.drawScene(openKey));
   byId("title").textContent = State.placeName(state, openKey);
-  byId("subtitle").textContent = t(openKey.startsWith("c:") ? "room.everyone" : "room.direct");
-  if (timeline.atEnd) readSoon();
+  later?.drawSubtitle(openKey);
+  later?.reading.wake();
 }
 
 /** Comings and goings belong to the room; in a direct conversation only the other one's. */
 function noticesOf(key) {
   if (key === State.GENERAL) return state.notices;
   return key.startsWith("d:") ? state.notices.filter((notice) => notice.member === key.slice(2)) : [];
-}
-
-const aloneContext = { socket, state, replaced: (node) => (state.node = node) };
-
-function drawAlone(isAlone) {
-  if (isAlone && unmountAlone === null && later) unmountAlone = later.mountAlone(byId("scene"), aloneContext);
-  if (!isAlone && unmountAlone !== null) {
-    unmountAlone();
-    unmountAlone = null;
-  }
-}
-
-let connectionTimer = 0;
-function drawConnection() {
-  clearTimeout(connectionTimer);
-  const wasCut = document.body.hasAttribute("data-cut");
-  const again = later.drawConnection({ socket, state, back, now: Date.now() });
-  if (wasCut !== document.body.hasAttribute("data-cut")) draw();
-  if (unmountAlone !== null) byId("find-others").hidden = true; // it is already on the screen
-  if (again !== null) connectionTimer = setTimeout(drawConnection, again);
 }
 
 // --- what the user does ---
@@ -387,20 +303,14 @@ function onRow(name, row) {
   drawNow();
 }
 
-/** Escape, with nothing open that it could close, goes back to the newest message. */
-function toNewest() {
-  State.clearLine(state, openKey);
-  timeline.toEnd();
-  drawNow();
-  composer.focus();
-}
-
 function listen() {
   byId("try-now").addEventListener("click", () => socket.tryNow());
-  byId("find-others").addEventListener("click", () => later.showFindOthers(aloneContext));
-  addEventListener("focus", readSoon);
+  addEventListener("focus", () => later?.reading.wake());
   addEventListener("popstate", () => {
-    if (state.me !== null && (location.hash === "" || location.hash.startsWith("#/"))) turnTo(keyFromAddress());
+    if (state.me === null || (location.hash !== "" && !location.hash.startsWith("#/"))) return;
+    const { key, id } = placeFromAddress();
+    if (key !== openKey) turnTo(key);
+    if (id) later?.jumps.to(key, id, { remember: false });
   });
   addEventListener("hashchange", async () => {
     if (!(await takeKeyFromAddress())) return;
@@ -420,7 +330,10 @@ let loadingLater = null;
 /** What is not needed to read and to type: asked for once, and again if that failed. */
 function loadLater() {
   loadingLater ??= import("./later.js").then((module) => {
-    later = module.start({ state, current: () => openKey, go, toNewest, write: room.write });
+    const current = () => openKey;
+    later = module.start({
+      state, socket, timeline, composer, current, go, say, toNewest, tellRead, attended, draw, drawNow, toEnd,
+    });
     draw();
     return later;
   }).catch((error) => {

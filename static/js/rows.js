@@ -67,8 +67,9 @@ export function buildRows({ state, known, notices, pending, hints, isOpen, taker
 /** Messages keep the order of the room; notices and hints, which have only a time, find their place among them. */
 function merge(known, notices, hints, pending) {
   const oldest = known.floor === null ? -Infinity : known.messages[0]?.at ?? Infinity;
+  const newest = known.ceiling === undefined ? Infinity : known.messages.at(-1)?.at ?? -Infinity;
   const ours = [...notices.map((notice) => ({ at: notice.at, notice })), ...hints.map((hint) => ({ at: hint.at, hint }))]
-    .filter((entry) => entry.at >= oldest || entry.hint)
+    .filter((entry) => (entry.at >= oldest && entry.at <= newest) || entry.hint)
     .sort((a, b) => a.at - b.at);
   const entries = [];
   let reached = -Infinity; // one slow clock among the authors must not pull a notice up

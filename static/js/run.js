@@ -1,7 +1,8 @@
 // What the commands do. Loaded right after the page is up, so that typing does not wait for it.
 
-import { parse } from "./commands.js";
+import { channelName, findMember, parse } from "./commands.js";
 import { t } from "./lib/texts.js";
+import { channelKey, directKey } from "./state.js";
 import { askExit, showHelp } from "./view/dialogs.js";
 
 const HISTORY_DEFAULT = 50;
@@ -18,6 +19,8 @@ export function run(room, line) {
 }
 
 const DO = {
+  join,
+  msg,
   members: (room) => room.showMembers(),
   help: () => showHelp(),
   history,
@@ -33,6 +36,28 @@ function offer(room, line, { name, rest, nearest }) {
   room.hint(t("hint.unknown", { name }), nearest === null ? [asText] : [better, asText]);
 }
 
+function join(room, rest) {
+  const name = channelName(rest);
+  if (name === "") return room.hint(t("hint.joinMissing"));
+  room.go(channelKey(name));
+}
+
+function msg(room, rest) {
+  if (rest === "") return room.hint(t("hint.msgMissing"));
+  const { member, several, text } = findMember(room.members, rest);
+  if (several) return room.hint(t("hint.several"), several.map((one) => choice(room, one, rest)));
+  if (!member) return room.hint(t("hint.noMember", { name: rest.split(/\s/, 1)[0] }));
+  if (member.self) return room.hint(t("hint.yourself"));
+  room.go(directKey(member.id));
+  if (text) room.say(text);
+}
+
+/** One of several who bear the name: nothing goes out before the user says which of them is meant. */
+function choice(room, { id, name, short }, rest) {
+  const text = rest.slice(name.length).trim();
+  return { label: `${name} ${short}`, run: () => { room.go(directKey(id)); room.write(text); } };
+}
+
 async function history(room, rest) {
   const count = rest === "" ? HISTORY_DEFAULT : Number(rest);
   if (!Number.isInteger(count) || count < 1) return room.hint(t("hint.historyNumber"));
@@ -45,12 +70,12 @@ async function history(room, rest) {
 }
 
 /** Goes back from what is read now, loading what is not here yet. Answers whether that is the beginning. */
-async function goBack({ known, timeline, loadOlder }, count) {
+async function goBack({ known, timeline, pages }, count) {
   const first = timeline.firstVisible();
   const place = Math.max(0, known().messages.findIndex((message) => message.id === first));
   let loaded = 0;
   while (place + loaded < count && known().floor !== null) {
-    loaded += await loadOlder(Math.min(PAGE_MAX, Math.max(PAGE_MIN, count - place - loaded)));
+    loaded += await pages.older(Math.min(PAGE_MAX, Math.max(PAGE_MIN, count - place - loaded)));
   }
   const goal = Math.max(0, place + loaded - count);
   const beginning = goal === 0 && known().floor === null;

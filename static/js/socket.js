@@ -148,10 +148,20 @@ export class Socket {
   }
 
   /** GET from the node, as this run of it lets us. */
-  async get(path) {
-    const answer = await fetch(path, { headers: { Authorization: `Bearer ${this.bearer}` }, cache: "no-store" });
+  get(path) {
+    return this.#ask(path, {});
+  }
+
+  post(path, body) {
+    return this.#ask(path, { method: "POST", body: JSON.stringify(body) });
+  }
+
+  async #ask(path, options) {
+    const headers = { Authorization: `Bearer ${this.bearer}`, ...(options.body ? { "Content-Type": "application/json" } : {}) };
+    const answer = await fetch(path, { ...options, headers, cache: "no-store" });
     if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
-    return answer.json();
+    const text = await answer.text();
+    return text === "" ? null : JSON.parse(text);
   }
 
   tryNow() {

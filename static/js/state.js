@@ -3,8 +3,6 @@
 // identity what it has to draw again.
 
 export const GENERAL = "c:general";
-const KEPT_MAX = 2000; // messages of one conversation; the rest lives in the node
-const KEPT_AFTER_TRIM = 1000;
 const NOTICES_MAX = 1000;
 const CLOCK_SLACK_MS = 60_000;
 
@@ -33,6 +31,12 @@ export function keyOf(message, me) {
   return channelKey(message.channel ?? "general");
 }
 
+/** The conversation that a frame names by `channel` or by `with`. */
+const keyOfPlace = (place) => (place.with ? directKey(place.with) : channelKey(place.channel));
+
+/** The conversation `key` as frames and addresses name it. */
+export const placeOfKey = (key) => (key.startsWith("d:") ? { with: key.slice(2) } : { channel: key.slice(2) });
+
 /** Where something said in the conversation `key` goes: the fields of a `say`. */
 export function targetOf(key) {
   return key.startsWith("d:") ? { to: key.slice(2) } : { channel: key.slice(2) };
@@ -42,11 +46,19 @@ export function conversation(state, key) {
   let found = state.conversations.get(key);
   if (!found) {
     // Everything from `floor` on is loaded; null: everything there is, as in one that begins now.
-    found = { key, messages: [], floor: null, unread: 0, read: 0, line: null };
+    // `past`, if there is one, is a part of long ago that is shown instead: `{ messages, floor, ceiling }`.
+    // `seen` are those read beyond `read`, `late` those that arrived for a place that was read already.
+    found = {
+      key, messages: [], floor: null, past: null, unread: 0, read: 0, newest: 0, line: null, seen: new Set(), late: [],
+      exists: key === GENERAL,
+    };
     state.conversations.set(key, found);
   }
   return found;
 }
+
+/** The part of a conversation that is shown. */
+export const rangeOf = (known) => known.past ?? known;
 
 /** What a conversation is called: "# general", or the other member's name. */
 export function placeName(state, key) {
@@ -139,7 +151,8 @@ function welcome(state, frame, { now, attended }) {
 
   if (!resumed) forgetMessages(state);
   for (const entry of [{ channel: "general" }, ...frame.conversations]) {
-    const known = conversation(state, entry.with ? directKey(entry.with) : channelKey(entry.channel));
+    const known = conversation(state, keyOfPlace(entry));
+    known.exists = true;
     if (resumed) continue;
     known.unread = entry.unread ?? 0;
     known.read = entry.read ?? 0;
@@ -162,7 +175,7 @@ function forgetMessages(state) {
   state.messages.clear();
   state.notices = [];
   for (const known of state.conversations.values()) {
-    Object.assign(known, { messages: [], floor: null, line: null, unread: 0 });
+    Object.assign(known, { messages: [], floor: null, past: null, line: null, unread: 0, seen: new Set(), late: [] });
   }
 }
 
@@ -172,16 +185,15 @@ function hear(state, message, { now, attended }) {
   const known = state.messages.has(message.id);
   const key = keyOf(message, state.me);
   put(state, message, now);
-  const own = message.author === state.me;
-  if (!known && !own) countUnread(state, key, message, attended(key));
+  if (!known && message.author !== state.me) countUnread(conversation(state, key), message, attended(key));
   return { said: state.messages.get(message.id) ?? message, live: !known };
 }
 
-function countUnread(state, key, message, isAttended) {
-  const known = conversation(state, key);
-  if (isAttended) return;
+function countUnread(known, message, isAttended) {
+  const isLate = known.messages.at(-1)?.id !== message.id;
+  if (isLate) known.late = [...known.late, message.id];
   // The line stays where reading stopped; only after everything was read does it move on.
-  if (known.unread === 0) known.line = message.id;
+  else if (known.unread === 0 && !isAttended) known.line = message.id;
   known.unread += 1;
 }
 
@@ -206,11 +218,13 @@ function held(state, { id, held_by: heldBy, of }) {
   replace(state, { ...message, held_by: heldBy, of });
 }
 
-function wasRead(state, { channel, with: other, read }) {
-  const known = conversation(state, other ? directKey(other) : channelKey(channel));
+function wasRead(state, frame) {
+  const { read } = frame;
+  const known = conversation(state, keyOfPlace(frame));
   if (read < known.read) return;
   known.read = read;
-  known.unread = known.messages.filter((m) => m.arrival > read && m.author !== state.me).length;
+  known.unread = unseenOf(state, known).length;
+  known.late = known.unread === 0 ? [] : known.late;
 }
 
 // --- the timeline ---
@@ -239,14 +253,37 @@ function put(state, message, now) {
   }
   if (before && before.order === entry.order) return replace(state, entry);
 
-  const messages = before ? known.messages.filter((m) => m.id !== message.id) : [...known.messages];
-  if (known.floor !== null && entry.order < known.floor) {
-    state.messages.delete(message.id);
-  } else {
-    messages.splice(placeOf(messages, entry.order), 0, entry);
+  known.exists = true;
+  known.newest = Math.max(known.newest, message.arrival);
+  if (before) forget(known, message.id);
+  state.messages.delete(message.id);
+  for (const range of rangesOf(known)) {
+    if (!covers(range, entry.order)) continue;
+    range.messages = range.messages.toSpliced(placeOf(range.messages, entry.order), 0, entry);
     state.messages.set(entry.id, entry);
   }
-  known.messages = messages;
+}
+
+const rangesOf = (known) => (known.past === null ? [known] : [known, known.past]);
+
+function covers({ floor, ceiling = null }, order) {
+  return (floor === null || order >= floor) && (ceiling === null || order <= ceiling);
+}
+
+function forget(known, id) {
+  for (const range of rangesOf(known)) range.messages = range.messages.filter((m) => m.id !== id);
+}
+
+/** Remembers what a page brings, and answers its messages as they are known here. */
+export function load(state, page, now) {
+  for (const notice of page.notices ?? []) addNotice(state, notice);
+  return page.messages.map((message) => {
+    if (state.messages.has(message.id)) return state.messages.get(message.id);
+    bears(state, message.author, message.name);
+    const entry = { ...message, ...timesOf(message, undefined, now) };
+    state.messages.set(entry.id, entry);
+    return entry;
+  });
 }
 
 /** When to say it was said. A clock that runs ahead of ours would claim the future: then, when we saw it. */
@@ -257,36 +294,12 @@ function timesOf(message, before, now) {
 }
 
 function replace(state, entry) {
-  const known = conversation(state, keyOf(entry, state.me));
-  const index = placeOf(known.messages, entry.order);
-  if (known.messages[index]?.id !== entry.id) return;
-  known.messages = known.messages.with(index, entry);
-  state.messages.set(entry.id, entry);
-}
-
-/** Takes a page of older messages, as GET /api/v1/messages gave it for this conversation. */
-export function takeOlder(state, key, page, now) {
-  const known = conversation(state, key);
-  const oldest = page.messages[0];
-  known.floor = page.before === null || !oldest ? null : oldest.order;
-  for (const notice of page.notices ?? []) addNotice(state, notice);
-  const fresh = page.messages.filter((m) => !state.messages.has(m.id));
-  const entries = fresh.map((m) => ({ ...m, ...timesOf(m, undefined, now) }));
-  for (const entry of entries) {
-    bears(state, entry.author, entry.name);
+  for (const range of rangesOf(conversation(state, keyOf(entry, state.me)))) {
+    const index = placeOf(range.messages, entry.order);
+    if (range.messages[index]?.id !== entry.id) continue;
+    range.messages = range.messages.with(index, entry);
     state.messages.set(entry.id, entry);
   }
-  known.messages = [...entries, ...known.messages].sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0));
-  return entries.length;
-}
-
-/** Lets go of the oldest, once there is more than anybody looks at. Only while the end is being read. */
-export function trim(state, key) {
-  const known = conversation(state, key);
-  if (known.messages.length <= KEPT_MAX) return;
-  for (const message of known.messages.slice(0, -KEPT_AFTER_TRIM)) state.messages.delete(message.id);
-  known.messages = known.messages.slice(-KEPT_AFTER_TRIM);
-  known.floor = known.messages[0].order;
 }
 
 // --- reading ---
@@ -294,17 +307,50 @@ export function trim(state, key) {
 /** Opens a conversation: the line goes before the first message that was not read yet. */
 export function openConversation(state, key) {
   const known = conversation(state, key);
-  const first = known.messages.find((m) => m.arrival > known.read && m.author !== state.me);
-  known.line = known.unread > 0 && first ? first.id : null;
+  if (known.unread > 0) known.past = null;
+  known.late = [];
+  known.line = known.unread > 0 ? unseenOf(state, known)[0]?.id ?? null : null;
+}
+
+/** What others said here and nobody has seen, as far as it is loaded. */
+export function unseenOf(state, known) {
+  const isUnseen = (m) => m.arrival > known.read && m.author !== state.me && !known.seen.has(m.id);
+  return known.messages.filter(isUnseen);
+}
+
+/**
+ * These messages were seen. Answers the arrival number up to which all is read now, to tell the node; null if that
+ * did not move. It moves only over what was seen: something late may wait far above what one reads.
+ */
+export function see(state, key, ids) {
+  const known = conversation(state, key);
+  const before = known.read;
+  let count = 0;
+  for (const id of ids) {
+    const message = state.messages.get(id);
+    if (!message || message.author === state.me || message.arrival <= before || known.seen.has(id)) continue;
+    known.seen.add(id);
+    count += 1;
+  }
+  if (count === 0) return null;
+  known.unread = Math.max(0, known.unread - count);
+  known.late = known.late.filter((id) => !known.seen.has(id));
+  const unseen = unseenOf(state, known);
+  if (known.unread > unseen.length) return null; // some of it is not loaded, so nobody knows its numbers
+  const first = unseen.reduce((min, m) => Math.min(min, m.arrival), known.newest + 1);
+  known.read = Math.max(before, first - 1);
+  if (unseen.length === 0) known.seen.clear();
+  return known.read > before ? known.read : null;
 }
 
 /** Everything in it has been seen. Answers the arrival number to tell the node, or null if nothing changed. */
 export function markRead(state, key) {
   const known = conversation(state, key);
-  const newest = known.messages.reduce((max, m) => Math.max(max, m.arrival), 0);
-  const changed = known.unread > 0 || newest > known.read;
+  const changed = known.unread > 0 || known.newest > known.read;
   known.unread = 0;
-  known.read = Math.max(known.read, newest);
+  known.late = [];
+  known.seen.clear();
+  known.read = Math.max(known.read, known.newest);
   return changed ? known.read : null;
 }
 
@@ -312,8 +358,13 @@ export function clearLine(state, key) {
   conversation(state, key).line = null;
 }
 
-export function unreadTotal(state) {
+/** What is new in a conversation. One whose end is being read right now has nothing new but what came late. */
+export function unreadIn(known, isAttended) {
+  return isAttended && known.line === null ? Math.min(known.unread, known.late.length) : known.unread;
+}
+
+export function unreadTotal(state, attended = () => false) {
   let total = 0;
-  for (const known of state.conversations.values()) total += known.unread;
+  for (const known of state.conversations.values()) total += unreadIn(known, attended(known.key));
   return total;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { COMMANDS, complete, nearest, parse } from "../../static/js/commands.js";
+import { COMMANDS, channelName, complete, findMember, nearest, parse } from "../../static/js/commands.js";
 import { fullness, isSendKey } from "../../static/js/view/composer.js";
 
 test("a line is text, a command, or neither", () => {
@@ -35,6 +35,37 @@ test("completion offers what begins like the word before the caret", () => {
   assert.deepEqual(names("/HO"), ["hooray"]);
   for (const line of ["", "h", "//", "/zzz", "/name ", "a /h", "/name Anna"]) assert.deepEqual(names(line), [], line);
   assert.deepEqual(names("/help", 2), []); // the caret is inside of the word
+});
+
+const member = (digit, name, fields = {}) => ({ id: digit.repeat(64), short: `${digit}${digit}xyz234`, name, ...fields });
+const ANNA = member("a", "Anna");
+const ANNA_B = member("b", "Anna Bell");
+const BEN = member("c", "Ben");
+const OTHER_BEN = member("d", "ＢＥＮ");
+
+test("a member is found by id or by whole name, ids first, and never by guessing between two", () => {
+  const members = [ANNA, ANNA_B, BEN];
+  for (const [rest, found, text] of [
+    ["anna hello", ANNA, "hello"], ["Anna Bell hello", ANNA_B, "hello"], ["Anna Bellman", ANNA, "Bellman"], ["ben", BEN, ""],
+    ["bbxy  hi\nthere", ANNA_B, "hi\nthere"], ["cccccc hi", BEN, "hi"], ["cc hi", undefined, undefined], ["Annab", undefined, undefined], ["", undefined, undefined],
+  ]) {
+    const result = findMember(members, rest);
+    assert.deepEqual([result.member, result.text], [found, text], rest);
+  }
+  assert.deepEqual(findMember([BEN, OTHER_BEN], "Ben hi").several, [BEN, OTHER_BEN]);
+  assert.equal(findMember([BEN, OTHER_BEN], "ddxy hi").member, OTHER_BEN);
+});
+
+test("completion offers channels and members, and an id where the name says nothing", () => {
+  const places = { channels: ["general", "lunch", "launch"], members: [ANNA, ANNA_B, BEN, OTHER_BEN, member("e", "Ana", { self: true })] };
+  const texts = (line) => complete(line, line.length, places).map((option) => option.text);
+  assert.deepEqual(texts("/join l"), ["/join lunch", "/join launch"]);
+  assert.deepEqual(texts("/join #lu"), ["/join lunch"]);
+  assert.deepEqual(texts("/join lunch"), []);
+  assert.deepEqual(texts("/msg an"), ["/msg Anna ", "/msg Anna Bell "]);
+  assert.deepEqual(texts("/msg b"), ["/msg ccxyz234 ", "/msg ddxyz234 "]);
+  assert.deepEqual(texts("/msg Anna hello"), []);
+  assert.deepEqual(["# lunch", " a \n b "].map(channelName), ["lunch", "a b"]);
 });
 
 test("a message is full at 32 KiB of UTF-8, and says so early", () => {

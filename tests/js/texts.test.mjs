@@ -31,7 +31,7 @@ test("every text with a computed key exists", () => {
     fold: ["joined", "back", "left", "lost", "returned", "visited"],
     member: ["online", "unsure", "left", "lost"],
     connection: ["cut", "stopping"],
-    command: ["members", "help", "history", "name", "hooray", "exit"],
+    command: ["join", "msg", "members", "help", "history", "name", "hooray", "exit"],
     theme: ["auto", "light", "dark", "contrast"],
     "door.title": ["no-key", "stranger", "refused"],
     "door.why": ["no-key", "stranger", "refused"],

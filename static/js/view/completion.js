@@ -1,8 +1,8 @@
-// The list of commands above the composer. The field stays a textbox and keeps the focus; the list
+// The list above the composer of what a command could be completed to. The field stays a textbox and keeps the focus; the list
 // tells it which option is meant.
 
 import { complete } from "../commands.js";
-import { byId, make, setText } from "../lib/dom.js";
+import { byId, identicon, make, setText, shortOf } from "../lib/dom.js";
 import { t } from "../lib/texts.js";
 
 export class Completion {
@@ -12,9 +12,10 @@ export class Completion {
   #chosen = 0;
   #dismissed = null; // the text for which Escape was pressed
 
-  /** `take(text, run)` puts a completed command into the field; `run` says that it is whole and can go. */
-  constructor({ take }) {
+  /** `take(text)` puts a completed line into the field; `places()` gives the channels and members there are. */
+  constructor({ take, places }) {
     this.take = take;
+    this.places = places;
     this.#list.addEventListener("pointerdown", (event) => {
       event.preventDefault(); // the field keeps the focus
       const index = [...this.#list.children].indexOf(event.target.closest("li"));
@@ -32,7 +33,7 @@ export class Completion {
     const text = this.#field.value;
     if (this.#dismissed !== null && text !== this.#dismissed) this.#dismissed = null;
     const options = this.#dismissed === null && document.activeElement === this.#field
-      ? complete(text, this.#field.selectionStart) : [];
+      ? complete(text, this.#field.selectionStart, this.places()) : [];
     const counted = options.length !== this.#options.length;
     this.#options = options;
     if (options.length === 0) return this.#close();
@@ -50,7 +51,7 @@ export class Completion {
     else if (event.key === "ArrowUp") this.#chosen = (this.#chosen + count - 1) % count;
     else if (event.key === "Escape") this.#dismiss();
     else if (event.key === "Tab" && !event.shiftKey) this.#accept(option);
-    else if (event.key === "Enter" && !event.shiftKey && this.#field.value !== `/${option.name}`) this.#accept(option);
+    else if (event.key === "Enter" && !event.shiftKey && this.#field.value.trim() !== option.text.trim()) this.#accept(option);
     else return false;
     event.preventDefault();
     event.stopPropagation();
@@ -60,8 +61,14 @@ export class Completion {
 
   #accept(option) {
     this.#chosen = 0;
-    this.take(option.usage.includes(" ") ? `/${option.name} ` : `/${option.name}`);
+    this.take(option.text);
     this.#dismiss();
+    if (option.name && !option.whole) this.#again(); // its next word may be completed too
+  }
+
+  #again() {
+    this.#dismissed = null;
+    this.update();
   }
 
   #dismiss() {
@@ -80,14 +87,22 @@ export class Completion {
   #draw() {
     this.#list.replaceChildren(...this.#options.map((option, index) => {
       const item = make("li", "option");
-      item.id = `option-${option.name}`;
+      item.id = `option-${index}`;
       item.setAttribute("role", "option");
       item.setAttribute("aria-selected", String(index === this.#chosen));
-      item.append(make("code", "", option.usage), make("span", "meta", t(`command.${option.name}`)));
+      item.append(...partsOf(option));
       return item;
     }));
     this.#list.hidden = false;
     this.#field.setAttribute("aria-controls", this.#list.id);
-    this.#field.setAttribute("aria-activedescendant", `option-${this.#options[this.#chosen].name}`);
+    this.#field.setAttribute("aria-activedescendant", `option-${this.#chosen}`);
   }
+}
+
+function partsOf({ name, usage, member }) {
+  if (name) return [make("code", "", usage), make("span", "meta", t(`command.${name}`))];
+  if (!member) return [make("bdi", "", usage)];
+  const mark = make("span", "mark");
+  mark.append(identicon(member.id));
+  return [mark, make("bdi", "", usage), make("code", "short", shortOf(member.id))];
 }

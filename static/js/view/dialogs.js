@@ -6,7 +6,9 @@ import { t } from "../lib/texts.js";
 
 const KEYS = [
   ["Enter", "key.enter"], ["Shift+Enter", "key.shiftEnter"], ["Tab", "key.tab"], ["Esc", "key.escape"],
-  ["Alt+↑ ↓", "key.altArrows"], ["↑ ↓", "key.arrows"],
+  ["Ctrl+K", "key.switch"],
+  ["Ctrl+Shift+F", "key.search"], ["Alt+↑ ↓", "key.altArrows"], ["Alt+Shift+↑ ↓", "key.altShiftArrows"],
+  ["↑ ↓", "key.arrows"], ["Ctrl+F6", "key.parts"], ["Ctrl+/", "key.help"],
 ];
 const THEMES = ["auto", "light", "dark", "contrast"];
 

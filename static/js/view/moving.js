@@ -1,11 +1,32 @@
-// How one moves about: from conversation to conversation, over the top to the messages, and out again.
+// How one moves about: from conversation to conversation and from part to part, over the top to the messages, and
+// out again; and the dialogs that keys and buttons open. What is in those is loaded when it is asked for.
 
 import { byId } from "../lib/dom.js";
 import { showHelp } from "./dialogs.js";
+import { directKey } from "../state.js";
 import { stepFrom } from "./sides.js";
 
 /** `go(key)` opens a conversation, `toNewest()` is what Escape means when nothing is open. */
-export function startMoving({ state, panes, current, go, toNewest }) {
+export function startMoving(page) {
+  const { state, panes, current, go, toNewest } = page;
+  const open = {
+    switcher: () => import("./switcher.js").then(({ showSwitcher }) => showSwitcher(page)),
+    search: () => import("./search.js").then(({ showSearch }) => showSearch(page)),
+    profile: (id) => import("./profile.js").then(({ showProfile }) => showProfile(page, id)),
+    help: () => showHelp(),
+  };
+  const keys = { "Control+k": "switcher", "Control+K": "switcher", "Control+Shift+F": "search", "Control+/": "help" };
+  document.addEventListener("keydown", (event) => {
+    if (event.isComposing || event.altKey || document.querySelector("dialog[open]")) return;
+    const key = `${event.ctrlKey || event.metaKey ? "Control+" : ""}${event.shiftKey ? "Shift+" : ""}${event.key}`;
+    if (event.key === "F6" && event.ctrlKey) {
+      event.preventDefault();
+      return nextPart(event.shiftKey ? -1 : 1);
+    }
+    if (!keys[key]) return;
+    event.preventDefault();
+    open[keys[key]]();
+  });
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
     if (event.key === "Escape" && !panes.closeMembers()) toNewest();
@@ -26,5 +47,27 @@ export function startMoving({ state, panes, current, go, toNewest }) {
     go(link.dataset.key);
     byId("field").focus();
   });
+  byId("member-list").addEventListener("click", (event) => {
+    const id = event.target.closest(".member")?.dataset.key;
+    if (!id) return;
+    panes.closeMembers();
+    if (id === state.me) return open.profile(id);
+    go(directKey(id));
+    byId("field").focus();
+  });
   byId("help").addEventListener("click", showHelp);
+  byId("show-switcher").addEventListener("click", open.switcher);
+  byId("show-search").addEventListener("click", open.search);
+  byId("show-profile").addEventListener("click", () => open.profile(current().slice(2)));
+}
+
+/** The four parts of the page in turn, as browsers do with theirs. */
+function nextPart(step) {
+  const parts = [
+    [byId("conversations"), '[aria-current="page"]'], [byId("messages"), null], [byId("field"), null],
+    [byId("members"), '.member[tabindex="0"]'],
+  ].filter(([part]) => part.checkVisibility());
+  const at = parts.findIndex(([part]) => part.contains(document.activeElement));
+  const [part, inside] = parts[(at + step + parts.length) % parts.length];
+  (inside ? part.querySelector(inside) : part)?.focus();
 }

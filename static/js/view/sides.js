@@ -2,7 +2,7 @@
 
 import { byId, clone, fill, identicon, make, nameOf, setText, shortOf } from "../lib/dom.js";
 import { byName, sinceText, spanText, t, whenText } from "../lib/texts.js";
-import { inReach, isShared, othersInReach, placeName } from "../state.js";
+import { inReach, isShared, othersInReach, placeName, unreadIn } from "../state.js";
 
 const CLOCK_WORTH_SAYING_MS = 60_000;
 
@@ -12,18 +12,22 @@ export function hrefOf(key) {
 
 // --- conversations ---
 
-/** `hasDraft(key)` says whether something was begun in a conversation. */
-export function drawConversations(state, { open, hasDraft, isCut }) {
+/** `hasDraft(key)` says whether something was begun in a conversation, `attended(key)` whether its end is being read. */
+export function drawConversations(state, { open, hasDraft, isCut, attended }) {
   const name = (key) => placeName(state, key);
-  const keys = [...state.conversations.keys()].sort((a, b) => rank(a) - rank(b) || byName(name(a), name(b)));
+  const isListed = ({ key, exists }) => exists || key === open || hasDraft(key);
+  const keys = [...state.conversations.values()].filter(isListed).map(({ key }) => key).sort((a, b) => rank(a) - rank(b) || byName(name(a), name(b)));
   const channels = keys.filter((key) => key.startsWith("c:"));
   const direct = keys.filter((key) => key.startsWith("d:"));
-  const item = (key) => conversationItem(state, key, key === open, key !== open && hasDraft(key));
+  const unreadOf = (key) => unreadIn(state.conversations.get(key), attended(key));
+  const item = (key) => conversationItem(state, key, {
+    isOpen: key === open, hasDraft: key !== open && hasDraft(key), unread: unreadOf(key),
+  });
   const groups = [listOf("", "conversations.channels", channels.map(item))];
   if (direct.length > 0) groups.push(listOf(t("conversations.direct"), "conversations.direct", direct.map(item)));
   keepingFocus(byId("conversation-list"), ".conversation", () => byId("conversation-list").replaceChildren(...groups));
 
-  const unread = keys.reduce((sum, key) => sum + (key === open ? 0 : state.conversations.get(key).unread), 0);
+  const unread = keys.reduce((sum, key) => sum + (key === open ? 0 : unreadOf(key)), 0);
   badge(byId("back-count"), unread);
   drawSelf(state, isCut);
 }
@@ -41,10 +45,9 @@ function listOf(heading, label, items) {
   return group;
 }
 
-function conversationItem(state, key, isOpen, hasDraft) {
+function conversationItem(state, key, { isOpen, hasDraft, unread }) {
   const item = clone("t-conversation");
   const link = item.querySelector(".conversation");
-  const { unread } = state.conversations.get(key);
   link.href = hrefOf(key);
   link.dataset.key = key;
   if (isOpen) link.setAttribute("aria-current", "page");
@@ -107,20 +110,31 @@ function memberList(label, members, withHeading, state, now) {
 }
 
 function memberItem(state, member, now) {
-  const item = clone("t-member");
+  const place = clone("t-member");
+  const item = place.querySelector(".member");
   item.dataset.key = member.id;
   item.title = `${member.name} ${shortOf(member.id)}`;
   item.classList.toggle("gone", !inReach(member));
   item.querySelector(".mark").append(identicon(member.id));
   const who = item.querySelector(".who");
   who.append(nameOf(member.id, member.name, isShared(state, member.name)));
-  if (member.self) who.append(" ", make("span", "meta", t("members.self")));
-  const meta = item.querySelector(".member > .meta");
+  if (member.self) who.append(" ", make("span", "note", t("members.self")));
+  if (member.verified) who.append(" ", verifiedMark());
+  const meta = item.querySelector(".meta");
   drawMeta(meta, state, member, now);
   // The other states are in the words already; this one only a green dot would say.
   if (member.state === "online") meta.append(make("span", "hidden-text", `, ${t("member.inReach")}`));
   item.querySelector(".dot").classList.add(member.state);
-  return item;
+  return place;
+}
+
+/** Somebody whose safety words were compared. */
+export function verifiedMark() {
+  const mark = make("span", "verified", "✓");
+  mark.title = t("member.verified");
+  mark.setAttribute("role", "img");
+  mark.setAttribute("aria-label", t("member.verified"));
+  return mark;
 }
 
 function drawMeta(meta, state, member, now) {

@@ -3,7 +3,7 @@
 // moves. The browser's own scroll anchoring does half of this and fights the other half, so it is off.
 
 import { sameRow } from "../rows.js";
-import { byId } from "../lib/dom.js";
+import { byId, setText } from "../lib/dom.js";
 import { t } from "../lib/texts.js";
 import { drawRow, makeRow } from "./row.js";
 
@@ -19,6 +19,7 @@ export class Timeline {
   #list = byId("list");
   #pillNewest = byId("pill-newest");
   #pillUnread = byId("pill-unread");
+  #pillLate = byId("pill-late");
   #rows = [];
   #start = 0; // the window [start, end) of rows that are in the document
   #end = 0;
@@ -29,15 +30,17 @@ export class Timeline {
   #open = null;
   #leftAt = 0; // the newest arrival when the end was left: what came since is new
   #height = 0;
+  #news = { isTail: true, unread: 0, late: [] };
 
-  /** `older()` loads a page, `act(name, row)` is what a row's buttons do, `moved()` is told after each move. */
-  constructor({ older, act, moved }) {
-    this.older = older;
-    this.act = act;
-    this.moved = moved;
+  /**
+   * `edge("older" | "newer")` loads a page, `act(name, row)` is what a row's buttons do, `moved()` is told after each
+   * move; `newest()` and `jump(id)` go to a place that may not be loaded.
+   */
+  constructor({ edge, act, moved, newest, jump }) {
+    Object.assign(this, { edge, act, moved });
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    this.#scroller.addEventListener("keydown", (event) => this.#keys(event));
-    this.#pillNewest.addEventListener("click", () => this.toEnd());
+    this.#pillNewest.addEventListener("click", newest);
+    this.#pillLate.addEventListener("click", () => jump(this.#lateAbove()[0]));
     this.#pillUnread.addEventListener("click", () => this.#toLine());
     const sizes = new ResizeObserver(() => this.hold());
     sizes.observe(this.#scroller);
@@ -48,8 +51,18 @@ export class Timeline {
     return this.#stuck;
   }
 
-  /** Shows these rows. Another `conversation` than before opens where it was left, or at its end. */
-  show(conversation, rows, scene = null) {
+  /** Whether the last row that is drawn is the newest there is. */
+  get isWhole() {
+    return this.#end === this.#rows.length && this.#news.isTail;
+  }
+
+  /**
+   * Shows these rows. Another `conversation` than before opens where it was left, or where reading stopped.
+   * `news`: whether the rows go on to the newest, how many are unread, and the ids of those that came late.
+   */
+  show(conversation, rows, news, scene = null) {
+    this.#news = news;
+    if (!news.isTail) this.#stuck = false;
     const changed = conversation !== this.#open;
     if (changed) this.#turnTo(conversation);
     if (!changed) this.#anchor = this.#readAnchor(); // a conversation just opened brings its own
@@ -59,7 +72,22 @@ export class Timeline {
     scene?.();
     this.#draw();
     this.hold();
+    if (changed && this.#stuck) this.#openAtLine();
     this.#updatePills();
+  }
+
+  /** A conversation with more unread than fits begins with the first of them. */
+  #openAtLine() {
+    const line = this.#rows.findIndex((row) => row.type === "new");
+    if (line < 0) return;
+    this.#bring(line);
+    const element = this.#drawn.get(this.#rows[line].key).element;
+    const scroller = this.#scroller;
+    const above = element.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
+    if (above >= 0) return;
+    this.#leave();
+    scroller.scrollTop += above - scroller.clientHeight / 5;
+    this.#settle();
   }
 
   // --- the window ---
@@ -151,19 +179,24 @@ export class Timeline {
 
   // --- holding still ---
 
-  /** Which row is read, and where it stands. */
-  #readAnchor() {
-    const top = this.#scroller.getBoundingClientRect().top;
-    let low = 0;
-    let high = this.#list.children.length - 1;
+  /** The place in the list of the first row that reaches below `top`. */
+  #firstBelow(top) {
     const rows = this.#list.children;
+    let low = 0;
+    let high = rows.length - 1;
     while (low < high) {
       const middle = (low + high) >> 1;
       if (rows[middle].getBoundingClientRect().bottom > top) high = middle;
       else low = middle + 1;
     }
+    return low;
+  }
+
+  /** Which row is read, and where it stands. */
+  #readAnchor() {
+    const { top } = this.#scroller.getBoundingClientRect();
     // A row for a day or a fold may not outlive the change; a message does.
-    let element = rows[low];
+    let element = this.#list.children[this.#firstBelow(top)];
     while (element?.nextElementSibling && !element.classList.contains("message")) element = element.nextElementSibling;
     return element ? { key: element.dataset.key, top: element.getBoundingClientRect().top - top } : null;
   }
@@ -189,15 +222,17 @@ export class Timeline {
     const height = scrollHeight - clientHeight;
     // A scroll that comes with a change of size is the browser's own doing, and says nothing of the reader.
     if (Math.abs(height - this.#height) > 1) return;
-    const stuck = height - scrollTop <= STICK_PX && this.#end === this.#rows.length;
-    if (this.#stuck && !stuck) this.#leftAt = this.#newestArrival();
+    const atEnd = height - scrollTop <= STICK_PX && this.#end === this.#rows.length;
+    const stuck = atEnd && this.#news.isTail;
+    if (!stuck) this.#leave();
     this.#stuck = stuck;
     this.#anchor = this.#readAnchor();
     if (this.#shift()) {
       this.#draw();
       this.hold();
     }
-    if (this.#start === 0 && scrollTop < EDGE_PX && !stuck) this.older();
+    if (this.#start === 0 && scrollTop < EDGE_PX && !stuck) this.edge("older");
+    if (!this.#news.isTail && this.#end === this.#rows.length && height - scrollTop < EDGE_PX) this.edge("newer");
     this.#updatePills();
     this.moved();
   }
@@ -212,25 +247,55 @@ export class Timeline {
     this.moved();
   }
 
-  /** Brings a row to the middle, wherever it is, and focuses it. */
+  /** Brings a row to the middle, wherever it is, and focuses it. Answers whether it is there. */
   toRow(key) {
     const index = this.#rows.findIndex((row) => row.key === key);
-    if (index < 0) return;
-    if (index < this.#start || index >= this.#end) {
-      this.#start = Math.max(0, index - PAGE);
-      this.#end = Math.min(this.#rows.length, this.#start + ROWS_AT_END);
-      this.#draw();
-    }
-    if (this.#stuck) this.#leftAt = this.#newestArrival();
-    this.#stuck = false;
+    if (index < 0) return false;
+    this.#bring(index);
+    this.#leave();
     const { element } = this.#drawn.get(key);
     element.scrollIntoView({ block: "center" });
     element.focus({ preventScroll: true });
     element.classList.add("flash");
     setTimeout(() => element.classList.remove("flash"), FLASH_MS);
+    this.#settle();
+    return true;
+  }
+
+  /** Sees to it that a row is in the document. */
+  #bring(index) {
+    if (index >= this.#start && index < this.#end) return;
+    this.#start = Math.max(0, index - PAGE);
+    this.#end = Math.min(this.#rows.length, this.#start + ROWS_AT_END);
+    this.#draw();
+  }
+
+  #leave() {
+    if (this.#stuck) this.#leftAt = this.#newestArrival();
+    this.#stuck = false;
+  }
+
+  /** Takes note of where things stand after a move of our own. */
+  #settle() {
     this.#height = this.#scroller.scrollHeight - this.#scroller.clientHeight;
     this.#anchor = this.#readAnchor();
     this.#updatePills();
+    this.moved();
+  }
+
+  /** The ids of the messages of which at least half, or as much as fits, is in sight. */
+  visible() {
+    const { top, bottom } = this.#scroller.getBoundingClientRect();
+    const ids = [];
+    for (let i = this.#firstBelow(top); i < this.#list.children.length; i += 1) {
+      const element = this.#list.children[i];
+      const box = element.getBoundingClientRect();
+      if (box.top >= bottom) break;
+      const { row } = this.#drawn.get(element.dataset.key);
+      const shown = Math.min(box.bottom, bottom) - Math.max(box.top, top);
+      if (row.type === "message" && shown >= Math.min(box.height, bottom - top) / 2) ids.push(row.id);
+    }
+    return ids;
   }
 
   /** The id of the first message that is seen, or null. */
@@ -243,57 +308,49 @@ export class Timeline {
     return this.#rows.find((row) => row.id === id)?.key;
   }
 
-  // --- pills and keys ---
+  rowOf(key) {
+    return this.#drawn.get(key)?.row;
+  }
+
+  // --- pills ---
 
   #newestArrival() {
     return this.#rows.reduce((max, row) => (row.arrival < Infinity ? Math.max(max, row.arrival) : max), 0);
   }
 
   #updatePills() {
-    const fresh = this.#heard(this.#rows).filter((row) => row.arrival > this.#leftAt).length;
+    const { isTail, unread } = this.#news;
+    const fresh = isTail ? this.#rows.filter((row) => isHeard(row) && row.arrival > this.#leftAt).length : unread;
     this.#pillNewest.hidden = this.#stuck;
-    this.#pillNewest.textContent = t(fresh > 0 ? "pill.newestNew" : "pill.newest", { n: fresh });
+    setText(this.#pillNewest, t(fresh > 0 ? "pill.newestNew" : "pill.newest", { n: fresh }));
+
+    const late = this.#lateAbove().length;
+    this.#pillLate.hidden = late === 0;
+    setText(this.#pillLate, t("pill.late", { n: late }));
 
     const line = this.#rows.findIndex((row) => row.type === "new");
-    const element = line < 0 ? null : this.#drawn.get(this.#rows[line].key)?.element;
-    const above = line >= 0 && (line < this.#start
-      || (element && element.getBoundingClientRect().bottom < this.#scroller.getBoundingClientRect().top));
-    this.#pillUnread.hidden = !above;
-    if (!above) return;
-    this.#pillUnread.textContent = t("pill.unread", { n: this.#heard(this.#rows.slice(line)).length });
+    this.#pillUnread.hidden = line < 0 || unread <= late || !this.#isAbove(line);
+    setText(this.#pillUnread, t("pill.unread", { n: unread - late }));
   }
 
-  /** What others said. */
-  #heard(rows) {
-    return rows.filter((row) => row.type === "message" && !row.own);
+  #isAbove(index) {
+    if (index < this.#start) return true;
+    const element = this.#drawn.get(this.#rows[index].key)?.element;
+    return element !== undefined && element.getBoundingClientRect().bottom < this.#scroller.getBoundingClientRect().top;
+  }
+
+  /** Those of the late ones that stand above what one reads, loaded or not. */
+  #lateAbove() {
+    if (this.#news.late.length === 0) return [];
+    const places = new Map(this.#rows.map((row, index) => [row.id, index]));
+    return this.#news.late.filter((id) => !places.has(id) || this.#isAbove(places.get(id)));
   }
 
   #toLine() {
     const line = this.#rows.find((row) => row.type === "new");
     if (line) this.toRow(line.key);
   }
-
-  /** Up and Down go from message to message; the list itself is one stop for Tab. */
-  #keys(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const current = document.activeElement.closest?.(".row");
-    if (event.key === "Tab" && !event.shiftKey && !current?.querySelector("a, button:not([hidden])")) {
-      // Out of the list in one step, not through the links of every row below.
-      event.preventDefault();
-      return (this.#pillNewest.hidden ? byId("field") : this.#pillNewest).focus();
-    }
-    const rows = [...this.#list.children];
-    const index = rows.indexOf(current);
-    const page = Math.max(1, Math.floor(this.#scroller.clientHeight / 60));
-    const goal = {
-      ArrowUp: index < 0 ? rows.length - 1 : index - 1, ArrowDown: index < 0 ? rows.length - 1 : index + 1,
-      Home: 0, End: rows.length - 1, PageUp: index < 0 ? rows.length - page : index - page, PageDown: index + page,
-    }[event.key];
-    if (goal === undefined || rows.length === 0) return;
-    event.preventDefault();
-    const row = rows[Math.min(rows.length - 1, Math.max(0, goal))];
-    row.focus({ preventScroll: true });
-    row.scrollIntoView({ block: "nearest" });
-    if (row === rows.at(-1) && this.#end === this.#rows.length) this.toEnd();
-  }
 }
+
+/** Whether somebody else said this. */
+const isHeard = (row) => row.type === "message" && !row.own;

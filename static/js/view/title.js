@@ -5,8 +5,8 @@ import { unreadTotal } from "../state.js";
 
 let badge = 0;
 
-export function drawTitle(state, { isCut }) {
-  const unread = unreadTotal(state);
+export function drawTitle(state, { isCut, attended }) {
+  const unread = unreadTotal(state, attended);
   const values = { room: state.node.room, name: state.members.get(state.me)?.name ?? "", n: unread };
   document.title = t(unread > 0 ? "title.unread" : "title.page", values);
   const file = isCut ? "icon-cut.svg" : unread > 0 ? "icon-unread.svg" : "icon.svg";

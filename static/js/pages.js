@@ -1,0 +1,67 @@
+// Fetches what is not loaded of a conversation: older and newer pages, and the part around one message. One page at
+// a time; what fails can simply be asked for again.
+
+import { t } from "./lib/texts.js";
+import { takeAround, takeNewer, takeOlder } from "./ranges.js";
+import { conversation, placeOfKey, rangeOf, unseenOf } from "./state.js";
+
+const PAGE = 100;
+const UNREAD_MAX = 500; // how many are fetched at once to find where reading stopped
+
+/** `current()` is the conversation that is open, `draw()` shows what came. */
+export function startPages({ state, socket, current, draw }) {
+  let loading = null;
+
+  async function fetchPage(key, place, take) {
+    await loading?.catch(() => {});
+    if (!socket.isOpen) throw new Error(t("connection.cut"));
+    const query = new URLSearchParams({ ...placeOfKey(key), ...place() });
+    loading = socket.get(`/api/v1/messages?${query}`);
+    try {
+      const taken = take(state, key, await loading, Date.now());
+      if (key === current()) draw();
+      return taken;
+    } finally {
+      loading = null;
+    }
+  }
+
+  const range = (key) => rangeOf(conversation(state, key));
+  const pages = {
+    /** Loads older messages. Answers how many came; fails if the node is not there. */
+    older(limit = PAGE) {
+      const key = current();
+      if (range(key).floor === null) return 0;
+      return fetchPage(key, () => ({ before: range(key).floor, limit: String(limit) }), takeOlder);
+    },
+
+    newer() {
+      const key = current();
+      return fetchPage(key, () => ({ after: range(key).ceiling, limit: String(PAGE) }), takeNewer);
+    },
+
+    /** Makes sure that a message is loaded. Fails if the node does not hold it in this conversation. */
+    async around(key, id) {
+      const isLoaded = () => range(key).messages.some((m) => m.id === id);
+      if (isLoaded()) return;
+      await fetchPage(key, () => ({ around: id, limit: String(PAGE) }), takeAround);
+      if (!isLoaded()) throw new Error(t("jump.gone"));
+    },
+
+    /** Fills a conversation of which little is loaded, or not all that is unread. Answers whether anything came. */
+    async fill() {
+      const key = current();
+      const known = conversation(state, key);
+      if (known.floor === null || known.past !== null || !socket.isOpen) return false;
+      const missing = known.unread - unseenOf(state, known).length;
+      if (missing <= 0 && known.messages.length >= PAGE / 2) return false;
+      return (await pages.older(Math.min(UNREAD_MAX, PAGE + Math.max(0, missing)))) > 0;
+    },
+
+    /** What comes when the reader nears an edge: one page, and never a second while it is on its way. */
+    edge(which) {
+      if (loading === null) pages[which]()?.catch?.(() => {});
+    },
+  };
+  return pages;
+}

@@ -1,0 +1,76 @@
+// Who somebody is: the key behind the name, and the words that two people compare to be sure that nobody sits
+// between them.
+
+import { clone, fill, identicon, make, nameOf, setText, shortOf } from "../lib/dom.js";
+import { t, whenText } from "../lib/texts.js";
+import { isShared } from "../state.js";
+import { open } from "./dialogs.js";
+
+export function showProfile({ state, socket }, id) {
+  const member = state.members.get(id);
+  if (!member) return;
+  const dialog = open("t-profile");
+  const status = dialog.querySelector("[role=status]");
+  const isShort = isShared(state, member.name);
+  dialog.querySelector("h2").replaceChildren(nameOf(id, member.name, isShort));
+  dialog.querySelector(".portrait").append(identicon(id));
+  const facts = [
+    ["profile.state", t(`profile.${member.state}`, { when: whenText(Date.parse(member.since), Date.now()) })],
+    ["profile.address", member.addresses.join(", ") || t("member.nowhere")],
+    ["profile.short", member.short ?? shortOf(id)], ["profile.id", id],
+  ];
+  dialog.querySelector(".facts").append(...facts.flatMap(([name, value]) => [make("dt", "", t(name)), make("dd", "", value)]));
+  dialog.querySelector("h2").focus();
+  const trust = dialog.querySelector(".trust");
+  trust.hidden = member.self;
+  if (member.self) return;
+
+  /** Tells the node; the member changes by what the node says afterwards. */
+  async function mark(what, said) {
+    try {
+      await socket.post(`/api/v1/members/${id}/mark`, what);
+      setText(status, t(said, { name: member.name }));
+    } catch {
+      setText(status, t("profile.failed"));
+    }
+  }
+  const toggle = (kind) => {
+    const button = trust.querySelector(`.${kind}`);
+    const label = (isOn) => setText(button, t(`profile.${isOn ? "un" : ""}${kind}`));
+    let isOn = kind === "mute" ? member.muted : member.blocked;
+    label(isOn);
+    button.addEventListener("click", async () => {
+      isOn = !isOn;
+      await mark({ [kind === "mute" ? "muted" : "blocked"]: isOn }, `profile.${isOn ? kind : `un${kind}`}.done`);
+      label(isOn);
+    });
+  };
+  toggle("mute");
+  toggle("block");
+  trust.querySelector(".verified").hidden = !member.verified;
+  trust.querySelector(".compare").addEventListener("click", async (event) => {
+    const place = trust.querySelector(".words");
+    try {
+      const { words, hex } = await socket.get(`/api/v1/members/${id}/safety`);
+      place.replaceChildren(wordsOf(member, words, hex, mark));
+      event.target.hidden = true;
+      place.querySelector("h3").focus();
+    } catch {
+      setText(status, t("profile.failed"));
+    }
+  });
+}
+
+function wordsOf(member, words, hex, mark) {
+  const part = clone("t-words");
+  fill(part.querySelector(".how"), "safety.how", { name: nameOf(member.id, member.name, false) });
+  part.querySelector("ol").append(...words.map((word) => make("li", "", word)));
+  part.querySelector(".hex").textContent = hex.match(/.{1,4}/g)?.join(" ") ?? "";
+  part.querySelector(".match").addEventListener("click", () => mark({ verified: true }, "safety.matched"));
+  part.querySelector(".differ").addEventListener("click", async () => {
+    await mark({ verified: false }, "safety.differed");
+    part.querySelector(".warning").hidden = false;
+  });
+  part.querySelector(".block-now").addEventListener("click", () => mark({ blocked: true }, "profile.block.done"));
+  return part;
+}
