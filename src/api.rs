@@ -7,6 +7,7 @@ mod bare;
 pub mod code;
 pub mod export;
 pub mod form;
+pub mod hit;
 mod marks;
 pub mod span;
 
@@ -16,6 +17,7 @@ pub use form::{
     Cursor, Discovery, History, Member, Members, Message, Messages, Node, Notice, Read, Refusal, Room, Say, Unread,
     Welcome,
 };
+pub use hit::{Hit, Hits};
 pub use span::Span;
 
 use crate::proto::ids::NodeId;

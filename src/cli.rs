@@ -178,6 +178,12 @@ pub enum Command {
     },
     /// Print who is here
     Members,
+    /// Print the newest messages with these words, newest first
+    Search {
+        /// Words that are all in a message; the last may be the beginning of one
+        #[arg(required = true)]
+        words: Vec<String>,
+    },
     /// Print the history in its order, the same from every node that holds the same
     Export {
         /// As what [default: text, with --json json]

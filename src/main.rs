@@ -61,6 +61,7 @@ async fn ask(node: Node, json: bool, command: Command) -> Result<(), client::Err
         }
         Command::Tail { count, follow } => client::tail(node, count, follow, json).await,
         Command::Members => client::members(&node, json).await,
+        Command::Search { words } => client::search(&node, &words, json).await,
         Command::Export { format, direct } => {
             let format = match format {
                 Some(ExportFormat::Text) => Format::Text,

@@ -11,6 +11,8 @@ mod exporting;
 mod meeting;
 #[path = "processes/presence.rs"]
 mod presence;
+#[path = "processes/searching.rs"]
+mod searching;
 #[path = "processes/stopping.rs"]
 mod stopping;
 #[path = "processes/tabs.rs"]

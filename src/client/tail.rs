@@ -96,7 +96,8 @@ async fn last(node: &Node, count: u32) -> Result<Vec<Message>, Error> {
     Ok(pages.into_iter().rev().flatten().collect())
 }
 
-fn show(message: &Message, json: bool) -> Result<(), Error> {
+/// Prints a message.
+pub(super) fn show(message: &Message, json: bool) -> Result<(), Error> {
     if json { print::json(message) } else { print::line(&line(message)) }
 }
 

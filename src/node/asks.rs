@@ -14,8 +14,10 @@ use crate::proto::limits::HISTORY_BYTES_MAX;
 use crate::proto::name::Name;
 use crate::proto::record::{Ref, Write};
 use crate::proto::timeline::{Conversation, Line, LineKind};
-use crate::store::{At, BEGINNING, Filter, Store, StoreError};
-use crate::web::ask::{self, Ask, Export, Page, PageQuery, PageSpan, Reading, Said, SayError, SocketNo, Welcome};
+use crate::store::{At, BEGINNING, Filter, Search, Store, StoreError};
+use crate::web::ask::{
+    self, Ask, Export, Hit, Page, PageQuery, PageSpan, Reading, Said, SayError, SearchQuery, SocketNo, Welcome,
+};
 use crate::web::{Event, Token};
 
 /// What does not change while the node runs.
@@ -111,6 +113,14 @@ impl Turns {
                     let found = store.export(after, query.direct, query.limit, HISTORY_BYTES_MAX).await;
                     if let Some(found) = report(found) {
                         _ = answer.send(Export { lines: found.lines, after: found.after });
+                    }
+                });
+            }
+            Ask::Search { query, answer } => {
+                let store = self.store.clone();
+                tokio::spawn(async move {
+                    if let Some(hits) = report(search(&store, query).await) {
+                        _ = answer.send(hits);
                     }
                 });
             }
@@ -287,6 +297,12 @@ async fn page(store: &Store, query: PageQuery) -> Result<Option<Page>, StoreErro
     let filter = Filter { conversation: query.conversation };
     let found = store.page(filter, at, query.limit, HISTORY_BYTES_MAX).await?;
     Ok(found.map(|page| Page { lines: page.lines, notices: page.notices, before: page.before, after: page.after }))
+}
+
+async fn search(store: &Store, query: SearchQuery) -> Result<Vec<Hit>, StoreError> {
+    let SearchQuery { wanted, conversation, from, before, after, limit } = query;
+    let found = store.search(Search { wanted, conversation, from, before, after, limit }).await?;
+    Ok(found.into_iter().map(|hit| Hit { line: hit.line, ranges: hit.ranges }).collect())
 }
 
 async fn welcome(

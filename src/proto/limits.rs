@@ -345,6 +345,30 @@ pub const HISTORY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Messages on one page of history, and how many if nobody says.
 pub const HISTORY_LIMIT: (usize, usize) = (500, 100);
 
+/// Hits of one search, and how many if nobody says.
+pub const SEARCH_LIMIT: (usize, usize) = (500, 50);
+
+/// Longest that is looked for, in bytes: more than anybody types, and a bounded piece of work.
+pub const SEARCH_BYTES_MAX: usize = 1024;
+
+/// Longest word in the index of a search, in bytes; of longer ones the beginning.
+pub const WORD_BYTES_MAX: usize = 128;
+
+/// The newest messages that a search looks through itself as long as they are not in the index.
+pub const SEARCH_UNINDEXED_MAX: usize = 1_000;
+
+/// Hits at one place that a page of them puts into their order: authors who spoke in the same instant.
+pub const SEARCH_TIES_MAX: usize = 64;
+
+/// Entries that go into the index of words in one step, between two commits: a few milliseconds.
+pub const INDEX_ENTRIES_MAX: usize = 256;
+
+/// Bytes of text in one such step; one entry always goes.
+pub const INDEX_BYTES_MAX: usize = 256 * 1024;
+
+/// Entries that may wait for the index while the writer has other work; beyond, each commit is followed by a step.
+pub const INDEX_BEHIND_MAX: u64 = 8_192;
+
 /// Longest `ref` in characters.
 pub const REF_CHARS_MAX: usize = 64;
 

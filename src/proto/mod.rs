@@ -8,6 +8,7 @@
 //! | [`body`], [`batch`] | what is said, and the unit that is signed, sent, checked and stored |
 //! | [`log`], [`frontier`] | what is held of one log, and of all; the hashes that two nodes compare |
 //! | [`timeline`] | where an entry stands: the order of the room |
+//! | [`words`] | what a search finds |
 //! | [`frame`], [`session`] | what two nodes say to each other, and how a link begins |
 //! | [`bucket`], [`book`], [`announce`] | whom to dial, how often, and when to be heard |
 //! | [`roster`], [`receipts`] | who is here, and who holds what this node's user wrote |
@@ -32,3 +33,4 @@ pub mod record;
 pub mod roster;
 pub mod session;
 pub mod timeline;
+pub mod words;

@@ -103,6 +103,16 @@ fn bodies(bytes: &Bytes) -> Result<Vec<Option<Range<usize>>>, minicbor::decode::
     Ok(bodies)
 }
 
+/// What was said at an index of a batch, and what it answers; `None` if that is not here, or no message.
+fn said(batch: &Loaded, index: usize) -> Option<(LineKind, String, Option<EntryId>)> {
+    let range = batch.bodies.get(index)?.clone()?;
+    match Body::decode(&batch.bytes[range])? {
+        Body::Say { text, reply_to, .. } => Some((LineKind::Say, text, reply_to)),
+        Body::Hooray { text, .. } => Some((LineKind::Hooray, text, None)),
+        Body::Edit { .. } | Body::Delete { .. } | Body::React { .. } | Body::Profile { .. } | Body::File { .. } => None,
+    }
+}
+
 /// Author numbers and the entries that each of them has stored of one log.
 type Receipts = Rc<Vec<(i64, Seq, Seq)>>;
 
@@ -149,16 +159,7 @@ impl<'a> Lines<'a> {
     /// The line of a row; `None` where its body is gone.
     pub(super) fn line(&mut self, row: &Row) -> Result<Option<Line>, StoreError> {
         let batch = self.batch(row.batch)?;
-        let index = row.index();
-        let Some(Some(range)) = batch.bodies.get(index) else { return Ok(None) };
-        let (kind, text, reply_to) = match Body::decode(&batch.bytes[range.clone()]) {
-            Some(Body::Say { text, reply_to, .. }) => (LineKind::Say, text, reply_to),
-            Some(Body::Hooray { text, .. }) => (LineKind::Hooray, text, None),
-            Some(
-                Body::Edit { .. } | Body::Delete { .. } | Body::React { .. } | Body::Profile { .. } | Body::File { .. },
-            )
-            | None => return Ok(None),
-        };
+        let Some((kind, text, reply_to)) = said(&batch, row.index()) else { return Ok(None) };
         let conversation = self.conversation(row.conversation)?;
         let own = row.key.author == self.own;
         let to = match &conversation {
@@ -166,7 +167,7 @@ impl<'a> Lines<'a> {
             Conversation::Direct(member) => Some(if own { *member } else { self.own }),
         };
         Ok(Some(Line {
-            id: EntryId::new(row.key, row.seq, &batch.hash, index),
+            id: EntryId::new(row.key, row.seq, &batch.hash, row.index()),
             arrival: row.arrival,
             order: row.order(),
             time: row.time,
@@ -178,6 +179,12 @@ impl<'a> Lines<'a> {
             reply_to,
             held: if own { Some(self.held(row)?) } else { None },
         }))
+    }
+
+    /// The text of a row alone; `None` where its body is gone.
+    pub(super) fn text(&mut self, row: &Row) -> Result<Option<String>, StoreError> {
+        let batch = self.batch(row.batch)?;
+        Ok(said(&batch, row.index()).map(|(_, text, _)| text))
     }
 
     /// The lines of all rows that `sql` selects.

@@ -22,6 +22,7 @@ mod page;
 mod places;
 mod rescue;
 mod schema;
+mod search;
 mod snapshot;
 mod sql;
 mod welcome;
@@ -47,6 +48,7 @@ pub use export::Exported;
 pub use look::Counts;
 pub use open::Location;
 pub use page::{At, BEGINNING, Filter, Page};
+pub use search::{Hit, Search};
 pub use welcome::{ConversationState, Resumed, Welcome};
 
 use failure::Failure;
@@ -103,6 +105,7 @@ impl Store {
         let owner = open::Owner { room: &room, own, wall_ms };
         let open::Ready { db, appender, run, snapshot, own_name, mended } = open::ready(&location, owner)?;
         let arrival = appender.highest;
+        let indexed = search::indexed(&db)?;
 
         let failure = Failure::new(location.path().map(Into::into));
         let wal = match location.path() {
@@ -123,6 +126,8 @@ impl Store {
             wal,
             deferred: VecDeque::new(),
             full_told: None,
+            indexed,
+            index_waits: false,
         };
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(|source| StoreError::File { path: "thread of the store".into(), source })?;
@@ -163,6 +168,12 @@ impl Store {
     pub async fn export(&self, after: Order, direct: bool, limit: usize, bytes: usize) -> Result<Exported, StoreError> {
         let own = self.inner.own;
         self.read(move |db| export::export(db, own, after, direct, limit, bytes)).await
+    }
+
+    /// Looks for words, newest hits first.
+    pub async fn search(&self, search: Search) -> Result<Vec<Hit>, StoreError> {
+        let own = self.inner.own;
+        self.read(move |db| search::search(db, own, &search)).await
     }
 
     /// Reads what a tab missed that had got to `after` in `run`; `None` where it has to start afresh, because that

@@ -13,7 +13,14 @@ use crate::proto::ids::{NodeId, RoomId};
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// What brings version 1 to 2, 2 to 3, and so on.
-const MIGRATIONS: &[&str] = &[];
+const MIGRATIONS: &[&str] = &[
+    // 2: an index of words, which fills itself from the beginning, and marks on members.
+    "ALTER TABLE node ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0;
+     CREATE VIRTUAL TABLE search USING fts5 (words, content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '1 2');
+     ALTER TABLE author ADD COLUMN verified INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE author ADD COLUMN muted INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE author ADD COLUMN blocked INTEGER NOT NULL DEFAULT 0",
+];
 
 /// The version of [`SCHEMA`].
 const VERSION: i64 = 1 + MIGRATIONS.len() as i64;
@@ -166,6 +173,7 @@ mod tests {
         assert_eq!(version(&db).expect("version"), VERSION);
 
         let steps = ["CREATE TABLE more (a INTEGER) STRICT", "ALTER TABLE more ADD COLUMN b TEXT"];
+        db.pragma_update(None, "user_version", 1).expect("an older one");
         migrate(&mut db, Some(&path), &steps, 1).expect("migrated");
         assert_eq!(version(&db).expect("version"), 3);
         db.execute("INSERT INTO more VALUES (1, 'x')", []).expect("both steps were taken");
@@ -179,6 +187,7 @@ mod tests {
     fn a_step_that_fails_leaves_the_old_version() {
         let mut db = Connection::open_in_memory().expect("open");
         prepare(&mut db, None, &ROOM, &OWN).expect("new");
+        db.pragma_update(None, "user_version", 1).expect("an older one");
         migrate(&mut db, None, &["CREATE TABLE more (a INTEGER)", "nonsense"], 1).expect_err("nonsense");
         assert_eq!(version(&db).expect("version"), 1);
         db.query_row("SELECT count(*) FROM more", [], |_| Ok(())).expect_err("nothing half-done");

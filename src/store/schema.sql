@@ -1,4 +1,4 @@
--- Version 1 of a room's database. This file always describes today; what an older one needs stands in schema.rs.
+-- Version 2 of a room's database. This file always describes today; what an older one needs stands in schema.rs.
 --
 -- Numbers are SQLite's signed 64 bits. Times are stamps (milliseconds since 1970 x 65,536 + a counter), except where
 -- a name ends in _ms. Log ids are random 64-bit numbers and are kept with their highest bit flipped, so that SQLite's
@@ -10,7 +10,8 @@ CREATE TABLE node (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     room BLOB NOT NULL,          -- id of the room, 32 bytes
     own BLOB NOT NULL,           -- this node's id, 32 bytes
-    name TEXT                    -- this node's name when it last ran, if it ever said one
+    name TEXT,                   -- this node's name when it last ran, if it ever said one
+    indexed INTEGER NOT NULL DEFAULT 0 -- messages up to this arrival number are in the index of words
 ) STRICT;
 
 -- Each start of the program on this database. A tab that comes back shows its run and the arrival number it got to;
@@ -30,7 +31,11 @@ CREATE TABLE author (
     addresses TEXT,              -- where they were last seen, separated by commas; null without a record
     port INTEGER,                -- where they listened last
     since_ms INTEGER,            -- when they came or went, by this node's wall clock
-    lost INTEGER                 -- 1: went without a goodbye
+    lost INTEGER,                -- 1: went without a goodbye
+    -- What this node's user thinks of them, 1 or 0.
+    verified INTEGER NOT NULL DEFAULT 0,
+    muted INTEGER NOT NULL DEFAULT 0,
+    blocked INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE log (
@@ -89,6 +94,11 @@ CREATE INDEX entry_conversation ON entry (conversation, place) WHERE conversatio
 CREATE INDEX entry_place ON entry (place) WHERE conversation IS NOT NULL;
 -- What a tab that was away has to put elsewhere; few rows ever.
 CREATE INDEX entry_moved ON entry (moved) WHERE moved IS NOT NULL;
+
+-- Which words are in which message, by arrival number; no text, which stays in its batch. Words come folded and
+-- separated by spaces, so the plainest tokenizer does, which takes all that is not ASCII for letters. Beginnings of one
+-- and two letters fit thousands of words and are indexed themselves.
+CREATE VIRTUAL TABLE search USING fts5 (words, content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '1 2');
 
 -- Where an author takes a name. The name of a message is the latest in its log at or before it.
 CREATE TABLE profile (

@@ -14,8 +14,10 @@ use super::checkpoint::Wal;
 use super::error::StoreError;
 use super::failure::Failure;
 use super::keep::own_name;
+use super::search::index;
+use crate::proto::ids::Arrival;
 use crate::proto::limits::{
-    COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, DISK_FULL_RETRY_MS, WARN_EVERY_MS, WRITES_DEFERRED_MAX,
+    COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, DISK_FULL_RETRY_MS, INDEX_BEHIND_MAX, WARN_EVERY_MS, WRITES_DEFERRED_MAX,
 };
 use crate::proto::record::{Write, WriteError, Written};
 
@@ -42,11 +44,17 @@ pub(super) struct Writer {
     pub(super) deferred: VecDeque<Write>,
     /// When it was last told that there is no room: not at every try, though a small write may fit in between.
     pub(super) full_told: Option<Instant>,
+    /// Up to which number the index of words has got.
+    pub(super) indexed: Arrival,
+    /// The index found no room on the disk: it goes on after something else did.
+    pub(super) index_waits: bool,
 }
 
 /// What came with a group of writes and ends it.
 enum Next {
     More,
+    /// There is time for the index.
+    Index,
     Read(Box<dyn FnOnce(&mut Connection) + Send>),
     Close,
 }
@@ -65,7 +73,17 @@ impl Writer {
                 break Err(error);
             }
             match next {
+                Next::More if self.is_far_behind() => {
+                    if let Err(error) = self.index() {
+                        break Err(error);
+                    }
+                }
                 Next::More => {}
+                Next::Index => {
+                    if let Err(error) = self.index() {
+                        break Err(error);
+                    }
+                }
                 Next::Read(read) => read(&mut self.db),
                 Next::Close => break Ok(()),
             }
@@ -84,7 +102,12 @@ impl Writer {
         let mut group = Vec::new();
         let mut bytes = 0;
         let wait = Duration::from_millis(DISK_FULL_RETRY_MS);
-        let mut job = if self.deferred.is_empty() {
+        let mut job = if self.deferred.is_empty() && self.may_index() {
+            match self.jobs.try_recv() {
+                Err(TryRecvError::Empty) => return (group, Next::Index),
+                job => job,
+            }
+        } else if self.deferred.is_empty() {
             self.jobs.recv().map_err(|_| TryRecvError::Disconnected)
         } else {
             self.jobs.recv_timeout(wait).map_err(|error| match error {
@@ -116,6 +139,7 @@ impl Writer {
         }
         match self.try_commit(&group) {
             Ok(answers) => {
+                self.index_waits = false;
                 for answer in answers {
                     // Nobody listens any more while the node stops.
                     let _ = self.answers.send(answer);
@@ -129,6 +153,39 @@ impl Writer {
                     warn!("the disk is full: nothing can be said until there is room");
                 }
                 self.defer(group);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn may_index(&self) -> bool {
+        self.indexed < self.appender.highest && !self.index_waits
+    }
+
+    fn is_far_behind(&self) -> bool {
+        self.may_index() && self.appender.highest - self.indexed > INDEX_BEHIND_MAX
+    }
+
+    /// One step of the index, in a transaction of its own that need not reach the disk: the next commit takes it along,
+    /// and after a crash the index goes on from wherever its cursor is then.
+    fn index(&mut self) -> Result<(), StoreError> {
+        self.db.execute_batch("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE")?;
+        let step = index(&self.db, self.appender.own).and_then(|step| {
+            self.db.prepare_cached("COMMIT")?.execute([])?;
+            Ok(step)
+        });
+        if !self.db.is_autocommit() {
+            self.db.execute_batch("ROLLBACK")?;
+        }
+        self.db.execute_batch("PRAGMA synchronous = FULL")?;
+        match step {
+            Ok((indexed, bytes)) => {
+                self.indexed = indexed;
+                self.wal.as_mut().map_or(Ok(()), |wal| wal.grown(&self.db, bytes))
+            }
+            Err(error) if error.is_disk_full() => {
+                self.index_waits = true;
                 Ok(())
             }
             Err(error) => Err(error),
@@ -281,6 +338,8 @@ mod tests {
             wal: None,
             deferred: VecDeque::new(),
             full_told: None,
+            indexed: 0,
+            index_waits: false,
         };
         (writer, jobs, answered)
     }

@@ -2,6 +2,8 @@
 //!
 //! Everything that can be checked without knowing the node's state is checked before it is asked.
 
+use std::ops::Range;
+
 use tokio::sync::oneshot;
 
 use crate::api;
@@ -9,6 +11,7 @@ use crate::proto::ids::{Arrival, EntryId, NodeId};
 use crate::proto::name::Name;
 use crate::proto::roster::Member;
 use crate::proto::timeline::{Conversation, Held, Line, LineKind, Notice, Order};
+use crate::proto::words::Wanted;
 
 /// A page's socket, numbered by this run of the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,6 +88,13 @@ pub enum Ask {
         query: ExportQuery,
         /// It.
         answer: Answer<Export>,
+    },
+    /// Messages with words in them.
+    Search {
+        /// Which.
+        query: SearchQuery,
+        /// Them, newest first.
+        answer: Answer<Vec<Hit>>,
     },
     /// What a page needs to begin, all of it from one snapshot of the database.
     Welcome {
@@ -198,6 +208,32 @@ pub struct Export {
     pub lines: Vec<Line>,
     /// Where to go on; none at the end.
     pub after: Option<Order>,
+}
+
+/// Which messages are looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SearchQuery {
+    /// With these words.
+    pub wanted: Wanted,
+    /// Only in this conversation; none: all.
+    pub conversation: Option<Conversation>,
+    /// Only by this member.
+    pub from: Option<NodeId>,
+    /// Only strictly before this place.
+    pub before: Option<Order>,
+    /// Only strictly behind this place.
+    pub after: Option<Order>,
+    /// At most so many, 1 to 500.
+    pub limit: usize,
+}
+
+/// A message that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// It.
+    pub line: Line,
+    /// Where in its text, in bytes, ascending and apart.
+    pub ranges: Vec<Range<usize>>,
 }
 
 /// What a page that comes back holds.

@@ -37,6 +37,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/node", get(node))
         .route("/api/v1/members", get(members))
         .route("/api/v1/messages", get(messages).post(say))
+        .route("/api/v1/search", get(search))
         .route("/api/v1/export", get(export))
         .route("/api/v1/stop", post(stop))
         .route("/api/v1/token/rotate", post(rotate))
@@ -71,6 +72,16 @@ async fn export(State(shared): State<Arc<Shared>>, uri: Uri) -> Answer {
     let written = tokio::task::spawn_blocking(move || {
         let after = found.after.map(|order| Cursor(order).to_string());
         Json(api::Export { entries: found.lines.iter().map(Into::into).collect(), after }).into_response()
+    });
+    written.await.map_err(|_| Code::Stopping.into())
+}
+
+async fn search(State(shared): State<Arc<Shared>>, uri: Uri) -> Answer {
+    let Some(query) = query::search(&uri)? else { return Ok(Json(api::Hits { hits: Vec::new() }).into_response()) };
+    let found = shared.ask(|answer| Ask::Search { query, answer }).await?;
+    let written = tokio::task::spawn_blocking(move || {
+        let hits = found.iter().map(|hit| api::Hit::new(&hit.line, &hit.ranges)).collect();
+        Json(api::Hits { hits }).into_response()
     });
     written.await.map_err(|_| Code::Stopping.into())
 }

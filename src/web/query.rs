@@ -5,13 +5,14 @@ use axum::http::Uri;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::ask::{ExportQuery, PageQuery, PageSpan};
+use super::ask::{ExportQuery, PageQuery, PageSpan, SearchQuery};
 use super::draft::{bad, channel_name};
 use super::refused::Refused;
 use crate::api::Cursor;
 use crate::proto::ids::{EntryId, NodeId};
-use crate::proto::limits::HISTORY_LIMIT;
+use crate::proto::limits::{HISTORY_LIMIT, SEARCH_BYTES_MAX, SEARCH_LIMIT};
 use crate::proto::timeline::{Conversation, Order};
+use crate::proto::words::Wanted;
 
 /// `GET /api/v1/messages`
 pub(super) fn page(uri: &Uri) -> Result<PageQuery, Refused> {
@@ -30,6 +31,22 @@ pub(super) fn export(uri: &Uri) -> Result<ExportQuery, Refused> {
     };
     let after = asked.after.as_deref().map(cursor).transpose()?;
     Ok(ExportQuery { after, direct, limit: limit(asked.limit.as_deref(), HISTORY_LIMIT)? })
+}
+
+/// `GET /api/v1/search`; `None` where there is no word to look for.
+pub(super) fn search(uri: &Uri) -> Result<Option<SearchQuery>, Refused> {
+    let asked: SearchAsked = read(uri)?;
+    let words = asked.q.ok_or_else(|| bad("A search needs words: \"q\"."))?;
+    if words.len() > SEARCH_BYTES_MAX {
+        return Err(bad(&format!("A search has at most {SEARCH_BYTES_MAX} bytes.")));
+    }
+    let from = asked.from.map(|id| NodeId::from_hex(&id).ok_or_else(|| bad("\"from\" has to be a full id.")));
+    let (conversation, from) = (conversation(asked.channel.as_deref(), asked.with.as_deref())?, from.transpose()?);
+    let before = asked.before.as_deref().map(cursor).transpose()?;
+    let after = asked.after.as_deref().map(cursor).transpose()?;
+    let limit = limit(asked.limit.as_deref(), SEARCH_LIMIT)?;
+    let wanted = Wanted::new(&words);
+    Ok(wanted.map(|wanted| SearchQuery { wanted, conversation, from, before, after, limit }))
 }
 
 #[derive(Deserialize)]
@@ -58,6 +75,17 @@ impl PageAsked {
             _ => Err(bad("Only one of \"before\", \"after\", \"around\" and \"since\".")),
         }
     }
+}
+
+#[derive(Deserialize)]
+struct SearchAsked {
+    q: Option<String>,
+    from: Option<String>,
+    channel: Option<String>,
+    with: Option<String>,
+    before: Option<String>,
+    after: Option<String>,
+    limit: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -19,7 +19,7 @@ fn help_and_version_go_to_standard_output() {
     ] {
         assert!(help.out.contains(part), "{part}: {}", help.out);
     }
-    for later in ["room-key-file", "ROOM_KEY", "search", "doctor"] {
+    for later in ["room-key-file", "announce-to", "ROOM_KEY", "doctor"] {
         assert!(!help.out.contains(later), "{later}");
     }
     assert!(run(&["send", "--help"]).out.contains("--timeout <SECONDS>"));
@@ -35,6 +35,7 @@ fn wrong_usage_is_status_2_and_two_lines() {
         &["--name", "\u{200b}"],
         &["--port=7000", "stop"],
         &["export", "--format", "pdf"],
+        &["search"],
         &["dance"],
         &["tail", "-n", "x"],
     ] {
@@ -57,8 +58,16 @@ fn wrong_usage_is_status_2_and_two_lines() {
 fn commands_without_a_node_say_how_to_start_one() {
     let dir = tempfile::tempdir().unwrap();
     let here = dir.path().join("none").display().to_string();
-    let commands =
-        [&["url"][..], &["send", "x"], &["tail"], &["tail", "--follow"], &["members"], &["export"], &["stop"]];
+    let commands = [
+        &["url"][..],
+        &["send", "x"],
+        &["tail"],
+        &["tail", "--follow"],
+        &["members"],
+        &["search", "x"],
+        &["export"],
+        &["stop"],
+    ];
     let expected = format!("roomful: no node is running on {here}; start one with: roomful --data-dir {here}\n");
     for command in commands {
         let ended = roomful(command).env("ROOMFUL_DATA_DIR", &here).output().unwrap();

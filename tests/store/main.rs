@@ -5,6 +5,7 @@ mod export;
 mod order;
 mod own;
 mod samples;
+mod search;
 mod support;
 mod tabs;
 mod timeline;

@@ -44,11 +44,45 @@ async fn holds_what_it_held(bed: &Bed) {
     assert_eq!(known, [(ana, "Ana", true), (ben, ben.short().as_str(), false)]);
 }
 
+/// Every table of a database with its columns.
+fn columns(db: &Path) -> Vec<(String, String, String, bool)> {
+    let db = rusqlite::Connection::open(db).expect("opens");
+    let sql = "SELECT m.name, c.name, c.type, c.\"notnull\" FROM sqlite_schema m JOIN pragma_table_info(m.name) c
+               ORDER BY m.name, c.name";
+    let mut statement = db.prepare(sql).expect("sound");
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+    statement.query_map([], read).expect("columns").collect::<Result<_, _>>().expect("columns")
+}
+
+#[tokio::test]
+async fn an_older_database_becomes_what_a_new_one_is() {
+    let (old, new) = (copy("v1"), tempfile::tempdir().expect("a directory"));
+    let mut tables = Vec::new();
+    for dir in [&old, &new] {
+        let location = Location::in_dir(dir.path(), &room());
+        Bed::open(location.clone(), NOON).store.close().await;
+        let Location::File(path) = location else { panic!("a file") };
+        tables.push(columns(&path));
+    }
+    assert!(!tables[0].is_empty());
+    assert_eq!(tables[0], tables[1]);
+}
+
 #[tokio::test]
 async fn version_1_is_opened() {
     let dir = copy("v1");
     let mut bed = Bed::open(Location::in_dir(dir.path(), &room()), NOON + 60_000);
     holds_what_it_held(&bed).await;
+    crate::search::finds(&bed, "morning zoe", &["Good morning, Zoë"]).await;
+    crate::search::finds(&bed, "京都", &["psst: 東京都に行きます"]).await;
+    crate::search::indexed(dir.path()).await;
+    crate::search::finds(&bed, "morning zoe", &["Good morning, Zoë"]).await;
+    let kept = copy("v1");
+    for entry in std::fs::read_dir(kept.path()).expect("a sample") {
+        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        let (before, after) = (kept.path().join(&name), dir.path().join(name.clone() + ".version-1"));
+        assert_eq!(columns(&before), columns(&after), "the old one is kept");
+    }
     // And it goes on: numbers, places, chains.
     let highest = bed.opened.arrival;
     let mut own = me().with_log(99);

@@ -10,7 +10,7 @@ use roomful::proto::ids::{Arrival, EntryId, LogId, NodeId};
 use roomful::proto::name::Name;
 use roomful::proto::roster::{Member, State};
 use roomful::proto::timeline::{Conversation, Held, Line, LineKind, Order};
-use roomful::web::ask::{Export, Page, PageQuery, PageSpan, Reading, Resume, Said, Say, SayError, Welcome};
+use roomful::web::ask::{Export, Hit, Page, PageQuery, PageSpan, Reading, Resume, Said, Say, SayError, Welcome};
 use roomful::web::{Ask, Doors, Event, Hub, Keys, Token, Web, door};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -239,6 +239,11 @@ async fn answer(node: Arc<Mutex<Node>>, hub: Hub, keys: Keys, mut asked: mpsc::R
             Ask::Members { answer } => answer.send(vec![member()]).is_ok(),
             Ask::Info { answer } => answer.send(info()).is_ok(),
             Ask::Page { query, answer } => answer.send(node.page(query)).is_ok(),
+            Ask::Search { query, answer } => {
+                let hit = |line: &Line| Some(Hit { ranges: query.wanted.find(&line.text)?, line: line.clone() });
+                let hits = node.lines.iter().rev().filter_map(hit).take(query.limit).collect();
+                answer.send(hits).is_ok()
+            }
             Ask::Export { answer, .. } => answer.send(Export { lines: node.lines.clone(), after: None }).is_ok(),
             Ask::Welcome { resume, answer } => {
                 let welcome = node.welcome(resume.as_ref());

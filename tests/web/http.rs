@@ -42,7 +42,7 @@ async fn only_what_says_nothing_needs_no_token() {
         }
     }
     assert!(!server.node().exited);
-    for path in ["/metrics", "/favicon.ico", "/api/v1/search?q=x", "/api/v1/doctor", "/nothing", "/static"] {
+    for path in ["/metrics", "/favicon.ico", "/api/v1/doctor", "/nothing", "/static"] {
         let answer = server.get(path).await;
         assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{path}");
     }
@@ -458,4 +458,30 @@ async fn an_export_says_nothing_that_is_local() {
         server.node().lines[0].id
     );
     assert_eq!(String::from_utf8_lossy(&answer.body), format!(r#"{{"entries":[{entry}],"after":null}}"#));
+}
+
+#[tokio::test]
+async fn a_search_says_where_in_units_of_a_page() {
+    let server = Server::start().await;
+    server.hear("nothing");
+    server.hear("👍 Zoë says é, zoe\u{301}");
+    let id = OWN.to_string();
+    for query in [
+        String::new(),
+        format!("?q={}", "x".repeat(1025)),
+        "?q=x&limit=0".to_owned(),
+        "?q=x&from=ana".to_owned(),
+        "?q=x&before=1".to_owned(),
+        format!("?q=x&channel=a&with={id}"),
+    ] {
+        let answer = server.get(&format!("/api/v1/search{query}")).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"), "{query}");
+    }
+    let found = server.get("/api/v1/search?q=ZO%C3%8B&channel=general&limit=5000").await.json();
+    assert_eq!(found["hits"].as_array().map(Vec::len), Some(1));
+    assert_eq!(found["hits"][0]["ranges"], json!([[3, 6], [15, 19]]));
+    assert_eq!(found["hits"][0]["message"]["arrival"], 2);
+    for query in ["?q=", "?q=%20*%22", "?q=missing"] {
+        assert_eq!(server.get(&format!("/api/v1/search{query}")).await.json(), json!({"hits": []}), "{query}");
+    }
 }

@@ -1,0 +1,30 @@
+//! `roomful search`: messages with these words, newest first.
+
+use super::tail::show;
+use super::{Error, Node, print};
+use crate::api::Hits;
+
+/// Prints the newest hits: as `tail` prints messages, or one hit a line as JSON.
+pub async fn search(node: &Node, words: &[String], json: bool) -> Result<(), Error> {
+    let found: Hits = node.get(&format!("/api/v1/search?q={}", in_query(&words.join(" ")))).await?;
+    found.hits.iter().try_for_each(|hit| if json { print::json(hit) } else { show(&hit.message, false) })
+}
+
+/// `text` as a value in the query of a URL.
+fn in_query(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_holds_any_text() {
+        assert_eq!(in_query("Zoë & co=50%\n+1"), "Zo%C3%AB%20%26%20co%3D50%25%0A%2B1");
+    }
+}

@@ -1,0 +1,134 @@
+//! Words found, in the index and before they are in it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use roomful::proto::timeline::Conversation;
+use roomful::proto::words::Wanted;
+use roomful::store::{Hit, Location, Search};
+
+use crate::support::{Author, Bed, NOON, me, say_in};
+
+pub(crate) fn for_words(text: &str) -> Search {
+    let wanted = Wanted::new(text).expect("words");
+    Search { wanted, conversation: None, from: None, before: None, after: None, limit: 50 }
+}
+
+async fn hits(bed: &Bed, search: Search) -> Vec<Hit> {
+    bed.store.search(search).await.expect("readable")
+}
+
+fn texts(hits: &[Hit]) -> Vec<&str> {
+    hits.iter().map(|hit| hit.line.text.as_str()).collect()
+}
+
+pub(crate) async fn finds(bed: &Bed, words: &str, expected: &[&str]) {
+    assert_eq!(texts(&hits(bed, for_words(words)).await), expected, "{words}");
+}
+
+/// Waits until everything in the database of a directory is in the index.
+pub(crate) async fn indexed(dir: &Path) {
+    let Location::File(path) = Location::in_dir(dir, &crate::support::room()) else { panic!("a file") };
+    let db = rusqlite::Connection::open(path).expect("opens");
+    let sql = "SELECT coalesce((SELECT max(arrival) FROM entry), 0) <= (SELECT indexed FROM node)";
+    for _ in 0..2_000 {
+        if db.query_row(sql, [], |row| row.get(0)).expect("readable") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the index stands still");
+}
+
+#[tokio::test]
+async fn words_are_found_at_once_and_from_the_index() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    let (mut ana, mut direct) = (Author::new(2), Author::new(2).with_log(5).to(me().id()));
+    let batches = [
+        ana.named("Ana"),
+        ana.say_all(&["The quick brown fox", "Déjà vu, twice: déjà", "東京都に行きます"]),
+        ana.batch(&[say_in("news", "the fox is quick")], None),
+        direct.say("a quick word, psst"),
+        ana.say("NEAR(fox) OR \"quick\" AND col:x -y *"),
+    ];
+    bed.append(&batches.iter().collect::<Vec<_>>()).await;
+    for _ in 0..2 {
+        finds(&bed, "deja", &["Déjà vu, twice: déjà"]).await;
+        finds(&bed, "quick BROWN", &["The quick brown fox"]).await;
+        let all =
+            ["NEAR(fox) OR \"quick\" AND col:x -y *", "the fox is quick", "The quick brown fox", "a quick word, psst"];
+        finds(&bed, "qui", &all).await;
+        finds(&bed, "qui fox", &[]).await;
+        finds(&bed, "京都", &["東京都に行きます"]).await;
+        // What would mean something in a query language means itself.
+        for words in ["near(fox)", "OR", "col:x", "\"quick\" \"and\"", "-y", "y*"] {
+            finds(&bed, words, &["NEAR(fox) OR \"quick\" AND col:x -y *"]).await;
+        }
+        finds(&bed, "words : quick", &[]).await;
+        finds(&bed, "Ana", &[]).await;
+
+        let found = hits(&bed, for_words("deja")).await;
+        assert_eq!(found[0].ranges, [0..6, 18..24]);
+        let news = Conversation::Channel(roomful::proto::name::Name::lossy("news", "?"));
+        let in_news = hits(&bed, Search { conversation: Some(news), ..for_words("quick") }).await;
+        assert_eq!(texts(&in_news), ["the fox is quick"]);
+        let nowhere = Conversation::Direct(Author::new(9).id());
+        assert!(hits(&bed, Search { conversation: Some(nowhere), ..for_words("quick") }).await.is_empty());
+        for (author, count) in [(2, 4), (3, 0)] {
+            let from = Some(Author::new(author).id());
+            assert_eq!(hits(&bed, Search { from, ..for_words("quick") }).await.len(), count);
+        }
+        indexed(dir.path()).await;
+    }
+    bed.store.close().await;
+    let bed = Bed::at(&dir);
+    finds(&bed, "brown", &["The quick brown fox"]).await;
+    bed.store.close().await;
+}
+
+#[tokio::test]
+async fn pages_of_hits_follow_each_other_also_at_equal_places() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    let mut batches = Vec::new();
+    for log in [1, u64::MAX, 1 << 63, 5] {
+        let mut author = Author::new(2).with_log(log);
+        batches.extend((0..7).map(|number| author.say(&format!("word {log}:{number}"))));
+    }
+    let (mut lines, _) = bed.append(&batches.iter().rev().collect::<Vec<_>>()).await;
+    lines.sort_by_key(|line| std::cmp::Reverse(line.order));
+    indexed(dir.path()).await;
+    for limit in [1, 3, 10, 28] {
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let page = hits(&bed, Search { before, limit, ..for_words("wor") }).await;
+            let Some(last) = page.last() else { break };
+            before = Some(last.line.order);
+            found.extend(page.into_iter().map(|hit| hit.line));
+        }
+        assert_eq!(found, lines, "by {limit}");
+    }
+    let (newer, older) = (lines[3].order, lines[9].order);
+    let between = hits(&bed, Search { before: Some(newer), after: Some(older), ..for_words("word") }).await;
+    assert_eq!(between.into_iter().map(|hit| hit.line).collect::<Vec<_>>(), lines[4..9]);
+}
+
+#[tokio::test]
+async fn a_store_in_memory_and_one_with_much_to_index_find_too() {
+    let mut bed = Bed::open(Location::Memory, NOON);
+    let mut ana = Author::new(2);
+    for hundred in 0..30 {
+        let texts: Vec<_> = (0..50).map(|number| format!("number{} of many", hundred * 50 + number)).collect();
+        bed.append(&[&ana.say_all(&texts.iter().map(String::as_str).collect::<Vec<_>>())]).await;
+    }
+    for _ in 0..2_000 {
+        if !hits(&bed, for_words("number0")).await.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    finds(&bed, "many number1499", &["number1499 of many"]).await;
+    finds(&bed, "many number0", &["number0 of many"]).await;
+    assert_eq!(hits(&bed, Search { limit: 500, ..for_words("many") }).await.len(), 500);
+}
