@@ -14,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::interfaces::{self, Interface};
+use super::link::Links;
 use super::udp::{Ears, send};
 use super::{Event, Sent, far};
 use crate::proto::frame::Beacon;
@@ -46,6 +47,8 @@ pub(super) struct Driver {
     pub(super) own: (NodeId, Instance),
     pub(super) counters: Counters,
     pub(super) events: mpsc::Sender<Event>,
+    /// Whose links end when their address does.
+    pub(super) links: Links,
     /// What goes to `--announce-to`, and what became of it.
     pub(super) far: Option<(mpsc::Sender<Vec<u8>>, far::Report)>,
 }
@@ -109,6 +112,7 @@ impl Driver {
         if reported.as_ref() == Some(&addresses) {
             return reported;
         }
+        self.links.keep_to(&addresses);
         // A report that found no place is tried again at the next look.
         match self.events.try_send(Event::Network { addresses: addresses.clone() }) {
             Ok(()) => Some(addresses),

@@ -84,6 +84,16 @@ pub(super) fn own_address(host: IpAddr) -> SocketAddr {
     own.first().map_or(SocketAddr::new(host, 0), |interface| interface.socket_address(0))
 }
 
+/// Whether an address is on a network that only interfaces lead to which are down now.
+pub(super) fn is_cut_off(address: SocketAddr) -> bool {
+    let all = if_addrs::get_if_addrs().unwrap_or_default().into_iter();
+    let (up, down): (Vec<_>, Vec<_>) = all.partition(if_addrs::Interface::is_oper_up);
+    let leads_there = |interfaces: Vec<if_addrs::Interface>| {
+        interfaces.into_iter().map(from_system).any(|interface| interface.hears(address))
+    };
+    !leads_there(up) && leads_there(down)
+}
+
 /// Whether an address is this machine's own, even if its interface is down just now.
 pub fn is_ours(address: IpAddr) -> io::Result<bool> {
     let all = if_addrs::get_if_addrs()?.into_iter();

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -44,6 +45,8 @@ struct Inner {
 struct Handle {
     frames: mpsc::Sender<Bytes>,
     queued_bytes: Arc<AtomicUsize>,
+    /// The own address of the connection, if the system could say it.
+    local: Option<IpAddr>,
     end: End,
 }
 
@@ -77,13 +80,13 @@ impl End {
 }
 
 impl Links {
-    /// A number and a queue for a new link, which ends with a goodbye when `stop` is cancelled.
-    pub(super) fn open(&self, stop: &CancellationToken) -> Seat {
+    /// A number and a queue for a new link from the own address `local`, which ends with a goodbye when `stop` is cancelled.
+    pub(super) fn open(&self, local: Option<IpAddr>, stop: &CancellationToken) -> Seat {
         let link = LinkId(self.0.next.fetch_add(1, Ordering::Relaxed));
         let (sender, frames) = mpsc::channel(LINK_QUEUE_FRAMES_MAX);
         let queued_bytes = Arc::new(AtomicUsize::new(0));
         let end = End { token: stop.child_token(), reason: Arc::default() };
-        let handle = Handle { frames: sender, queued_bytes: queued_bytes.clone(), end: end.clone() };
+        let handle = Handle { frames: sender, queued_bytes: queued_bytes.clone(), local, end: end.clone() };
         self.lock().insert(link, handle);
         Seat { link, frames, queued_bytes, end }
     }
@@ -103,6 +106,18 @@ impl Links {
     pub(super) fn close(&self, link: LinkId, reason: CloseReason) {
         if let Some(handle) = self.lock().get(&link) {
             handle.end.with(reason);
+        }
+    }
+
+    /// The own addresses are `addresses` now: links from one that is gone end, if another is left to come back over. If
+    /// none is, they may outlive a cable that is out for a moment.
+    pub(super) fn keep_to(&self, addresses: &[IpAddr]) {
+        if addresses.iter().all(IpAddr::is_loopback) {
+            return;
+        }
+        let is_gone = |local: &IpAddr| !local.is_loopback() && !addresses.contains(local);
+        for handle in self.lock().values().filter(|handle| handle.local.as_ref().is_some_and(is_gone)) {
+            handle.end.with(CloseReason::Silent);
         }
     }
 

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::Event;
 use super::beacon::Warnings;
 use super::handshake::{HandshakeError, Setup, greet};
-use super::interfaces::own_address;
+use super::interfaces::{is_cut_off, own_address};
 use super::link::{Links, Surroundings, run};
 use super::pending::Pending;
 use super::tls::{Tls, exporter, identity};
@@ -209,6 +209,10 @@ impl Mesh {
     }
 
     async fn open_one(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        // The system would look for it for seconds.
+        if is_cut_off(address) {
+            return Err(io::Error::new(io::ErrorKind::NetworkDown, "its network is down here"));
+        }
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         if let Some(host) = self.host {
             socket.bind(own_address(host))?;
@@ -271,7 +275,8 @@ impl Mesh {
     }
 
     async fn run(self: Arc<Self>, stream: TlsStream<TcpStream>, dial: Option<DialId>, peer: Peer) {
-        let seat = self.links.open(&self.stop);
+        let local = stream.get_ref().0.local_addr().ok().map(|local| local.ip().to_canonical());
+        let seat = self.links.open(local, &self.stop);
         let up = Event::LinkUp { link: seat.link, dial, peer };
         let Self { links, room, events, tracker, .. } = &*self;
         run(stream, seat, up, Surroundings { links, room, events, tracker }).await;

@@ -236,6 +236,7 @@ impl Net {
             own: (own, settings.instance),
             counters: counters.clone(),
             events,
+            links: mesh.links.clone(),
             far,
         };
         tracker.spawn(driver.run(receiver, stop));

@@ -100,10 +100,11 @@ pub(super) fn send(source: SocketAddr, target: SocketAddr, packet: &[u8]) -> io:
     socket.send_to(packet, &target.into()).map(|_| ())
 }
 
-/// Whether a socket can be bound to an address now. A new IPv6 address can't for a second or two, while the system asks
-/// whether somebody else has it.
+/// Whether the system lets sockets have an address now. A new IPv6 address it holds back for a second or two, while it asks
+/// whether somebody else has it. Another failure, for want of file descriptors say, is no reason to think so.
 pub(super) fn can_bind(address: SocketAddr) -> bool {
-    open(address.ip()).and_then(|socket| socket.bind(&address.into())).is_ok()
+    let bound = open(address.ip()).and_then(|socket| socket.bind(&address.into()));
+    bound.err().is_none_or(|error| error.kind() != io::ErrorKind::AddrNotAvailable)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The address book and the dial scheduler: the one place that decides whom to dial, where and when.
 //!
-//! A row is an address together with the id expected there. It comes from a beacon, from the user (`--peer`), or from
-//! an earlier run. Backoff belongs to the row; a dial that ends in a link to the id it expected costs nothing.
+//! A row is an address together with the id expected there. It comes from a beacon, from the user (`--peer`), from the
+//! peer itself or another one that was linked with it, or from an earlier run. Backoff belongs to the row; a dial that
+//! ends in a link to the id it expected costs nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -10,8 +11,8 @@ use super::bucket::Bucket;
 use super::ids::{DialId, Instance, NodeId};
 use super::limits::{
     ADDRESSES_MAX, BEACON_SILENT_MS, BEACONS, BEACONS_PER_ADDRESS, DIAL_BACKOFF_MS_MAX, DIAL_BACKOFF_MS_MIN,
-    DIAL_FAILURES, DIAL_FAILURES_FORGET, DIAL_FAILURES_PER_ADDRESS, DIAL_FAILURES_PER_ADDRESS_REFILL_MS,
-    DIAL_FAILURES_REFILL_MS, DIALS_MAX, KEY_IN_USE_RETRY_MS,
+    DIAL_FAILURES, DIAL_FAILURES_FORGET, DIAL_FAILURES_FORGET_SAID, DIAL_FAILURES_PER_ADDRESS,
+    DIAL_FAILURES_PER_ADDRESS_REFILL_MS, DIAL_FAILURES_REFILL_MS, DIALS_MAX, KEY_IN_USE_RETRY_MS,
 };
 
 /// Where to dial.
@@ -39,6 +40,8 @@ pub enum Source {
     Remembered,
     /// A peer that is linked with it says that it listens there.
     Told,
+    /// It said itself, while it was linked, that it listens there.
+    Said,
     /// A beacon came from there.
     Beacon,
     /// The user named it.
@@ -158,15 +161,13 @@ impl Book {
     }
 
     /// The dials to make now: rows that are due, whose id has no link and is not being dialled, the longest unused first.
+    /// A link that is silent may count as none: then another way is looked for while it lasts.
     pub fn due(&mut self, mono_ms: u64, is_linked: impl Fn(NodeId) -> bool) -> Vec<Dial> {
         let mut busy: BTreeSet<RowKey> = self.dialling.values().cloned().collect();
         let mut busy_ids: BTreeSet<NodeId> = busy.iter().filter_map(|(_, id)| *id).collect();
         let mut rows: Vec<(u64, RowKey)> = Vec::new();
-        for (key, row) in &mut self.rows {
-            if row.linked.is_some_and(|id| !is_linked(id)) {
-                row.linked = None;
-            }
-            let wanted = row.linked.is_none() && !key.1.is_some_and(&is_linked);
+        for (key, row) in &self.rows {
+            let wanted = !row.linked.is_some_and(&is_linked) && !key.1.is_some_and(&is_linked);
             if wanted && row.next_ms <= mono_ms && !busy.contains(key) {
                 rows.push((row.used_ms, key.clone()));
             }
@@ -224,7 +225,12 @@ impl Book {
         row.used_ms = mono_ms;
         row.backoff_ms = (row.backoff_ms * 2).clamp(DIAL_BACKOFF_MS_MIN, DIAL_BACKOFF_MS_MAX);
         row.next_ms = mono_ms + row.backoff_ms - row.backoff_ms / 4 * (jitter % 100) / 100;
-        if row.source < Source::Given && row.failures >= DIAL_FAILURES_FORGET {
+        let forget = match row.source {
+            Source::Given => false,
+            Source::Said => row.failures >= DIAL_FAILURES_FORGET_SAID,
+            Source::Remembered | Source::Told | Source::Beacon => row.failures >= DIAL_FAILURES_FORGET,
+        };
+        if forget {
             self.rows.remove(&key);
         }
         key.1
@@ -240,13 +246,20 @@ impl Book {
     /// A member said goodbye: nothing is dialled for it until it is heard of again.
     pub fn left(&mut self, id: NodeId) {
         self.rows.retain(|(_, expected), row| row.source == Source::Given || *expected != Some(id));
+        for row in self.rows.values_mut().filter(|row| row.linked == Some(id)) {
+            row.linked = None;
+        }
     }
 
-    /// A link ended that should not have: its addresses may be tried at once.
-    pub fn lost(&mut self, id: NodeId, mono_ms: u64, wait_ms: u64) {
-        for ((_, expected), row) in &mut self.rows {
+    /// A link to `address` ended that should not have: all that is known of its peer may be tried at once, that address last.
+    pub fn lost(&mut self, id: NodeId, address: IpAddr, mono_ms: u64, wait_ms: u64) {
+        for ((target, expected), row) in &mut self.rows {
             if *expected == Some(id) || row.linked == Some(id) {
+                row.linked = None;
                 row.next_ms = row.next_ms.min(mono_ms + wait_ms);
+                if target.ip() == Some(address) {
+                    row.used_ms = mono_ms;
+                }
             }
         }
     }
@@ -369,6 +382,33 @@ mod tests {
         book.succeeded(dial, ANA);
         assert_eq!(book.due(5, |id| id == ANA), []);
         assert_eq!(book.due(6, nobody).len(), 1);
+    }
+
+    #[test]
+    fn another_address_comes_before_the_one_that_was_lost() {
+        let mut book = Book::new();
+        for (last, source) in [(1, Source::Beacon), (2, Source::Said)] {
+            book.add(at(last), Some(ANA), source, None, u64::from(last), 0);
+        }
+        let dial = book.due(2, nobody)[0].clone();
+        assert_eq!(dial.target, at(1));
+        book.succeeded(dial.dial, ANA);
+        book.lost(ANA, IpAddr::from([192, 0, 2, 1]), 90, 0);
+        let dial = book.due(90, nobody)[0].clone();
+        assert_eq!(dial.target, at(2));
+        book.failed(dial.dial, 91, 0);
+        assert_eq!(book.due(91, nobody)[0].target, at(1));
+    }
+
+    #[test]
+    fn what_a_peer_said_of_itself_is_soon_forgotten() {
+        let mut book = Book::new();
+        book.add(at(1), Some(ANA), Source::Said, None, 0, 0);
+        for now in [0, 10_000] {
+            let dials = book.due(now, nobody);
+            book.failed(dials[0].dial, now, 0);
+        }
+        assert_eq!(book.next_ms(nobody), None);
     }
 
     #[test]

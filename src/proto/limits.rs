@@ -51,6 +51,10 @@ pub const UNSURE_AFTER_MS: u64 = 8_000;
 /// Silence after which a link is given up, in milliseconds.
 pub const LOST_AFTER_MS: u64 = 15_000;
 
+/// When a second link comes up and the first was heard on within this time, both sides may have dialled at once; else
+/// the first is taken for lost, in milliseconds.
+pub const ALIVE_MS: u64 = 1_000;
+
 /// A link that ended without a goodbye and is back within this time is not announced, in milliseconds.
 pub const LOST_GRACE_MS: u64 = 2_000;
 
@@ -125,6 +129,12 @@ pub const DIALS_MAX: usize = 32;
 
 /// Failures after which an address that was not given by the user is forgotten.
 pub const DIAL_FAILURES_FORGET: u32 = 12;
+
+/// Failures after which an address is forgotten that a peer named as its own: many lead nowhere from here (containers).
+pub const DIAL_FAILURES_FORGET_SAID: u32 = 2;
+
+/// Addresses of a peer's own that are tried when its link is gone: more than a machine has networks in common with us.
+pub const SAID_MAX: usize = 8;
 
 /// A node younger than this lets those with smaller ids dial first, in milliseconds.
 pub const YOUNG_MS: u64 = 3_000;

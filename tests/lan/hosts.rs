@@ -1,7 +1,8 @@
 //! Hosts on a switch, without hardware: network namespaces, veth pairs for cables, a bridge in a namespace of its own. All of it
 //! is gone when the value is dropped, also after a panic; nothing of the machine's own network is touched.
 
-use std::process::{Command, Output};
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::common::node::Launch;
@@ -135,6 +136,20 @@ impl Host {
     /// Runs `ip` in this host's network.
     pub(crate) fn ip(&self, args: &[&str]) -> Result<()> {
         ip(&[&["-n", &self.namespace], args].concat())
+    }
+
+    /// Runs another program in this host's network, with something to read; returns what it prints.
+    pub(crate) fn runs_now(&self, program: &str, args: &[&str], input: &str) -> Result<String> {
+        let mut child = Command::new("ip")
+            .args(["netns", "exec", &self.namespace, program])
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        child.stdin.take().context("standard input is a pipe")?.write_all(input.as_bytes())?;
+        let output = child.wait_with_output()?;
+        ensure!(output.status.success(), "{program} failed");
+        Ok(String::from_utf8(output.stdout)?)
     }
 }
 

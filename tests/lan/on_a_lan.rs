@@ -2,6 +2,8 @@
 
 #[path = "far.rs"]
 mod far;
+#[path = "moving.rs"]
+mod moving;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

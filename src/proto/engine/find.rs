@@ -5,9 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use super::{Action, Engine};
 use crate::proto::book::{Source, Target};
 use crate::proto::clock::Now;
-use crate::proto::frame::Beacon;
+use crate::proto::frame::{Beacon, Peer};
 use crate::proto::ids::DialId;
-use crate::proto::limits::{DIAL_SPREAD_MS, YOUNG_MS, YOUNG_WAIT_MS};
+use crate::proto::limits::{DIAL_SPREAD_MS, SAID_MAX, YOUNG_MS, YOUNG_WAIT_MS};
 
 /// Lowest TCP port that is dialled: below are other services, and a beacon must not make a node knock there.
 const PORT_MIN: u16 = 1024;
@@ -16,11 +16,10 @@ impl Engine {
     /// A beacon of this room from an id without a link makes a row in the book; all others cost nothing.
     pub(super) fn heard_beacon(&mut self, now: Now, source: SocketAddr, beacon: Beacon) {
         let ip = source.ip();
-        let dialable = !ip.is_unspecified() && !ip.is_multicast() && ip != IpAddr::from([255; 4]);
-        if beacon.room != self.tag || beacon.id == self.own || beacon.port < PORT_MIN || !dialable {
+        if beacon.room != self.tag || beacon.id == self.own || beacon.port < PORT_MIN || !is_dialable(ip) {
             return;
         }
-        let linked = self.links.primary(beacon.id);
+        let linked = self.links.well(beacon.id);
         if linked.is_some_and(|link| link.instance == beacon.instance) || !self.book.admits_beacon(ip, now.mono_ms) {
             return;
         }
@@ -30,6 +29,20 @@ impl Engine {
         let target = Target::Address(address);
         self.book.add(target, Some(beacon.id), Source::Beacon, Some(beacon.instance), now.mono_ms, wait_ms);
         self.wake_at(now.mono_ms + wait_ms);
+    }
+
+    /// A peer said where it listens: where to look for it if this link should end.
+    pub(super) fn said_where(&mut self, now: Now, peer: &Peer) {
+        // Loopback leads nowhere but to ourselves, and a link-local address without its zone nowhere at all.
+        let leads_there = |ip: IpAddr| match ip {
+            IpAddr::V6(ip) if ip.is_unicast_link_local() => false,
+            ip => is_dialable(ip) && ip.is_loopback() == peer.address.is_loopback(),
+        };
+        let listens =
+            peer.intro.listens.iter().filter(|listens| listens.port() >= PORT_MIN && leads_there(listens.ip()));
+        for listens in listens.take(SAID_MAX) {
+            self.book.add(Target::Address(*listens), Some(peer.id), Source::Said, None, now.mono_ms, 0);
+        }
     }
 
     /// How long to wait before dialling somebody new, so that not everybody does at once.
@@ -62,7 +75,7 @@ impl Engine {
         }
         self.wake_at(self.announcer.next_ms());
         let links = &self.links;
-        let is_linked = |id| links.primary(id).is_some();
+        let is_linked = |id| links.well(id).is_some();
         out.extend(self.book.due(now.mono_ms, is_linked).into_iter().map(Action::Dial));
         if let Some(next_ms) = self.book.next_ms(is_linked) {
             // A row that is due but over its budget waits for the next turn.
@@ -74,4 +87,8 @@ impl Engine {
     fn beacon(&self) -> Beacon {
         Beacon { room: self.tag, id: self.own, instance: self.instance, port: self.port, name: self.name.clone() }
     }
+}
+
+fn is_dialable(ip: IpAddr) -> bool {
+    !ip.is_unspecified() && !ip.is_multicast() && ip != IpAddr::from([255; 4])
 }

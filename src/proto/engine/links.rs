@@ -9,7 +9,8 @@ use crate::proto::clock::Now;
 use crate::proto::frame::{CloseReason, Frame, Peer, Reached, Receipt};
 use crate::proto::ids::{DialId, Instance, LinkId, LogId, NodeId, Seq};
 use crate::proto::limits::{
-    LINKS_MAX, LOST_AFTER_MS, LOST_GRACE_MS, PING_AFTER_MS, PROBE_MS, SLEPT_GRACE_MS, UNSURE_AFTER_MS,
+    ALIVE_MS, HANDSHAKE_MS_MAX, LINKS_MAX, LOST_AFTER_MS, LOST_GRACE_MS, PING_AFTER_MS, PROBE_MS, SLEPT_GRACE_MS,
+    UNSURE_AFTER_MS,
 };
 use crate::proto::roster::Arrival;
 
@@ -57,6 +58,11 @@ impl Links {
     /// The link in use with a peer.
     pub(super) fn primary(&self, id: NodeId) -> Option<&Link> {
         self.of.get(&id).and_then(|links| self.by_id.get(links.first()?))
+    }
+
+    /// The link in use with a peer, unless it has been silent for so long that another way may be looked for.
+    pub(super) fn well(&self, id: NodeId) -> Option<&Link> {
+        self.primary(id).filter(|link| !link.unsure)
     }
 
     /// The number of the link in use with a peer.
@@ -136,6 +142,7 @@ impl Engine {
         let peer = self.links.by_id[&link].peer.clone();
         self.links.missed.remove(&peer.id);
         self.links.of.insert(peer.id, vec![link]);
+        self.said_where(now, &peer);
         let mut addresses = vec![peer.address];
         addresses.extend(peer.intro.listens.iter().map(std::net::SocketAddr::ip));
         let mut seen = std::collections::BTreeSet::new();
@@ -156,13 +163,17 @@ impl Engine {
     }
 
     /// Two links of the same two instances: dialled by different sides, the smaller id's stays; by the same, the newer.
-    /// Only the smaller id closes, so that never both do; nobody sees anybody leave.
+    /// If the old one is older than a handshake takes, or silent, the two did not dial each other at once: the other side has
+    /// lost the old one, and the newer stays. Only the smaller id closes, so that never both do; nobody sees anybody leave.
     fn second_link(&mut self, now: Now, old: LinkId, new: LinkId, out: &mut Vec<Action>) {
         let (first, second) = (&self.links.by_id[&old].peer, &self.links.by_id[&new].peer);
         let id = first.id;
         let ours_stays = self.own < id;
+        let before = &self.links.by_id[&old];
+        let young = now.mono_ms <= before.up_ms + HANDSHAKE_MS_MAX;
+        let dialled_at_once = young && now.mono_ms <= before.heard_ms + ALIVE_MS;
         let (stays, goes) = match (first.dialled, second.dialled) {
-            (first, second) if first == second => (new, old),
+            (first, second) if first == second || !dialled_at_once => (new, old),
             (true, _) if ours_stays => (old, new),
             (false, _) if !ours_stays => (old, new),
             _ => (new, old),
@@ -240,7 +251,7 @@ impl Engine {
         // A link that is back within the grace is not announced at all.
         let wait_ms = self.random() % 200;
         if reason != Some(CloseReason::KeyInUse) {
-            self.book.lost(id, now.mono_ms, wait_ms);
+            self.book.lost(id, gone.peer.address, now.mono_ms, wait_ms);
         }
         self.missing_from(id, now.mono_ms + LOST_GRACE_MS);
     }
@@ -320,7 +331,7 @@ impl Engine {
 
     fn check_silence(&mut self, now: Now, link: LinkId, out: &mut Vec<Action>) {
         let Some(entry) = self.links.by_id.get_mut(&link) else { return };
-        let id = entry.peer.id;
+        let (id, address) = (entry.peer.id, entry.peer.address);
         let silent_ms = now.mono_ms.saturating_sub(entry.heard_ms);
         if silent_ms >= LOST_AFTER_MS && now.mono_ms >= self.nobody_lost_until_ms {
             out.push(Action::Close { link, reason: CloseReason::Silent });
@@ -328,7 +339,7 @@ impl Engine {
             let next = self.links.remove(link).and_then(|(_, next)| next);
             self.relay_gone(now, link);
             if next.is_none() {
-                self.book.lost(id, now.mono_ms, 0);
+                self.book.lost(id, address, now.mono_ms, 0);
                 self.tell_reach(now, id, Reached::Gone, out);
                 self.missing_from(id, now.mono_ms);
             }

@@ -105,7 +105,9 @@ impl Engine {
             book.add(target, None, Source::Given, None, now.mono_ms, 0);
         }
         for member in snapshot.members.iter().filter(|member| member.port != 0) {
-            for ip in &member.addresses {
+            // A link-local address means nothing without its zone.
+            let means_something = |ip: &&IpAddr| !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+            for ip in member.addresses.iter().filter(means_something) {
                 let target = Target::Address(SocketAddr::new(*ip, member.port));
                 book.add(target, Some(member.id), Source::Remembered, None, now.mono_ms, 0);
             }
