@@ -1,9 +1,10 @@
 //! Pages of the timeline. Each is read in one transaction, so it shows one state of the database and says which.
 //!
 //! A notice has no place in the order of the room, only a time. A page carries the notices of the stretch of time
-//! that it covers: from its first message (or the beginning, if nothing is older) up to where the newer page began
-//! (or the end, if nothing is newer). So pages that follow each other backwards carry every notice once. Notices
-//! belong to no conversation and come with every filter.
+//! that it covers: from its first message (or the beginning, if nothing is older) up to where the newer page began, or
+//! where its own last message stands (or the end, if nothing is newer); one that follows a cursor begins there. So
+//! pages that follow each other in either direction carry every notice once. Notices belong to no conversation and
+//! come with every filter.
 
 use rusqlite::{Connection, params};
 
@@ -95,7 +96,12 @@ pub(super) fn page(
     let last = lines.last().map_or(cursor, |line| line.order);
     let is_older = reader.scan(first, false, |_, _| Ok(false))?;
     let is_newer = reader.scan(last, true, |_, _| Ok(false))?;
-    let from_ms = if is_older { first.place >> 16 } else { 0 };
+    let from_ms = match at {
+        _ if !is_older => 0,
+        // From where the page before it ended: what happened between the two is on neither otherwise.
+        At::After(order) => order.place >> 16,
+        _ => first.place >> 16,
+    };
     let to_ms = match at {
         At::Before(order) => order.place >> 16,
         _ if is_newer => last.place >> 16,

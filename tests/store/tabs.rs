@@ -1,7 +1,7 @@
 //! Arrival numbers: what a tab may go on from, and what it gets.
 
 use roomful::proto::limits::NOTICES_KEPT;
-use roomful::store::{At, Filter, Location, Page};
+use roomful::store::{At, BEGINNING, Filter, Location, Page};
 
 use crate::support::{Author, Bed, NOON, room, texts};
 
@@ -84,6 +84,18 @@ async fn every_notice_is_on_one_of_the_pages_that_follow_each_other() {
         }
         seen.sort_unstable();
         assert_eq!(seen, (1..=20).collect::<Vec<_>>(), "by {limit}");
+    }
+
+    for limit in [1, 3, 4, 20] {
+        let (mut seen, mut lines, mut cursor) = (Vec::new(), 0, BEGINNING);
+        while lines < 10 {
+            let page = bed.page(At::After(cursor), limit).await;
+            seen.extend(numbers(&page));
+            lines += page.lines.len();
+            cursor = page.after;
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (1..=20).collect::<Vec<_>>(), "forwards by {limit}");
     }
 }
 
