@@ -14,6 +14,9 @@ struct Rotated {
 
 /// Prints the link: as it is here, or after a forward to `port`; with `rotate`, after all earlier links were made worthless.
 pub async fn url(node: &Node, port: Option<u16>, rotate: bool) -> Result<(), Error> {
+    // Also where there is no link: that nobody runs is said first. And a link to a node that is gone would hand the token
+    // to whoever has its port now.
+    node.connect().await?;
     let base = match (port, &node.run.web) {
         (Some(port), _) => format!("http://127.0.0.1:{port}"),
         (None, Some(web)) => web.trim_end_matches('/').to_owned(),
@@ -24,8 +27,6 @@ pub async fn url(node: &Node, port: Option<u16>, rotate: bool) -> Result<(), Err
         let rotated: Rotated = serde_json::from_slice(&answer).map_err(|error| Error::Foreign(error.to_string()))?;
         Zeroizing::new(rotated.token)
     } else {
-        // A link to a node that is gone would hand the token to whoever has its port now.
-        node.connect().await?;
         node.token.clone()
     };
     if !is_token(&token) {

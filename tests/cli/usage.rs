@@ -84,13 +84,15 @@ fn what_a_crashed_node_left_is_no_node() {
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("page.sock");
     drop(UnixListener::bind(&socket).unwrap());
-    let run_json = serde_json::json!({"pid": 1, "socket": socket, "web": "http://127.0.0.1:7680/", "started": ""});
-    std::fs::write(dir.path().join("run.json"), run_json.to_string()).unwrap();
     std::fs::write(dir.path().join("token"), "ab".repeat(32)).unwrap();
-    for command in ["url", "send", "tail", "members", "stop"] {
-        let ended = run(&[command, "--data-dir", dir.path().to_str().unwrap()]);
-        assert_eq!((ended.status, ended.out.as_str()), (1, ""), "{command}");
-        assert!(ended.err.contains("no node is running"), "{command}: {}", ended.err);
+    for web in [Some("http://127.0.0.1:7680/"), None] {
+        let run_json = serde_json::json!({"pid": 1, "socket": socket, "web": web, "started": ""});
+        std::fs::write(dir.path().join("run.json"), run_json.to_string()).unwrap();
+        for command in ["url", "send", "tail", "members", "stop"] {
+            let ended = run(&[command, "--data-dir", dir.path().to_str().unwrap()]);
+            assert_eq!((ended.status, ended.out.as_str()), (1, ""), "{command}");
+            assert!(ended.err.contains("no node is running"), "{command}: {}", ended.err);
+        }
     }
     std::fs::write(dir.path().join("run.json"), "{").unwrap();
     assert!(run(&["url", "--data-dir", dir.path().to_str().unwrap()]).err.contains("run.json is damaged"));
