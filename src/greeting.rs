@@ -93,7 +93,8 @@ impl Ready {
             tcp: &self.tcp,
             udp: self.udp,
         };
-        serde_json::to_string(&line).expect("the paths were text on the command line")
+        serde_json::to_string(&line)
+            .expect("a data directory with another path is refused, and run.json said the socket before")
     }
 
     fn link(&self, web: &str) -> String {

@@ -42,13 +42,20 @@ impl DataDir {
     ///
     /// An `ephemeral` node keeps its key in memory; without a directory `given` it gets a fresh one, removed at the end.
     pub fn open(given: Option<&Path>, ephemeral: bool) -> Result<Self, Error> {
+        // Programs learn from JSON where it is; a path that is no text would be another one there.
+        if let Some(path) = given.filter(|path| path.to_str().is_none()) {
+            return Err(Error::NotText(path.to_owned()));
+        }
         let made_for_this_run = ephemeral && given.is_none();
         let path = match given {
             Some(path) => {
                 prepare(path)?;
                 path.to_owned()
             }
-            None if ephemeral => fresh(runtime_dir().into_iter().chain([std::env::temp_dir()]))?,
+            None if ephemeral => {
+                let parents = runtime_dir().into_iter().chain([std::env::temp_dir(), "/tmp".into()]);
+                fresh(parents.filter(|parent| parent.to_str().is_some()))?
+            }
             None => return Err(Error::NoPlace),
         };
         if let Some(kind) = network_file_system(&path) {
@@ -149,7 +156,7 @@ fn prepare(dir: &Path) -> Result<(), Error> {
 
 /// Where the system keeps what lives as long as the user is logged in.
 fn runtime_dir() -> Option<PathBuf> {
-    std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute())
+    std::env::var("XDG_RUNTIME_DIR").ok().map(PathBuf::from).filter(|dir| dir.is_absolute())
 }
 
 /// A new directory with mode 0700 in the first of `parents` that takes one.

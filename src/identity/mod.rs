@@ -58,6 +58,9 @@ pub enum Error {
     /// There is something, and it is no directory.
     #[error("{} is not a directory\nname another with --data-dir", .0.display())]
     NotADirectory(PathBuf),
+    /// Its path is not UTF-8.
+    #[error("the path {} is not UTF-8 text\nname another directory with --data-dir", .0.display())]
+    NotText(PathBuf),
     /// The directory is another user's.
     #[error("{} belongs to another user\nname a directory of your own with --data-dir", .0.display())]
     NotOurs(PathBuf),
@@ -73,7 +76,7 @@ pub enum Error {
         kind: &'static str,
     },
     /// Another node runs on it.
-    #[error("{} is already in use by {}\nroomful url prints the link of that one; for a second node name another directory with --data-dir", dir.display(), process(*pid))]
+    #[error("{} is already in use by {}\n`roomful url --data-dir {0}` prints its link; for a second node name another directory with --data-dir", dir.display(), process(*pid))]
     InUse {
         /// Which directory.
         dir: PathBuf,

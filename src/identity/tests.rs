@@ -1,6 +1,7 @@
 //! Identities on a real file system.
 
 use std::fs::{self, Permissions};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 
@@ -151,6 +152,9 @@ fn what_cannot_be_a_data_directory_is_refused() {
     assert!(matches!(DataDir::open(Some(&file), false), Err(Error::NotADirectory(_))));
     assert!(matches!(DataDir::open(Some(&file.join("below")), false), Err(Error::NotADirectory(_))));
     assert!(matches!(DataDir::open(None, false), Err(Error::NoPlace)));
+    let no_text = parent.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    assert!(matches!(DataDir::open(Some(&no_text), false), Err(Error::NotText(_))));
+    assert!(!no_text.exists());
     let error = DataDir::open(Some(Path::new("/proc/roomful")), false).unwrap_err();
     assert!(matches!(error, Error::Unusable { .. }), "{error:?}");
     assert_eq!(error.to_string().lines().count(), 2);
