@@ -1,9 +1,11 @@
 //! SIGINT and SIGTERM: the first asks the node to stop, the second ends the process at once.
 //!
-//! They are heard on a thread of their own, so that the second one works however stuck the rest is.
+//! They are heard on a thread of their own, so that the second one works however stuck the rest is. Some programs send each signal
+//! twice, to the process and to its group, as `timeout` does; nobody presses Ctrl-C a second time so soon.
 
 use std::io;
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 /// The exit status after a second signal.
 const IMPATIENT: i32 = 1;
+
+/// How soon a second signal still belongs to the first, in milliseconds.
+const TWICE_WITHIN_MS: u64 = 100;
 
 /// Begins to listen. The token is cancelled by the first signal, and may be by others; the first signal counts as such even then.
 pub fn stop_on_signal() -> io::Result<CancellationToken> {
@@ -24,16 +29,22 @@ pub fn stop_on_signal() -> io::Result<CancellationToken> {
     let asked = stop.clone();
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         runtime.block_on(async {
-            for second in [false, true] {
+            let mut signalled = async || {
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
                 }
-                if second {
-                    std::process::exit(IMPATIENT);
+            };
+            signalled().await;
+            asked.cancel();
+            let echoes = async {
+                loop {
+                    signalled().await;
                 }
-                asked.cancel();
-            }
+            };
+            _ = tokio::time::timeout(Duration::from_millis(TWICE_WITHIN_MS), echoes).await;
+            signalled().await;
+            std::process::exit(IMPATIENT);
         });
     })?;
     Ok(stop)

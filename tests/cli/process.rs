@@ -82,6 +82,14 @@ fn a_signal_stops_it_with_status_0_and_leaves_no_trace() {
 }
 
 #[test]
+fn a_signal_that_comes_twice_at_once_is_no_impatience() {
+    let mut node = start("127.0.0.45", &["--ephemeral"]);
+    node.signal(Signal::TERM);
+    node.signal(Signal::INT);
+    assert_eq!(node.ended(), (Some(0), vec![r#"{"event":"stopped"}"#.to_owned()]));
+}
+
+#[test]
 fn a_closed_standard_output_does_not_stop_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_str().unwrap();
