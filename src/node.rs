@@ -8,6 +8,7 @@
 mod asks;
 mod discovery;
 mod doors;
+mod holder;
 mod turn;
 
 use std::io::Write as _;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::holder;
 use crate::config::{Config, WebPort};
 use crate::identity::{self, DataDir};
 use crate::proto::ids::NodeId;
@@ -18,8 +19,14 @@ pub enum DoorsError {
     #[error("cannot listen on the page's socket: {0}\nTry again; if that does not help, restart the machine.")]
     Listen(std::io::Error),
     /// The port.
-    #[error("{0}\nUse another one with --web-port, 0 for any free port, or none for the Unix socket alone.")]
+    #[error("{0}{by}\nUse another one with --web-port, 0 for any free port, or none for the Unix socket alone.", by = by(.0))]
     Port(#[from] DoorError),
+}
+
+/// Who has the port, where that can be found out.
+fn by(error: &DoorError) -> String {
+    let DoorError::PortTaken(port) = error else { return String::new() };
+    holder::of_tcp_port(*port).map(|pid| format!(" by process {pid}")).unwrap_or_default()
 }
 
 /// Opens both; returns where the socket is and which port it became.

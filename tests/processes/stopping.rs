@@ -70,7 +70,9 @@ async fn a_web_port_that_was_asked_for_and_is_taken_is_an_error() -> Result<()> 
     let squatter = TcpListener::bind("127.0.0.1:0")?;
     let port = squatter.local_addr()?.port().to_string();
     let launch = lab.node("anna").host("127.0.0.1").option("--web-port", &port);
-    launch.refused()?.refused_with(1, &port)?;
+    launch
+        .refused()?
+        .refused_with(1, &format!("port {port} of 127.0.0.1 is taken by process {}", std::process::id()))?;
     drop(squatter);
     let anna = launch.start()?;
     ensure!(anna.web()?.starts_with(&format!("http://127.0.0.1:{port}/#token=")), "{}", anna.web()?);
