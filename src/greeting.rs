@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::config::WEB_PORT;
+use crate::config::{PORT, ROOM, WEB_PORT};
 use crate::proto::ids::NodeId;
 use crate::proto::name::Name;
 
@@ -27,6 +27,8 @@ pub struct Ready {
     pub room: Name,
     /// Where its data lives, absolute.
     pub data_dir: PathBuf,
+    /// Whether commands look there without being told.
+    pub is_usual_dir: bool,
     /// The Unix socket of its page, absolute.
     pub socket: PathBuf,
     /// The address of its page without the token, `http://127.0.0.1:PORT/`; none: only the socket.
@@ -123,13 +125,28 @@ pub fn greeting(ready: &Ready) -> String {
     let others = if ready.tcp.is_empty() { "nobody, there is no network".to_owned() } else { ready.tcp.join(", ") };
     lines.push(format!("Others on this network who run `roomful` meet you by themselves, at {others}."));
     if lines.len() < 4 {
-        lines.push("To try it alone, in a second terminal:  roomful --ephemeral --host 127.0.0.2".to_owned());
+        lines.push(format!("To try it alone, in a second terminal:  {}", another(ready)));
     }
-    lines.push(
-        "Ctrl-C stops the node; `roomful url` prints the link again, `roomful --help` tells the rest.".to_owned(),
-    );
+    let again = if ready.is_usual_dir {
+        "roomful url".to_owned()
+    } else {
+        format!("roomful url --data-dir {}", quote(&ready.data_dir.to_string_lossy()))
+    };
+    lines.push(format!("Ctrl-C stops the node; `{again}` prints the link again, `roomful --help` tells the rest."));
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// The command that starts a second node on this machine, in the same room.
+fn another(ready: &Ready) -> String {
+    let mut command = "roomful --ephemeral --host 127.0.0.2".to_owned();
+    if ready.room.as_str() != ROOM {
+        command += &format!(" --room {}", quote(ready.room.as_str()));
+    }
+    if ready.udp != PORT {
+        command += &format!(" --port {}", ready.udp);
+    }
+    command
 }
 
 /// What others can dial, in the order of the contract: IPv4 first, loopback last; an IPv6 address with its zone, where it has one.
@@ -161,6 +178,7 @@ mod tests {
             name: Name::new("Ana").unwrap(),
             room: Name::new("lobby").unwrap(),
             data_dir: "/home/ana/.local/share/roomful".into(),
+            is_usual_dir: true,
             socket: "/home/ana/.local/share/roomful/page.sock".into(),
             web: Some("http://127.0.0.1:7680/".to_owned()),
             token: "ab".repeat(32),
@@ -192,6 +210,19 @@ mod tests {
             assert!(text.contains("#token=abab") && text.contains("192.0.2.7:7666") && text.ends_with('\n'), "{text}");
         }
         assert!(greeting(&ready()).contains("  http://127.0.0.1:7680/#token=abab"));
+    }
+
+    #[test]
+    fn the_commands_it_tells_are_those_that_work_for_this_node() {
+        let text = greeting(&ready());
+        assert!(
+            text.contains("`roomful url` prints") && text.contains(":  roomful --ephemeral --host 127.0.0.2\n"),
+            "{text}"
+        );
+        let room = Name::new("ground floor").unwrap();
+        let text = greeting(&Ready { is_usual_dir: false, data_dir: "/tmp/a b".into(), room, udp: 9000, ..ready() });
+        assert!(text.contains("`roomful url --data-dir '/tmp/a b'` prints"), "{text}");
+        assert!(text.contains("--host 127.0.0.2 --room 'ground floor' --port 9000\n"), "{text}");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, login_name};
+use crate::config::{Config, default_data_dir, login_name};
 use crate::greeting::{self, Ready};
 use crate::identity::{self, DataDir, Run};
 use crate::net::{self, Net};
@@ -142,6 +142,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
             name,
             room: config.room.clone(),
             data_dir: directory.path().to_owned(),
+            is_usual_dir: default_data_dir().as_deref() == Some(directory.path()),
             socket,
             web: address,
             token: token.to_hex().to_string(),
