@@ -51,6 +51,7 @@ test("late is what others said for a place above, not what stands at the end", (
 
 test("whoever reads the end has nothing new but what came late", () => {
   const [state, known] = after([welcome([message(5)]), said(message(6)), said(message(7, { place: 2 }))]);
+  State.clearLine(state, State.GENERAL);
   assert.deepEqual([State.unreadTotal(state), State.unreadTotal(state, () => true)], [2, 1]);
   assert.equal(known.unread, 2);
 });

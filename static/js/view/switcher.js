@@ -27,8 +27,8 @@ export function placesOf(state) {
 export function matching(places, typed) {
   const wanted = fold(typed.trim()).replace(/^#\s*/, "");
   if (wanted === "") return places.filter(({ command }) => !command).slice(0, SHOWN_MAX);
-  const score = ({ label }) => {
-    const name = fold(label).replace(/^(#\s*|\/)(?=\S)/, "");
+  const score = ({ label, command }) => {
+    const name = command ?? fold(label).replace(/^#\s*/, "");
     return name.startsWith(wanted) ? 0 : name.includes(wanted) ? 1 : 2;
   };
   const scored = places.map((place) => ({ place, at: score(place) })).filter(({ at }) => at < 2);

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import * as State from "../../static/js/state.js";
+import { lineOf } from "../../static/js/view/listkeys.js";
+import { fits, parseSearch, piecesOf } from "../../static/js/view/search.js";
+import { matching, placesOf } from "../../static/js/view/switcher.js";
+import { ANA, ME, T0, member, message, welcome } from "./frames.mjs";
+
+const now = T0 + 3_600_000;
+
+function room() {
+  const state = State.create();
+  const conversations = [{ channel: "general", unread: 0, read: 9 }, { channel: "lunch", unread: 2, read: 0 }, { channel: "old", unread: 0, read: 0 }];
+  State.apply(state, welcome([message(1), message(2, { channel: "lunch" }), message(3, { channel: "lunch" })], { conversations }), { now });
+  return state;
+}
+
+test("places: unread first, then by what was said last, then people, then commands", () => {
+  const places = placesOf(room());
+  assert.deepEqual(places.slice(0, 5).map(({ label }) => label), ["# lunch", "# general", "# old", "Ana", "Ben"]);
+  assert.ok(places.some(({ command }) => command === "help"));
+  assert.ok(!places.some(({ key }) => key === State.directKey(ME)), "nobody writes to oneself");
+});
+
+test("typing finds the beginning of a name before its middle, commands too", () => {
+  const labels = (typed) => matching(placesOf(room()), typed).map(({ label }) => label);
+  assert.deepEqual(labels("#lu"), ["# lunch"]);
+  assert.deepEqual(labels("be"), ["Ben", "/members"]);
+  assert.ok(!labels("").includes("/help"));
+  assert.deepEqual(labels("zzz"), []);
+});
+
+test("500 places are sorted out in no time", () => {
+  const state = room();
+  for (let i = 0; i < 500; i += 1) State.conversation(state, `c:channel ${i}`).exists = true;
+  const begin = performance.now();
+  assert.equal(matching(placesOf(state), "channel 4").length, 50);
+  assert.ok(performance.now() - begin < 50);
+});
+
+test("a search is words and filters", () => {
+  for (const [text, words, filters] of [
+    ["red apple", "red apple", {}], ["from:ana  red in:lunch apple", "red apple", { from: "ana", in: "lunch" }],
+    ["from:\"Ana Bell\" x", "x", { from: "Ana Bell" }], ["http://from:x", "http://from:x", {}], ["before:2026-11-22", "", { before: "2026-11-22" }],
+  ]) {
+    assert.deepEqual(parseSearch(text), { words, filters }, text);
+  }
+});
+
+test("filters mean a person, a place and a day", () => {
+  const context = { state: room(), members: [member(ANA, "Ana", { short: "abcdefgh" })] };
+  const hit = message(5, { channel: "lunch", time: "2026-11-22T12:00:00Z" });
+  for (const [filters, expected] of [
+    [{}, true], [{ from: "ana" }, true], [{ from: "ben" }, false], [{ in: "#Lunch" }, true], [{ in: "general" }, false],
+    [{ before: "2026-11-24" }, true], [{ before: "2026-11-21" }, false], [{ after: "2026-11-20" }, true], [{ after: "2026-11-23" }, false], [{ after: "nonsense" }, false],
+  ]) {
+    assert.equal(fits(hit, filters, context), expected, JSON.stringify(filters));
+  }
+});
+
+test("a hit shows its marks, from a little before the first, and loses nothing after it", () => {
+  assert.deepEqual(piecesOf("red apple", [[4, 9]]), [{ text: "red ", isMarked: false }, { text: "apple", isMarked: true }]);
+  const long = `${"word ".repeat(40)}apple and pear`;
+  const pieces = piecesOf(long, [[200, 205], [210, 214]]);
+  assert.equal(pieces[0].text, "… ");
+  assert.deepEqual(pieces.filter((p) => p.isMarked).map((p) => p.text), ["apple", "pear"]);
+  assert.ok(pieces[1].text.length <= 60);
+  assert.equal(piecesOf("x".repeat(100) + "apple", [[100, 105]]).filter((p) => p.isMarked)[0].text, "apple");
+});
+
+test("what is copied reads as a transcript", () => {
+  const row = { at: T0, author: ANA, name: "Ana", shared: false, text: "hello" };
+  assert.match(lineOf(row), /^\[\d.*\] Ana: hello$/);
+  assert.match(lineOf({ ...row, shared: true }), /Ana [a-z2-7]{8}: hello$/);
+});
