@@ -72,8 +72,16 @@ export function placeName(state, key) {
 
 /** Two names that look alike to a person are one here: case and width do not tell people apart. */
 export function fold(name) {
-  return name.normalize("NFKC").toUpperCase().toLowerCase();
+  let folded = folds.get(name);
+  if (folded === undefined) {
+    if (folds.size >= FOLDS_MAX) folds.clear();
+    folds.set(name, (folded = name.normalize("NFKC").toUpperCase().toLowerCase()));
+  }
+  return folded;
 }
+
+const FOLDS_MAX = 1000;
+const folds = new Map(); // every row of every drawing asks for its author's
 
 function bears(state, id, name) {
   const folded = fold(name ?? "");
