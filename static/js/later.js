@@ -4,6 +4,7 @@
 import { startJumps } from "./jumps.js";
 import { byId, setText } from "./lib/dom.js";
 import { t } from "./lib/texts.js";
+import { startNotices } from "./notices.js";
 import { startPages } from "./pages.js";
 import { isWatched, startReading } from "./reading.js";
 import { createRoom } from "./room.js";
@@ -13,6 +14,7 @@ import { trim } from "./ranges.js";
 import { mountAlone, showFindOthers } from "./view/alone.js";
 import { Completion } from "./view/completion.js";
 import { drawConnection } from "./view/connection.js";
+import { showHelp } from "./view/dialogs.js";
 import { startListKeys } from "./view/listkeys.js";
 import { startMoving } from "./view/moving.js";
 import { startPanes } from "./view/panes.js";
@@ -30,6 +32,7 @@ export function start(page) {
       go, say, pages, timeline,
       write: (text) => { composer.text = text; },
       showMembers: panes.openMembers,
+      showHelp: () => showHelp({ me: state.me, open: current(), name: State.placeName(state, current()) }),
       known: () => State.rangeOf(State.conversation(state, current())),
       get isOpen() { return socket.isOpen; },
       get members() { return [...state.members.values()]; },
@@ -37,6 +40,7 @@ export function start(page) {
     socket, current, drawn: toEnd,
   });
   const jumps = startJumps({ state, pages, timeline, current, go, toEnd, room, drawNow });
+  const notices = startNotices({ state, attended: page.attended, jump: jumps.to });
   const reading = startReading({
     visible: () => (isWatched() ? timeline.visible() : []),
     unread: () => State.conversation(state, current()).unread,
@@ -68,7 +72,7 @@ export function start(page) {
   }
 
   return {
-    completion, hrefOf, hush, jumps, pages, panes, reading, room, run, speak,
+    completion, hrefOf, hush, jumps, notices, pages, panes, reading, room, run, speak,
 
     /** What stands where messages will be, while nobody is here and nothing was said. */
     drawScene(key) {

@@ -118,6 +118,7 @@ function noteBack({ reset, messages }) {
 function onLive(message, now) {
   const own = message.author === state.me;
   if (!own && State.keyOf(message, state.me) === openKey) later?.speak(message, State.isShared(state, message.name));
+  if (!own) later?.notices.tell(message, now);
   if (message.kind === "hooray" && Math.abs(now - Date.parse(message.time)) < JOY_FRESH_MS) {
     import("./view/joy.js").then(({ celebrate }) => celebrate());
   }

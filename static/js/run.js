@@ -3,7 +3,7 @@
 import { channelName, findMember, parse } from "./commands.js";
 import { t } from "./lib/texts.js";
 import { channelKey, directKey } from "./state.js";
-import { askExit, showHelp } from "./view/dialogs.js";
+import { askExit } from "./view/dialogs.js";
 
 const HISTORY_DEFAULT = 50;
 const HISTORY_MAX = 2000;
@@ -22,7 +22,7 @@ const DO = {
   join,
   msg,
   members: (room) => room.showMembers(),
-  help: () => showHelp(),
+  help: (room) => room.showHelp(),
   history,
   name: rename,
   hooray: (room, rest) => room.say(rest, "hooray"),

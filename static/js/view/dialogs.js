@@ -3,6 +3,7 @@
 import { COMMANDS } from "../commands.js";
 import { clone, make } from "../lib/dom.js";
 import { t } from "../lib/texts.js";
+import { drawChoices } from "./choices.js";
 
 const KEYS = [
   ["Enter", "key.enter"], ["Shift+Enter", "key.shiftEnter"], ["Tab", "key.tab"], ["Esc", "key.escape"],
@@ -30,12 +31,14 @@ export function open(id, prepare) {
   return dialog;
 }
 
-export function showHelp() {
+/** `place`: who we are, which conversation is open, and its name. */
+export function showHelp(place) {
   const dialog = open("t-help", (element) => {
     const commands = COMMANDS.flatMap(({ name, usage }) => pair(make("code", "", usage), `command.${name}`));
     const keys = KEYS.flatMap(([key, text]) => pair(make("kbd", "", key), text));
     element.querySelector(".commands").append(...commands);
     element.querySelector(".keys").append(...keys);
+    drawChoices(element.querySelector(".notice-choices"), place);
     element.querySelector(".choices").append(...THEMES.map(themeChoice));
   });
   dialog.querySelector("h2").focus();

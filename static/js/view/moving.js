@@ -2,18 +2,17 @@
 // out again; and the dialogs that keys and buttons open. What is in those is loaded when it is asked for.
 
 import { byId } from "../lib/dom.js";
-import { showHelp } from "./dialogs.js";
 import { directKey } from "../state.js";
 import { stepFrom } from "./sides.js";
 
 /** `go(key)` opens a conversation, `toNewest()` is what Escape means when nothing is open. */
 export function startMoving(page) {
-  const { state, panes, current, go, toNewest } = page;
+  const { state, panes, room, current, go, toNewest } = page;
   const open = {
     switcher: () => import("./switcher.js").then(({ showSwitcher }) => showSwitcher(page)),
     search: () => import("./search.js").then(({ showSearch }) => showSearch(page)),
     profile: (id) => import("./profile.js").then(({ showProfile }) => showProfile(page, id)),
-    help: () => showHelp(),
+    help: () => room.showHelp(),
   };
   const keys = { "Control+k": "switcher", "Control+K": "switcher", "Control+Shift+F": "search", "Control+/": "help" };
   document.addEventListener("keydown", (event) => {
@@ -55,7 +54,7 @@ export function startMoving(page) {
     go(directKey(id));
     byId("field").focus();
   });
-  byId("help").addEventListener("click", showHelp);
+  byId("help").addEventListener("click", open.help);
   byId("show-switcher").addEventListener("click", open.switcher);
   byId("show-search").addEventListener("click", open.search);
   byId("show-profile").addEventListener("click", () => open.profile(current().slice(2)));
