@@ -8,12 +8,20 @@
 
 #[path = "faults/as_root.rs"]
 mod as_root;
+#[path = "faults/clocks.rs"]
+mod clocks;
 #[path = "common/mod.rs"]
 mod common;
 #[path = "faults/copies.rs"]
 mod copies;
+#[path = "faults/crash_points.rs"]
+mod crash_points;
 #[path = "faults/damage.rs"]
 mod damage;
+// What hosts can do beyond this is for the tests of the LAN.
+#[allow(dead_code)]
+#[path = "lan/hosts.rs"]
+mod hosts;
 #[path = "faults/io_errors.rs"]
 mod io_errors;
 #[path = "faults/judge.rs"]

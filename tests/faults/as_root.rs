@@ -3,4 +3,5 @@
 
 mod crashes;
 mod full_disk;
+mod network;
 mod unwritable;

@@ -72,7 +72,10 @@ impl Life {
             anyhow::Ok(())
         };
         let talk = async |node: &Node| {
-            while !quiet.load(Ordering::Relaxed) && self.say(node, bytes).await.is_ok() {}
+            let mut lives = true;
+            while lives && !quiet.load(Ordering::Relaxed) {
+                lives = self.say(node, bytes).await.is_ok();
+            }
         };
         let (killed, ..) = tokio::join!(kill, talk(&victim), talk(&others[0]), talk(&others[1]));
         killed?;
