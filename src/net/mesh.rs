@@ -167,7 +167,8 @@ impl Mesh {
             Ok((stream, peer)) => self.run(stream, Some(dial), peer).await,
             Err(error) => {
                 tracing::debug!(?target, %error, "a dial failed");
-                let report = Event::DialFailed { dial, error: error.to_string() };
+                let key_in_use = matches!(error, HandshakeError::KeyInUse);
+                let report = Event::DialFailed { dial, error: error.to_string(), key_in_use };
                 tokio::select! {
                     () = self.stop.cancelled() => {}
                     _ = self.events.send(report) => {}

@@ -82,6 +82,8 @@ pub enum Event {
         dial: DialId,
         /// Why, as a sentence for a person.
         error: String,
+        /// Whether another node proved that it has our own key.
+        key_in_use: bool,
     },
     /// There is a link: both sides have proved who they are and that they know the room.
     LinkUp {

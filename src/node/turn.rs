@@ -15,8 +15,8 @@ use super::now;
 use crate::identity::DataDir;
 use crate::net::{self, Net};
 use crate::proto::engine::{Action, AskId, Engine, Input, Show, Warning};
-use crate::proto::ids::LinkId;
-use crate::proto::limits::SAYS_WAITING_MAX;
+use crate::proto::ids::{LinkId, NodeId};
+use crate::proto::limits::{SAYS_WAITING_MAX, WARN_EVERY_MS};
 use crate::proto::name::Name;
 use crate::proto::record::{HistoryPage, Written};
 use crate::store::Store;
@@ -44,6 +44,8 @@ pub(super) struct Turns {
     pub(super) asked: u64,
     /// Cancelled when the node is to stop.
     pub(super) stop: CancellationToken,
+    /// When it was last told of a key that it is in use twice, in milliseconds of the monotonic clock.
+    key_told_ms: HashMap<NodeId, u64>,
     name: watch::Sender<Name>,
     /// Where tasks beside the loop bring what they have read or found out.
     beside: mpsc::Sender<Input>,
@@ -76,6 +78,7 @@ impl Turns {
             lookups: FuturesOrdered::new(),
             asked: 0,
             stop: CancellationToken::new(),
+            key_told_ms: HashMap::new(),
             name,
             beside,
             from_beside,
@@ -129,8 +132,11 @@ impl Turns {
             net::Event::Beacon { source, beacon } => Input::Beacon { source, beacon },
             net::Event::Network { addresses } => Input::Network(addresses),
             net::Event::Announced(sent) => return self.discovery.announced(sent, now().wall_ms),
-            net::Event::DialFailed { dial, error } => {
+            net::Event::DialFailed { dial, error, key_in_use } => {
                 tracing::debug!("a dial came to nothing: {error}");
+                if key_in_use {
+                    self.key_in_use(self.about.own);
+                }
                 Input::DialFailed(dial)
             }
             net::Event::LinkUp { link, dial, peer } => Input::LinkUp { link, dial, peer },
@@ -156,7 +162,10 @@ impl Turns {
             Action::ReadHistory { link, fetch } => self.read_history(link, fetch),
             Action::Answer { asker, answer } => self.answer(asker, answer),
             Action::Show(show) => self.show(show),
-            Action::Warn(warning) => warn(warning),
+            Action::Warn(Warning::KeyInUse(id)) => self.key_in_use(id),
+            Action::Warn(Warning::Fork(id)) => {
+                tracing::warn!("{} said two different things in one place; the first that came is kept", id.short());
+            }
         }
     }
 
@@ -169,6 +178,19 @@ impl Turns {
             });
             _ = beside.send(Input::History { link, page }).await;
         });
+    }
+
+    /// Tells that a key is in use twice; not again within a minute, however often the two meet us.
+    fn key_in_use(&mut self, id: NodeId) {
+        let now_ms = now().mono_ms;
+        if self.key_told_ms.get(&id).is_some_and(|told_ms| now_ms < told_ms + WARN_EVERY_MS) {
+            return;
+        }
+        self.key_told_ms.insert(id, now_ms);
+        tracing::warn!(
+            "the key {} is in use on two machines: give one of them a data directory of its own with --data-dir",
+            id.short()
+        );
     }
 
     fn show(&mut self, show: Show) {
@@ -193,17 +215,5 @@ impl Turns {
             Show::Read { conversation, arrival } => Event::Read { conversation, arrival },
         };
         self.hub.publish(event);
-    }
-}
-
-fn warn(warning: Warning) {
-    match warning {
-        Warning::KeyInUse(id) => tracing::warn!(
-            "the key {} is in use on two machines: give one of them a data directory of its own with --data-dir",
-            id.short()
-        ),
-        Warning::Fork(id) => {
-            tracing::warn!("{} said two different things in one place; the first that came is kept", id.short());
-        }
     }
 }

@@ -131,7 +131,7 @@ impl Node {
     async fn refused(&mut self, address: SocketAddr, expected: Option<NodeId>) -> String {
         self.net.dial(dial(7, address, expected));
         self.next(|event| match event {
-            Event::DialFailed { dial: DialId(7), error } => Some(error),
+            Event::DialFailed { dial: DialId(7), error, .. } => Some(error),
             Event::LinkUp { .. } => panic!("a link came up"),
             _ => None,
         })

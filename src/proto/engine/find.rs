@@ -16,7 +16,9 @@ impl Engine {
     /// A beacon of this room from an id without a link makes a row in the book; all others cost nothing.
     pub(super) fn heard_beacon(&mut self, now: Now, source: SocketAddr, beacon: Beacon) {
         let ip = source.ip();
-        if beacon.room != self.tag || beacon.id == self.own || beacon.port < PORT_MIN || !is_dialable(ip) {
+        // Another instance of ourselves is dialled like anybody: only so can both prove that the key is in use twice.
+        let is_us = beacon.id == self.own && beacon.instance == self.instance;
+        if beacon.room != self.tag || is_us || beacon.port < PORT_MIN || !is_dialable(ip) {
             return;
         }
         let linked = self.links.well(beacon.id);
