@@ -14,13 +14,18 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use zeroize::Zeroizing;
 
-use crate::config::{self, Config, Name, NameError, PeerText, WebPort};
+use crate::config::{self, Config, Name, NameError, PeerText, RoomKey, RoomKeyFrom, WebPort};
+
+/// The variable that holds a room's key itself.
+const ROOM_KEY: &str = "ROOMFUL_ROOM_KEY";
 
 const EXAMPLES: &str = "\
 Environment:
   Every option above has a variable: --web-port is ROOMFUL_WEB_PORT. Lists are separated by commas,
-  switches are 1 or 0. What is written on the command line beats it.
+  switches are 1 or 0. What is written on the command line beats it. ROOMFUL_ROOM_KEY is the room's
+  key itself; it is no option, since arguments show in `ps`.
 
 Examples:
   roomful                                        run a node and print the link to its page
@@ -59,6 +64,9 @@ struct NodeOptions {
     /// Which room on this network
     #[arg(long, value_name = "NAME", value_parser = name, default_value = config::ROOM, help_heading = "You and the room")]
     room: Name,
+    /// The room's key as `roomful key` made it: only holders get in [default: none, an open room]
+    #[arg(long, value_name = "FILE", value_parser = config::absolute, help_heading = "You and the room")]
+    room_key_file: Option<PathBuf>,
     /// Identity and history in memory only
     #[arg(long, help_heading = "You and the room")]
     ephemeral: bool,
@@ -150,6 +158,8 @@ pub enum Command {
         #[arg(long)]
         rotate: bool,
     },
+    /// Make and print a room key; needs no node
+    Key,
     /// Send one message
     Send {
         /// To this member alone: a short id, a full id, at least 4 characters of either, or an exact name
@@ -241,12 +251,33 @@ pub fn parse(
     let typed = parser.try_get_matches_from_mut(&arguments).map_err(|error| refusal(&error, &[]))?;
     refuse_node_options_with_command(&parser, &typed)?;
 
-    let (added, from_environment) = environment::arguments(&parser, &typed, variable)?;
+    let (added, from_environment) = environment::arguments(&parser, &typed, &variable)?;
     let program = arguments.len().min(1);
     arguments.splice(program..program, added);
     let matches = parser.try_get_matches_from_mut(&arguments).map_err(|error| refusal(&error, &from_environment))?;
     let line = Line::from_arg_matches(&matches).map_err(|error| refusal(&error, &from_environment))?;
-    Ok(line.into())
+    let mut invocation = Invocation::from(line);
+    if let Task::Node(node) = &mut invocation.task {
+        let is_typed = typed.value_source("room_key_file") == Some(ValueSource::CommandLine);
+        // What is typed beats what is not, as with every option.
+        if let Some(words) = variable(ROOM_KEY).filter(|words| !words.is_empty() && !is_typed) {
+            node.room_key = Some(room_key(&words, node.room_key.take())?);
+        }
+    }
+    Ok(invocation)
+}
+
+/// The key in the environment, unless a file in the environment says another.
+fn room_key(words: &OsString, file: Option<RoomKeyFrom>) -> Result<RoomKeyFrom, Refusal> {
+    if file.is_some() {
+        return Err(Refusal::Wrong(format!(
+            "{ROOM_KEY} and ROOMFUL_ROOM_KEY_FILE are both set\nkeep the one that is meant"
+        )));
+    }
+    let words = Zeroizing::new(words.to_string_lossy().into_owned());
+    RoomKey::from_words(&words).map(RoomKeyFrom::Given).map_err(|error| {
+        Refusal::Wrong(format!("{ROOM_KEY}: {error}\n`roomful key` makes one; give all members of the room the same"))
+    })
 }
 
 impl From<Line> for Invocation {
@@ -261,6 +292,7 @@ impl From<Line> for Invocation {
                 peers: node.peer.into_iter().map(|peer| peer.or_port(node.port)).collect(),
                 announce_to: node.announce_to.into_iter().map(|to| to.or_port(node.port)).collect(),
                 room: node.room,
+                room_key: node.room_key_file.map(RoomKeyFrom::File),
                 web_port: node.web_port.unwrap_or(WebPort::Usual),
                 web_socket: node.web_socket,
                 data_dir: data_dir.or_else(|| if node.ephemeral { None } else { config::default_data_dir() }),

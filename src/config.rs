@@ -11,6 +11,7 @@ use etcetera::BaseStrategy as _;
 
 use crate::proto::limits::SOCKET_PATH_BYTES_MAX;
 pub use crate::proto::name::{Name, NameError};
+pub use crate::proto::room_key::{RoomKey, RoomKeyError};
 
 /// The UDP port of the beacons when none is given: ROOM on a telephone keypad.
 pub const PORT: u16 = 7666;
@@ -36,6 +37,8 @@ pub struct Config {
     pub announce_to: Vec<PeerAddress>,
     /// The room on this network.
     pub room: Name,
+    /// The room's key; none: an open room.
+    pub room_key: Option<RoomKeyFrom>,
     /// Where on 127.0.0.1 the page is served.
     pub web_port: WebPort,
     /// Where the Unix socket of the page goes, absolute and short enough; none: into the data directory.
@@ -46,6 +49,15 @@ pub struct Config {
     pub ephemeral: bool,
     /// Machine-readable lines on standard output instead of the greeting.
     pub json: bool,
+}
+
+/// Where the room's key comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoomKeyFrom {
+    /// The environment had it.
+    Given(RoomKey),
+    /// It stands in this file, absolute; only its user may be able to read it.
+    File(PathBuf),
 }
 
 /// A node to dial or to announce to, as its user wrote it.

@@ -44,6 +44,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Node(config) => {
             runtime::Builder::new_multi_thread().enable_all().build()?.block_on(roomful::node::run(config))?;
         }
+        Task::Command { json, command: Command::Key, .. } => client::key(json)?,
         Task::Command { data_dir, json, command } => {
             let node = Node::find(data_dir.as_deref())?;
             runtime::Builder::new_current_thread().enable_all().build()?.block_on(ask(node, json, command))?;
@@ -54,6 +55,7 @@ fn run(task: Task) -> anyhow::Result<()> {
 
 async fn ask(node: Node, json: bool, command: Command) -> Result<(), client::Error> {
     match command {
+        Command::Key => client::key(json),
         Command::Url { port, rotate } => client::url(&node, port, rotate).await,
         Command::Send { to, channel, wait, timeout, text } => {
             let channel = channel.map(|name| name.to_string());

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, default_data_dir, login_name};
+use crate::config::{Config, RoomKeyFrom, default_data_dir, login_name};
 use crate::greeting::{self, Ready};
 use crate::identity::{self, DataDir, Run};
 use crate::net::{self, Net};
@@ -73,7 +73,12 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let mut directory = DataDir::open(config.data_dir.as_deref(), config.ephemeral)?;
     let key = directory.key()?;
     let own = NodeId(key.verifying_key().to_bytes());
-    let room = RoomId::new(config.room.as_str(), b"");
+    let room_key = match &config.room_key {
+        Some(RoomKeyFrom::Given(key)) => Some(key.clone()),
+        Some(RoomKeyFrom::File(path)) => Some(identity::room_key(path)?),
+        None => None,
+    };
+    let room = RoomId::new(config.room.as_str(), room_key.as_ref().map_or(&[], |key| key.bytes()));
     let started_ms = now().wall_ms;
 
     let location = if directory.is_ephemeral() { Location::Memory } else { Location::in_dir(directory.path(), &room) };
@@ -93,7 +98,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
         port: config.port,
         announce_to: config.announce_to.iter().map(|to| (to.host.clone(), to.port)).collect(),
         room: config.room.clone(),
-        room_key: Vec::new().into(),
+        room_key,
         key: key.clone(),
         instance,
     };

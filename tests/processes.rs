@@ -7,6 +7,8 @@ mod commands;
 mod common;
 #[path = "processes/exporting.rs"]
 mod exporting;
+#[path = "processes/keys.rs"]
+mod keys;
 #[path = "processes/meeting.rs"]
 mod meeting;
 #[path = "processes/presence.rs"]

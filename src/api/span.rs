@@ -248,7 +248,7 @@ mod tests {
         let spans = spans(&quotes);
         assert_eq!(depth(&spans), SPAN_DEPTH_MAX);
         assert!(show(&spans).contains("> > > *deep* https://a.b"));
-        let stars = "*a _b ".repeat(40) + &"_ *".repeat(40);
+        let stars = format!("{}{}", "*a _b ".repeat(40), "_ *".repeat(40));
         assert!(depth(&super::spans(&stars)) <= SPAN_DEPTH_MAX);
     }
 

@@ -40,6 +40,7 @@ fn defaults_are_those_of_the_contract() {
         peers: Vec::new(),
         announce_to: Vec::new(),
         room: Name::new("lobby").unwrap(),
+        room_key: None,
         web_port: WebPort::Usual,
         web_socket: None,
         data_dir: Some("/d".into()),
@@ -59,6 +60,7 @@ fn environment_beats_default_and_option_beats_environment() {
         ("ROOMFUL_PEER", "a, b:1,[::1]:2"),
         ("ROOMFUL_ANNOUNCE_TO", "192.0.2.255,far:1"),
         ("ROOMFUL_ROOM", "attic"),
+        ("ROOMFUL_ROOM_KEY_FILE", "/k"),
         ("ROOMFUL_WEB_PORT", "none"),
         ("ROOMFUL_WEB_SOCKET", "/s"),
         ("ROOMFUL_DATA_DIR", "/d"),
@@ -74,6 +76,7 @@ fn environment_beats_default_and_option_beats_environment() {
         peers: vec![peer("a", 7000), peer("b", 1), peer("::1", 2)],
         announce_to: vec![peer("192.0.2.255", 7000), peer("far", 1)],
         room: Name::new("attic").unwrap(),
+        room_key: Some(RoomKeyFrom::File("/k".into())),
         web_port: WebPort::None,
         web_socket: Some("/s".into()),
         data_dir: Some("/d".into()),
@@ -90,6 +93,24 @@ fn environment_beats_default_and_option_beats_environment() {
 
     let off = node(&[], &[("ROOMFUL_EPHEMERAL", "0"), ("ROOMFUL_JSON", "0"), ("ROOMFUL_PORT", "")]);
     assert_eq!((off.ephemeral, off.json, off.port), (false, false, 7666));
+}
+
+#[test]
+fn a_room_key_in_the_environment_is_words_that_hold() {
+    const WORDS: &str = "legal winner thank year wave sausage worth useful legal winner thank yellow";
+    let given = Some(RoomKeyFrom::Given(RoomKey::from_bytes([0x7f; 16])));
+    assert_eq!(node(&[], &[("ROOMFUL_ROOM_KEY", WORDS)]).room_key, given);
+    let file = Some(RoomKeyFrom::File("/k".into()));
+    assert_eq!(node(&["--room-key-file", "/k"], &[("ROOMFUL_ROOM_KEY", WORDS)]).room_key, file);
+    assert_eq!(node(&["--room-key-file", "/k"], &[("ROOMFUL_ROOM_KEY_FILE", "/other")]).room_key, file);
+    for words in ["secret", "correct horse battery staple", &WORDS.replace("yellow", "year")] {
+        let told = wrong(&[], &[("ROOMFUL_ROOM_KEY", words)]);
+        assert_eq!(told.lines().count(), 2, "{told}");
+        assert!(told.contains("`roomful key`") && !told.contains("horse"), "{told}");
+    }
+    assert!(wrong(&[], &[("ROOMFUL_ROOM_KEY", WORDS), ("ROOMFUL_ROOM_KEY_FILE", "/k")]).contains("both"));
+    // A command has no use for it.
+    assert!(parse_in(&["members"], &[("ROOMFUL_ROOM_KEY", "secret")]).is_ok());
 }
 
 #[test]
@@ -139,11 +160,10 @@ fn wrong_usage_is_told_in_two_lines() {
         &["--data-dir", ""],
         &["--log", "loud"],
         &["--announce-to", "192.0.2.255:0"],
-        &["--room-key-file", "/k"],
-        &["search", "x"],
+        &["--room-key-file", ""],
         &["doctor"],
         &["open"],
-        &["key"],
+        &["key", "--name", "x"],
         &["send", "--to", "a", "--channel", "b", "x"],
         &["send", "--timeout", "0", "x"],
         &["tail", "-n", "-1"],

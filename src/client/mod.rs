@@ -5,6 +5,7 @@
 
 mod export;
 mod html;
+mod key;
 mod listen;
 mod members;
 mod node;
@@ -19,6 +20,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use export::{Format, export};
+pub use key::key;
 pub use members::members;
 pub use node::Node;
 pub use print::harmless;
@@ -106,6 +108,9 @@ pub enum Error {
         /// How long it was given.
         seconds: u64,
     },
+    /// There are no random bits for a key.
+    #[error("the system gives no random numbers: {0}\nthere is no safe way to make a key")]
+    NoRandomness(String),
     /// Nobody reads standard output any more: nothing to tell anybody.
     #[error("standard output is closed")]
     Closed,

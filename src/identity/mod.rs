@@ -17,6 +17,8 @@ use ed25519_dalek::SigningKey;
 use rand::TryRng as _;
 use zeroize::Zeroizing;
 
+use crate::proto::room_key::{RoomKey, RoomKeyError};
+
 pub use directory::{DataDir, Run};
 
 /// 256 random bits that open the page and the API to whoever shows them.
@@ -97,6 +99,25 @@ pub enum Error {
     /// Others may have read the key.
     #[error("the key {path} is open to other users, who may have copied it\nrun chmod 600 {path} if you trust them, or move it away to become somebody new", path = .0.display())]
     KeyOpen(PathBuf),
+    /// The file of the room's key cannot be read.
+    #[error("the room key {} cannot be read: {}\n`roomful key` prints one to put there; give all members of the room the same", path.display(), plain(source))]
+    RoomKeyUnreadable {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Others may have read the room's key.
+    #[error("the room key {path} can be read by other users, or belongs to one\nrun chmod 600 {path} if nobody has read it, else make another with roomful key", path = .0.display())]
+    RoomKeyOpen(PathBuf),
+    /// The file holds no room key.
+    #[error("{}: {error}\n`roomful key` prints one to put there; give all members of the room the same", path.display())]
+    RoomKeyWrong {
+        /// Where.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: RoomKeyError,
+    },
     /// A file in the directory cannot be written or read.
     #[error("{} cannot be kept: {}\nmake room or name another directory with --data-dir", path.display(), plain(source))]
     File {
@@ -147,6 +168,22 @@ fn key(dir: &Path) -> Result<SigningKey, Error> {
     };
     let seed = parse_line(&text).ok_or(Error::KeyDamaged(path))?;
     Ok(SigningKey::from_bytes(&seed))
+}
+
+/// The room's key in a file that only this user can read.
+pub fn room_key(path: &Path) -> Result<RoomKey, Error> {
+    let text = file::read(path).map_err(|unread| match unread {
+        file::Unread::OpenToOthers => Error::RoomKeyOpen(path.to_owned()),
+        file::Unread::Missing => {
+            Error::RoomKeyUnreadable { path: path.to_owned(), source: io::ErrorKind::NotFound.into() }
+        }
+        file::Unread::TooLong => {
+            Error::RoomKeyUnreadable { path: path.to_owned(), source: io::ErrorKind::FileTooLarge.into() }
+        }
+        file::Unread::Failed(source) => Error::RoomKeyUnreadable { path: path.to_owned(), source },
+    })?;
+    let words = std::str::from_utf8(&text).unwrap_or_default();
+    RoomKey::from_words(words).map_err(|error| Error::RoomKeyWrong { path: path.to_owned(), error })
 }
 
 /// The token in `dir`; made if there is none, and anew if it is damaged or others could have read it.

@@ -4,12 +4,14 @@
 //! is said to the other side in a Close, as far as it can be reached, and to the caller as a sentence.
 
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
+use super::wrong_keys::WrongKeys;
 use crate::proto::frame::{CloseReason, Hello, Intro};
 use crate::proto::ids::NodeId;
 use crate::proto::limits::{FAREWELL_MS, FIRST_FRAME_BYTES_MAX};
@@ -38,8 +40,10 @@ pub(super) enum HandshakeError {
     KeyInUse,
     #[error("no version of the protocol that both speak; update the older one")]
     Version,
-    #[error("it is in another room, or has another room key")]
+    #[error("it is in another room")]
     Room,
+    #[error("it has another room key, or none, or only one of you has")]
+    RoomKey,
     #[error("it broke the protocol: {0}")]
     Wire(#[from] WireError),
     #[error("it hung up during the greeting")]
@@ -68,7 +72,7 @@ impl HandshakeError {
             Self::OwnNode => Some(CloseReason::Duplicate),
             Self::KeyInUse => Some(CloseReason::KeyInUse),
             Self::Version => Some(CloseReason::Version),
-            Self::Room => Some(CloseReason::Room),
+            Self::Room | Self::RoomKey => Some(CloseReason::Room),
             Self::Wire(_) => Some(CloseReason::Protocol),
             Self::Connect(_) | Self::TooSlow | Self::Tls(_) | Self::NotOurs | Self::SomebodyElse(_) => None,
             Self::HungUp | Self::Broken(_) | Self::Refused(_) | Self::Displaced => None,
@@ -106,6 +110,8 @@ pub(super) struct Setup<'a> {
     pub(super) exporter: [u8; 32],
     /// What is told once the other side's proof was right.
     pub(super) intro: &'a Intro,
+    /// Where wrong proofs are counted, and from which address this one comes.
+    pub(super) keys: (&'a WrongKeys, IpAddr),
 }
 
 /// Greets the other side. `Ok` means: it holds the room's key, speaks a version that we speak, and is another node.
@@ -190,11 +196,24 @@ where
     S: AsyncRead + Unpin,
 {
     let bytes = read(stream).await?;
-    let proof: Proof = match expect(&bytes, setup)? {
-        Greeting::Proof(proof) => proof,
-        Greeting::Hello(_) | Greeting::Intro(_) | Greeting::Close(_) => return Err(unexpected()),
+    let (keys, address) = setup.keys;
+    let proof: Proof = match expect(&bytes, setup) {
+        Ok(Greeting::Proof(proof)) => proof,
+        Ok(Greeting::Hello(_) | Greeting::Intro(_) | Greeting::Close(_)) => return Err(unexpected()),
+        // It knows our room's name, and found our proof wrong.
+        Err(HandshakeError::Refused(CloseReason::Room)) => {
+            keys.refused(address);
+            return Err(HandshakeError::RoomKey);
+        }
+        Err(error) => return Err(error),
     };
-    if transcript.check(setup.secret, setup.role.other(), &proof) { Ok(()) } else { Err(HandshakeError::Room) }
+    let is_right = || transcript.check(setup.secret, setup.role.other(), &proof);
+    // Who was dialled did not come to try keys.
+    let right = match setup.role {
+        Role::Dialler => is_right(),
+        Role::Acceptor => keys.check(address, is_right),
+    };
+    if right { Ok(()) } else { Err(HandshakeError::RoomKey) }
 }
 
 async fn read_intro<S>(stream: &mut S, setup: &Setup<'_>) -> Result<Intro, HandshakeError>

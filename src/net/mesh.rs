@@ -22,8 +22,9 @@ use super::interfaces::{is_cut_off, own_address};
 use super::link::{Links, Surroundings, run};
 use super::pending::Pending;
 use super::tls::{Tls, exporter, identity};
+use super::wrong_keys::WrongKeys;
 use crate::proto::book::{Dial, Target};
-use crate::proto::frame::{Hello, Intro, Peer};
+use crate::proto::frame::{CloseReason, Hello, Intro, Peer};
 use crate::proto::ids::{DialId, NodeId, RoomId};
 use crate::proto::limits::{ACCEPT_BACKOFF_MS_MAX, ACCEPT_BACKOFF_MS_MIN, HANDSHAKE_MS_MAX, LISTENS_MAX};
 use crate::proto::name::Name;
@@ -45,6 +46,7 @@ pub(super) struct Mesh {
     pub(super) name: watch::Receiver<Name>,
     pub(super) ports: Ports,
     pub(super) pending: Pending,
+    pub(super) wrong_keys: WrongKeys,
     pub(super) links: Links,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) stop: CancellationToken,
@@ -124,7 +126,11 @@ impl Mesh {
     }
 
     async fn accept(self: Arc<Self>, stream: TcpStream, address: SocketAddr) {
-        let ticket = self.pending.enter(address.ip(), self.stop.child_token());
+        let ip = address.ip().to_canonical();
+        if !self.wrong_keys.admits(ip) {
+            return;
+        }
+        let ticket = self.pending.enter(ip, self.stop.child_token());
         let answered = async {
             // Waits for the first byte; readiness alone is told too early.
             if stream.peek(&mut [0]).await? == 0 {
@@ -140,7 +146,12 @@ impl Mesh {
         drop(ticket);
         match result {
             Ok((stream, peer)) => self.run(stream, None, peer).await,
-            Err(error) => tracing::debug!(%address, %error, "a connection became no link"),
+            Err(error) => {
+                if matches!(error, HandshakeError::RoomKey) {
+                    self.wrong_keys.warn(ip);
+                }
+                tracing::debug!(%address, %error, "a connection became no link");
+            }
         }
     }
 
@@ -167,8 +178,12 @@ impl Mesh {
             Ok((stream, peer)) => self.run(stream, Some(dial), peer).await,
             Err(error) => {
                 tracing::debug!(?target, %error, "a dial failed");
-                let key_in_use = matches!(error, HandshakeError::KeyInUse);
-                let report = Event::DialFailed { dial, error: error.to_string(), key_in_use };
+                let reason = match error {
+                    HandshakeError::KeyInUse => Some(CloseReason::KeyInUse),
+                    HandshakeError::RoomKey => Some(CloseReason::Room),
+                    _ => None,
+                };
+                let report = Event::DialFailed { dial, error: error.to_string(), reason };
                 tokio::select! {
                     () = self.stop.cancelled() => {}
                     _ = self.events.send(report) => {}
@@ -237,9 +252,10 @@ impl Mesh {
         let exporter = exporter.map_err(|error| HandshakeError::Tls(io::Error::other(error)))?;
         let intro = self.intro(address);
         let (own, hello, secret) = (self.own, self.hello, &self.secret);
-        let setup = Setup { role, own, peer, hello, secret, exporter, intro: &intro };
-        let (hello, intro) = greet(&mut stream, &setup).await?;
         let address = address.to_canonical();
+        let keys = (&self.wrong_keys, address);
+        let setup = Setup { role, own, peer, hello, secret, exporter, intro: &intro, keys };
+        let (hello, intro) = greet(&mut stream, &setup).await?;
         let dialled = role == Role::Dialler;
         Ok((stream, Peer { id: peer, instance: hello.instance, intro, address, dialled }))
     }

@@ -15,6 +15,7 @@ mod pending;
 mod tests;
 mod tls;
 mod udp;
+mod wrong_keys;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -34,6 +35,7 @@ use crate::proto::frame::{Beacon, CloseReason, Frame, Hello, Peer};
 use crate::proto::ids::{DialId, Instance, LinkId, NodeId, RoomId, RoomTag};
 use crate::proto::limits::PROTOCOL_VERSIONS;
 use crate::proto::name::Name;
+use crate::proto::room_key::RoomKey;
 
 pub use beacon::Counts;
 pub use tls::TlsError;
@@ -51,8 +53,8 @@ pub struct Settings {
     pub announce_to: Vec<(String, u16)>,
     /// The room's name, cleaned.
     pub room: Name,
-    /// The room's key; empty: an open room.
-    pub room_key: Zeroizing<Vec<u8>>,
+    /// The room's key; none: an open room.
+    pub room_key: Option<RoomKey>,
     /// Who this node is.
     pub key: SigningKey,
     /// Which start of the program.
@@ -82,8 +84,9 @@ pub enum Event {
         dial: DialId,
         /// Why, as a sentence for a person.
         error: String,
-        /// Whether another node proved that it has our own key.
-        key_in_use: bool,
+        /// What somebody who answered proved: that it has our own key, or that it is of a room of this name with
+        /// another key ([`CloseReason::Room`]).
+        reason: Option<CloseReason>,
     },
     /// There is a link: both sides have proved who they are and that they know the room.
     LinkUp {
@@ -180,6 +183,7 @@ pub struct Net {
     mesh: Arc<mesh::Mesh>,
     announcements: mpsc::Sender<Beacon>,
     counters: beacon::Counters,
+    has_room_key: bool,
 }
 
 impl Net {
@@ -202,11 +206,12 @@ impl Net {
         })?;
         let own = NodeId(settings.key.verifying_key().to_bytes());
         let room = settings.room.as_str();
-        let secret = if settings.room_key.is_empty() { Zeroizing::new(room.into()) } else { settings.room_key.clone() };
+        let key: &[u8] = settings.room_key.as_ref().map_or(&[], |key| key.bytes());
+        let secret = Zeroizing::new(if key.is_empty() { room.into() } else { key.to_vec() });
         let hello = Hello { versions: PROTOCOL_VERSIONS, room: RoomTag::new(room), instance: settings.instance };
         let mesh = Arc::new(mesh::Mesh {
             own,
-            room: RoomId::new(room, &settings.room_key),
+            room: RoomId::new(room, key),
             hello,
             secret,
             tls: tls::Tls::new(&settings.key)?,
@@ -215,6 +220,7 @@ impl Net {
             name,
             ports,
             pending: pending::Pending::default(),
+            wrong_keys: wrong_keys::WrongKeys::default(),
             links: link::Links::default(),
             events: events.clone(),
             stop: stop.clone(),
@@ -242,7 +248,7 @@ impl Net {
             far,
         };
         tracker.spawn(driver.run(receiver, stop));
-        Ok(Self { mesh, announcements, counters })
+        Ok(Self { mesh, announcements, counters, has_room_key: settings.room_key.is_some() })
     }
 
     /// The UDP port of the beacons.
@@ -266,7 +272,11 @@ impl Net {
     }
 
     /// Sends a beacon on every interface; answered by [`Event::Announced`].
-    pub fn announce(&self, beacon: Beacon) {
+    pub fn announce(&self, mut beacon: Beacon) {
+        if self.has_room_key {
+            // A beacon is heard by everybody on the wire; names are for those who hold the key.
+            beacon.name = Name::lossy(&beacon.id.short(), &beacon.id.short());
+        }
         // One that waits already says the same.
         let _ = self.announcements.try_send(beacon);
     }

@@ -15,6 +15,7 @@ use super::now;
 use crate::identity::DataDir;
 use crate::net::{self, Net};
 use crate::proto::engine::{Action, AskId, Engine, Input, Show, Warning};
+use crate::proto::frame::CloseReason;
 use crate::proto::ids::{LinkId, NodeId};
 use crate::proto::limits::{SAYS_WAITING_MAX, WARN_EVERY_MS};
 use crate::proto::name::Name;
@@ -132,12 +133,12 @@ impl Turns {
             net::Event::Beacon { source, beacon } => Input::Beacon { source, beacon },
             net::Event::Network { addresses } => Input::Network(addresses),
             net::Event::Announced(sent) => return self.discovery.announced(sent, now().wall_ms),
-            net::Event::DialFailed { dial, error, key_in_use } => {
+            net::Event::DialFailed { dial, error, reason } => {
                 tracing::debug!("a dial came to nothing: {error}");
-                if key_in_use {
+                if reason == Some(CloseReason::KeyInUse) {
                     self.key_in_use(self.about.own);
                 }
-                Input::DialFailed(dial)
+                if reason == Some(CloseReason::Room) { Input::DialRefused(dial) } else { Input::DialFailed(dial) }
             }
             net::Event::LinkUp { link, dial, peer } => Input::LinkUp { link, dial, peer },
             net::Event::LinkDown { link, reason } => Input::LinkDown { link, reason },

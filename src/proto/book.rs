@@ -12,7 +12,7 @@ use super::ids::{DialId, Instance, NodeId};
 use super::limits::{
     ADDRESSES_MAX, BEACON_SILENT_MS, BEACONS, BEACONS_PER_ADDRESS, DIAL_BACKOFF_MS_MAX, DIAL_BACKOFF_MS_MIN,
     DIAL_FAILURES, DIAL_FAILURES_FORGET, DIAL_FAILURES_FORGET_SAID, DIAL_FAILURES_PER_ADDRESS,
-    DIAL_FAILURES_PER_ADDRESS_REFILL_MS, DIAL_FAILURES_REFILL_MS, DIALS_MAX, KEY_IN_USE_RETRY_MS,
+    DIAL_FAILURES_PER_ADDRESS_REFILL_MS, DIAL_FAILURES_REFILL_MS, DIALS_MAX, KEY_IN_USE_RETRY_MS, WRONG_KEYS_EVERY_MS,
 };
 
 /// Where to dial.
@@ -234,6 +234,15 @@ impl Book {
             self.rows.remove(&key);
         }
         key.1
+    }
+
+    /// Whoever answered has another room key: that address has a minute before the next try.
+    pub fn refused(&mut self, dial: DialId, mono_ms: u64) {
+        let key = self.dialling.get(&dial).cloned();
+        self.failed(dial, mono_ms, 0);
+        if let Some(row) = key.and_then(|key| self.rows.get_mut(&key)) {
+            (row.backoff_ms, row.next_ms) = (DIAL_BACKOFF_MS_MAX, mono_ms + WRONG_KEYS_EVERY_MS);
+        }
     }
 
     /// The key of `id` is in use on two machines: its addresses have a minute before the next try.

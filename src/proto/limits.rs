@@ -136,6 +136,12 @@ pub const DIAL_FAILURES_FORGET_SAID: u32 = 2;
 /// Addresses of a peer's own that are tried when its link is gone: more than a machine has networks in common with us.
 pub const SAID_MAX: usize = 8;
 
+/// Wrong room keys that are looked at from one address within [`WRONG_KEYS_EVERY_MS`]: enough for somebody's mistakes.
+pub const WRONG_KEYS_MAX: usize = 5;
+
+/// How long a wrong room key counts, in milliseconds; after one, the address is not dialled for as long.
+pub const WRONG_KEYS_EVERY_MS: u64 = 60_000;
+
 /// A node younger than this lets those with smaller ids dial first, in milliseconds.
 pub const YOUNG_MS: u64 = 3_000;
 

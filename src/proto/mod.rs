@@ -9,7 +9,7 @@
 //! | [`log`], [`frontier`] | what is held of one log, and of all; the hashes that two nodes compare |
 //! | [`timeline`] | where an entry stands: the order of the room |
 //! | [`words`] | what a search finds |
-//! | [`frame`], [`session`] | what two nodes say to each other, and how a link begins |
+//! | [`frame`], [`session`], [`room_key`] | what two nodes say to each other, how a link begins, and who is let in |
 //! | [`bucket`], [`book`], [`announce`] | whom to dial, how often, and when to be heard |
 //! | [`roster`], [`receipts`] | who is here, and who holds what this node's user wrote |
 //! | [`record`] | what the engine and the store say to each other |
@@ -30,6 +30,7 @@ pub mod log;
 pub mod name;
 pub mod receipts;
 pub mod record;
+pub mod room_key;
 pub mod roster;
 pub mod session;
 pub mod timeline;

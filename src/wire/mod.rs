@@ -44,7 +44,7 @@
 //! | 1 | id | id | who sends it |
 //! | 2 | instance | instance | another one than before: it was started again |
 //! | 3 | port | u64 | the TCP port where it listens, 1024 to 65535 |
-//! | 4 | name | text | what its user is called |
+//! | 4 | name | text | what its user is called; in a room with a key the first 8 characters of the id in base32, since everybody on the wire can read it |
 //!
 //! It is sent from each IPv4 address of the machine, with that address as its source, to the broadcast address of that
 //! address' network (127.255.255.255 on loopback), and to 255.255.255.255 except on loopback; and from one IPv6 address of
@@ -141,7 +141,10 @@
 //! 4. the dialler's Hello, then the acceptor's, each exactly as sent, with its 4 bytes of length;
 //! 5. 32 bytes from the TLS exporter (RFC 8446, 7.5) with the label `EXPORTER-roomful-room-proof` and no context.
 //!
-//! It is compared in constant time.
+//! It is compared in constant time. A room's key is 128 random bits (people write them as the 12 words of BIP-39's English
+//! list), so whoever records the proofs has nothing to try. An acceptor looks at 5 wrong proofs a minute from one address,
+//! a Close with *room* in place of a proof being one; beyond, it closes connections from there before TLS. A dialler that
+//! meets another key waits 60 s.
 //!
 //! ## Close, Ping, Pong
 //!

@@ -94,17 +94,17 @@ async fn a_stop_says_goodbye_and_ends_every_task() {
 
 #[tokio::test]
 async fn only_members_of_the_room_get_in() {
-    let mut a = node_in(1, 0, "lobby", b"0123456789abcdef");
-    let wrong = "another room, or has another room key";
-    for (room, room_key) in [("lobby", &b""[..]), ("lobby", b"0123456789abcdeX"), ("other", b"0123456789abcdef")] {
-        let mut b = node_in(2, 0, room, room_key);
+    let mut a = node_in(1, 0, "lobby", room_key(1));
+    for (room, key) in [("lobby", None), ("lobby", room_key(2)), ("other", room_key(1))] {
+        let mut b = node_in(2, 0, room, key);
         let (a_address, b_address) = (a.address(), b.address());
         let error = b.refused(a_address, None).await;
+        let wrong = if room == "lobby" { "another room key" } else { "another room" };
         assert!(error.contains(wrong), "{room}: {error}");
         let error = a.refused(b_address, None).await;
         assert!(error.contains(wrong), "{room}: {error}");
     }
-    let mut c = node_in(3, 0, "lobby", b"0123456789abcdef");
+    let mut c = node_in(3, 0, "lobby", room_key(1));
     c.net.dial(dial(1, a.address(), None));
     c.up().await;
     a.up().await;
@@ -122,7 +122,7 @@ async fn a_node_does_not_link_with_itself() {
     let mut a = node(1, 0);
     let error = a.refused(a.address(), None).await;
     assert!(error.contains("this node itself"), "{error}");
-    let copy = try_node(1, Some(IpAddr::from([127, 0, 0, 9])), 0, "lobby", b"").expect("a network side");
+    let copy = try_node(1, Some(IpAddr::from([127, 0, 0, 9])), 0, "lobby", None).expect("a network side");
     let error = a.refused(copy.address(), None).await;
     assert!(error.contains("with the key of this one"), "{error}");
 }
@@ -146,11 +146,11 @@ async fn a_dial_says_when_nobody_is_there() {
 #[tokio::test]
 async fn what_hinders_a_start_is_said() {
     let foreign = IpAddr::from([192, 0, 2, 1]);
-    let error = try_node(1, Some(foreign), 0, "lobby", b"").err().expect("not our address").to_string();
+    let error = try_node(1, Some(foreign), 0, "lobby", None).err().expect("not our address").to_string();
     assert!(error.contains("192.0.2.1 is not an address of this machine") && error.contains("127.0.0.1"), "{error}");
     let taken = std::net::UdpSocket::bind("0.0.0.0:0").expect("a port");
     let port = taken.local_addr().expect("an address").port();
-    let error = try_node(1, Some(IpAddr::from([127, 0, 0, 1])), port, "lobby", b"").err().expect("taken").to_string();
+    let error = try_node(1, Some(IpAddr::from([127, 0, 0, 1])), port, "lobby", None).err().expect("taken").to_string();
     assert!(error.contains(&port.to_string()) && error.contains("--port"), "{error}");
 }
 
@@ -158,14 +158,14 @@ async fn what_hinders_a_start_is_said() {
 async fn a_taken_tcp_port_is_replaced() {
     let a = node(1, 0);
     let again =
-        try_node(2, Some(IpAddr::from([127, 0, 0, 1])), a.net.udp_port(), "lobby", b"").expect("a network side");
+        try_node(2, Some(IpAddr::from([127, 0, 0, 1])), a.net.udp_port(), "lobby", None).expect("a network side");
     assert_eq!(again.net.udp_port(), a.net.udp_port());
     assert_ne!(again.net.tcp_port(), a.net.tcp_port());
 }
 
 #[tokio::test]
 async fn without_a_host_every_address_is_dialled_at() {
-    let mut a = try_node(1, None, 0, "lobby", b"").expect("a network side");
+    let mut a = try_node(1, None, 0, "lobby", None).expect("a network side");
     let mut b = node(2, 0);
     let all = a.net.tcp_addresses();
     let loopback = SocketAddr::from(([127, 0, 0, 1], a.net.tcp_port()));

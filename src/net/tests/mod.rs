@@ -1,6 +1,7 @@
 //! Whole network sides with real sockets on loopback: what all their tests share.
 
 mod among;
+mod keys;
 mod strangers;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,6 +41,10 @@ fn name(text: &str) -> Name {
     Name::new(text).expect("a name")
 }
 
+fn room_key(seed: u8) -> Option<RoomKey> {
+    Some(RoomKey::from_bytes([seed; 16]))
+}
+
 struct Node {
     net: Net,
     id: NodeId,
@@ -53,16 +58,21 @@ struct Node {
 
 /// A node on 127.0.0.`seed`, whose key, name and address follow from `seed`.
 fn node(seed: u8, port: u16) -> Node {
-    node_in(seed, port, "lobby", b"")
+    node_in(seed, port, "lobby", None)
 }
 
-fn node_in(seed: u8, port: u16, room: &str, room_key: &[u8]) -> Node {
+fn node_in(seed: u8, port: u16, room: &str, room_key: Option<RoomKey>) -> Node {
     try_node(seed, Some(IpAddr::from([127, 0, 0, seed])), port, room, room_key).expect("a network side")
 }
 
-fn try_node(seed: u8, host: Option<IpAddr>, port: u16, room: &str, room_key: &[u8]) -> Result<Node, NetError> {
+fn try_node(
+    seed: u8,
+    host: Option<IpAddr>,
+    port: u16,
+    room: &str,
+    room_key: Option<RoomKey>,
+) -> Result<Node, NetError> {
     let instance = instance();
-    let room_key = Zeroizing::new(room_key.to_vec());
     let announce_to = Vec::new();
     let settings = Settings { host, port, announce_to, room: name(room), room_key, key: key(seed), instance };
     let (_name, watched) = watch::channel(name(&format!("node {seed}")));

@@ -8,13 +8,14 @@ use tokio_rustls::{TlsConnector, TlsStream};
 use super::*;
 use crate::net::handshake::{HandshakeError, Setup, greet};
 use crate::net::tls::{Tls, exporter};
+use crate::net::wrong_keys::WrongKeys;
 use crate::proto::frame::Intro;
 use crate::proto::limits::{FRAME_BYTES_MAX, HANDSHAKES_MAX};
 use crate::proto::session::Role;
 use crate::wire::frame::{Greeting, LENGTH_BYTES, decode, decode_greeting, encode, encode_hello, encode_proof};
 
 /// A stranger with the program's own TLS settings, at liberty to say what it likes.
-async fn stranger(seed: u8, address: SocketAddr) -> (TlsStream<TcpStream>, [u8; 32]) {
+pub(super) async fn stranger(seed: u8, address: SocketAddr) -> (TlsStream<TcpStream>, [u8; 32]) {
     let tls = Tls::new(&key(seed)).expect("TLS");
     let stream = TcpStream::connect(address).await.expect("connected");
     let name = ServerName::IpAddress(address.ip().into());
@@ -35,7 +36,9 @@ async fn greeted(
     change(&mut hello);
     let intro = Intro { name: name("stranger"), uptime_ms: 1, wall_ms: 2, listens: Vec::new() };
     let (own, peer) = (id(seed), node.id);
-    let setup = Setup { role: Role::Dialler, own, peer, hello, secret: b"lobby", exporter, intro: &intro };
+    let (keys, address) = (WrongKeys::default(), IpAddr::from([127, 0, 0, 1]));
+    let keys = (&keys, address);
+    let setup = Setup { role: Role::Dialler, own, peer, hello, secret: b"lobby", exporter, intro: &intro, keys };
     let result = greet(&mut stream, &setup).await;
     (stream, result)
 }
@@ -45,7 +48,7 @@ async fn read_frame(stream: &mut TlsStream<TcpStream>) -> Frame {
     decode(&bytes, &RoomId::new("lobby", b"")).expect("well-formed").expect("known")
 }
 
-async fn read_greeting(stream: &mut TlsStream<TcpStream>) -> Greeting {
+pub(super) async fn read_greeting(stream: &mut TlsStream<TcpStream>) -> Greeting {
     decode_greeting(&read(stream).await, &id(1)).expect("a greeting")
 }
 
@@ -227,9 +230,11 @@ async fn whoever_stands_between_is_noticed() {
     for (own, right_exporter) in [(b.id, true), (id(66), false)] {
         let (mut stream, exporter) = stranger(66, a.address()).await;
         let exporter = if right_exporter { exporter } else { [0; 32] };
-        let setup = Setup { role: Role::Dialler, own, peer: a.id, hello, secret: b"lobby", exporter, intro: &intro };
+        let keys = (&WrongKeys::default(), IpAddr::from([127, 0, 0, 1]));
+        let setup =
+            Setup { role: Role::Dialler, own, peer: a.id, hello, secret: b"lobby", exporter, intro: &intro, keys };
         let error = greet(&mut stream, &setup).await.expect_err("a proof for something else");
-        assert!(matches!(error, HandshakeError::Room), "{error}");
+        assert!(matches!(error, HandshakeError::RoomKey), "{error}");
     }
 }
 

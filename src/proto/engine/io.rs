@@ -47,6 +47,8 @@ pub enum Input {
     Network(Vec<IpAddr>),
     /// A dial ended without a link.
     DialFailed(DialId),
+    /// A dial ended with somebody who has another room key.
+    DialRefused(DialId),
     /// A link is through its handshake.
     LinkUp {
         /// Its number.

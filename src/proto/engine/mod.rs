@@ -184,6 +184,7 @@ impl Engine {
             Input::Beacon { source, beacon } => self.heard_beacon(now, source, beacon),
             Input::Network(addresses) => self.network_changed(now, addresses, &mut out),
             Input::DialFailed(dial) => self.dial_failed(now, dial),
+            Input::DialRefused(dial) => self.book.refused(dial, now.mono_ms),
             Input::LinkUp { link, dial, peer } => self.link_up(now, link, dial, peer, &mut out),
             Input::LinkDown { link, reason } => self.link_down(now, link, reason, &mut out),
             Input::Heard(link) => _ = self.heard(now, link, &mut out),
