@@ -178,6 +178,59 @@ async fn commands_do_what_they_say_and_an_unknown_one_is_never_sent() -> Result<
 }
 
 #[tokio::test]
+async fn channels_and_direct_conversations_keep_to_themselves() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben] = two(&lab).await?;
+    let (annas, bens) = (open(&anna).await?, open(&ben).await?);
+
+    annas.say("/join lunch").await?;
+    annas.say("soup or bread?").await?;
+    annas.wait_for_row(&["soup or bread?", "Held by"]).await?;
+    annas.say("/msg ben only for you").await?;
+    annas.wait_for_row(&["only for you", "Held by"]).await?;
+    annas.shows("soup or bread?", 0).await?;
+
+    bens.shows("only for you", 0).await?;
+    bens.say("/join lunch").await?;
+    bens.wait_for_row(&["soup or bread?"]).await?;
+    bens.shows("only for you", 0).await?;
+    bens.say("/msg anna").await?;
+    bens.wait_for_row(&["only for you"]).await?;
+    bens.close().await?;
+
+    let launch = ben.kill()?;
+    let lost = "waits for a direct link";
+    until("anna's page sees that ben is gone", async || {
+        let heading = annas.text("main", "").await?;
+        ensure!(heading.contains(lost), "{heading}");
+        Ok(())
+    })
+    .await?;
+    annas.say("are you there?").await?;
+    annas.wait_for_row(&["are you there?", "Waits for a direct link"]).await?;
+    let _ben = launch.start()?;
+    annas.wait_for_row(&["are you there?", "Held by all 1"]).await?;
+    annas.close().await
+}
+
+#[tokio::test]
+async fn the_switcher_goes_to_a_conversation_by_a_few_letters() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    let page = Page::open(anna.web()?).await?;
+    page.wait_for_connection("alone").await?;
+    page.say("/join lunch").await?;
+    page.say("soup").await?;
+    page.wait_for_row(&["soup"]).await?;
+    page.press("Go to or start a conversation").await?;
+    let field = page.wait_for("combobox", "Go to a conversation, a person or a command").await?;
+    field.send_keys("gen".to_owned() + Key::Enter).await?;
+    until("the channel is left", async || page.shows("soup", 0).await).await?;
+    ensure!(page.has_focus("textbox", "Message").await?, "one can write at once");
+    page.close().await
+}
+
+#[tokio::test]
 async fn history_goes_back_in_time() -> Result<()> {
     const SAID: usize = 130;
     let lab = Lab::new()?;

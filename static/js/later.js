@@ -11,10 +11,12 @@ import { createRoom } from "./room.js";
 import { run } from "./run.js";
 import * as State from "./state.js";
 import { trim } from "./ranges.js";
+import { see } from "./unread.js";
 import { mountAlone, showFindOthers } from "./view/alone.js";
 import { Completion } from "./view/completion.js";
 import { drawConnection } from "./view/connection.js";
 import { showHelp } from "./view/dialogs.js";
+import { mountFirstRun } from "./view/firstrun.js";
 import { startListKeys } from "./view/listkeys.js";
 import { startMoving } from "./view/moving.js";
 import { startPanes } from "./view/panes.js";
@@ -46,7 +48,7 @@ export function start(page) {
     unread: () => State.conversation(state, current()).unread,
     seen(ids) {
       const before = State.conversation(state, current()).unread;
-      const arrival = State.see(state, current(), ids);
+      const arrival = see(state, current(), ids);
       if (timeline.atEnd) trim(state, current());
       if (arrival !== null || before !== State.conversation(state, current()).unread) page.tellRead(arrival);
     },
@@ -59,6 +61,7 @@ export function start(page) {
   startMoving({ state, panes, room, current, go, toNewest, jumps, socket });
 
   const context = { socket, state, replaced: (node) => (state.node = node) };
+  byId("updated").addEventListener("click", () => location.reload());
   byId("find-others").addEventListener("click", () => showFindOthers(context));
   let unmountAlone = null;
   let timer = 0;
@@ -73,6 +76,8 @@ export function start(page) {
 
   return {
     completion, hrefOf, hush, jumps, notices, pages, panes, reading, room, run, speak,
+
+    firstRun: () => mountFirstRun({ state, room }),
 
     /** What stands where messages will be, while nobody is here and nothing was said. */
     drawScene(key) {
@@ -90,7 +95,8 @@ export function start(page) {
       setText(byId("subtitle"), t(isChannel ? "room.everyone" : direct));
       const about = byId("show-profile");
       about.hidden = isChannel;
-      setText(about, t("profile.show", { name: State.placeName(state, key) }));
+      setText(about, t("profile.about"));
+      about.setAttribute("aria-label", t("profile.show", { name: State.placeName(state, key) }));
     },
 
     /** Everything but the messages. `parts` says what may have changed. */

@@ -21,7 +21,7 @@ const outbox = Outbox.create();
 const unfolded = new Set(); // keys of the folded rows that are open
 const keyNews = new BroadcastChannel("roomful.key"); // tells the other tabs of a new link
 
-let { key: openKey, id: wantedId } = placeFromAddress();
+let { key: openKey, id: wantedId } = State.placeOfAddress(location.hash);
 let store = null;
 let later = null; // the modules that were loaded afterwards
 let back = null; // {fresh, until}: the link is back, and what came meanwhile
@@ -96,6 +96,7 @@ async function onWelcome(frame, wasMe) {
   if (wasMe === null) {
     turnTo(openKey);
     await restoreOutbox();
+    loadLater().then(({ firstRun }) => firstRun());
     if (wantedId) loadLater().then(({ jumps }) => jumps.to(openKey, wantedId));
   } else if (frame.reset) {
     State.openConversation(state, openKey);
@@ -211,18 +212,6 @@ async function fill(pages) {
 
 // --- places ---
 
-/** `{ key, id }`: the conversation that the address names, and a message in it or null. */
-function placeFromAddress() {
-  const [, kind, name, id = null] = /^#\/(channel|with)\/([^/]+)(?:\/([0-9a-f]+))?$/.exec(location.hash) ?? [];
-  if (!kind) return { key: State.GENERAL, id: null };
-  if (kind === "with") return { key: State.directKey(name), id };
-  try {
-    return { key: State.channelKey(decodeURIComponent(name)), id };
-  } catch {
-    return { key: State.GENERAL, id: null }; // an address that nobody made by clicking
-  }
-}
-
 function go(key) {
   if (key !== openKey) history.pushState(null, "", later.hrefOf(key));
   turnTo(key);
@@ -317,7 +306,7 @@ function listen() {
   addEventListener("focus", () => later?.reading.wake());
   addEventListener("popstate", () => {
     if (state.me === null || (location.hash !== "" && !location.hash.startsWith("#/"))) return;
-    const { key, id } = placeFromAddress();
+    const { key, id } = State.placeOfAddress(location.hash);
     if (key !== openKey) turnTo(key);
     if (id) later?.jumps.to(key, id, { remember: false });
   });

@@ -9,6 +9,7 @@ const CLOCK_SLACK_MS = 60_000;
 export function create() {
   return {
     node: null,
+    version: null, // of the node that this page came from
     me: null, // our own member id
     run: null,
     arrival: 0,
@@ -36,6 +37,18 @@ const keyOfPlace = (place) => (place.with ? directKey(place.with) : channelKey(p
 
 /** The conversation `key` as frames and addresses name it. */
 export const placeOfKey = (key) => (key.startsWith("d:") ? { with: key.slice(2) } : { channel: key.slice(2) });
+
+/** `{ key, id }`: the conversation that an address names by its fragment, and a message in it or null. */
+export function placeOfAddress(fragment) {
+  const [, kind, name, id = null] = /^#\/(channel|with)\/([^/]+)(?:\/([0-9a-f]+))?$/.exec(fragment) ?? [];
+  if (kind === "with") return { key: directKey(name), id };
+  try {
+    if (kind === "channel") return { key: channelKey(decodeURIComponent(name)), id };
+  } catch {
+    // An address that nobody made by clicking.
+  }
+  return { key: GENERAL, id: null };
+}
 
 /** Where something said in the conversation `key` goes: the fields of a `say`. */
 export function targetOf(key) {
@@ -152,6 +165,7 @@ export function apply(state, frame, { now, attended = () => false }) {
 function welcome(state, frame, { now, attended }) {
   const resumed = state.run !== null && frame.reset !== true;
   state.node = frame.node;
+  state.version ??= frame.node.version;
   state.run = frame.run;
   state.members.clear();
   for (const member of frame.members) setMember(state, member);
@@ -326,31 +340,6 @@ export function unseenOf(state, known) {
   return known.messages.filter(isUnseen);
 }
 
-/**
- * These messages were seen. Answers the arrival number up to which all is read now, to tell the node; null if that
- * did not move. It moves only over what was seen: something late may wait far above what one reads.
- */
-export function see(state, key, ids) {
-  const known = conversation(state, key);
-  const before = known.read;
-  let count = 0;
-  for (const id of ids) {
-    const message = state.messages.get(id);
-    if (!message || message.author === state.me || message.arrival <= before || known.seen.has(id)) continue;
-    known.seen.add(id);
-    count += 1;
-  }
-  if (count === 0) return null;
-  known.unread = Math.max(0, known.unread - count);
-  known.late = known.late.filter((id) => !known.seen.has(id));
-  const unseen = unseenOf(state, known);
-  if (known.unread > unseen.length) return null; // some of it is not loaded, so nobody knows its numbers
-  const first = unseen.reduce((min, m) => Math.min(min, m.arrival), known.newest + 1);
-  known.read = Math.max(before, first - 1);
-  if (unseen.length === 0) known.seen.clear();
-  return known.read > before ? known.read : null;
-}
-
 /** Everything in it has been seen. Answers the arrival number to tell the node, or null if nothing changed. */
 export function markRead(state, key) {
   const known = conversation(state, key);
@@ -364,15 +353,4 @@ export function markRead(state, key) {
 
 export function clearLine(state, key) {
   conversation(state, key).line = null;
-}
-
-/** What is new in a conversation. One whose end is being read right now has nothing new but what came late. */
-export function unreadIn(known, isAttended) {
-  return isAttended && known.line === null ? Math.min(known.unread, known.late.length) : known.unread;
-}
-
-export function unreadTotal(state, attended = () => false) {
-  let total = 0;
-  for (const known of state.conversations.values()) total += unreadIn(known, attended(known.key));
-  return total;
 }

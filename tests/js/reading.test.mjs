@@ -3,6 +3,7 @@ import test from "node:test";
 import * as Ranges from "../../static/js/ranges.js";
 import { createWatch } from "../../static/js/reading.js";
 import * as State from "../../static/js/state.js";
+import * as Unread from "../../static/js/unread.js";
 import { ME, T0, message, welcome } from "./frames.mjs";
 
 const now = T0 + 3_600_000;
@@ -26,20 +27,20 @@ test("a row is read once it was in sight for half a second without a break", () 
 
 test("what came late keeps the read mark below it until it was seen", () => {
   const [state, known] = after([welcome([message(1), message(5)]), said(message(6, { place: 3 })), said(message(7))]);
-  State.see(state, State.GENERAL, ["id1", "id5"]);
+  Unread.see(state, State.GENERAL, ["id1", "id5"]);
   known.unread = 2; // of the welcome nothing was unread
   assert.deepEqual(known.late, ["id6"]);
-  assert.equal(State.see(state, State.GENERAL, ["id7"]), null);
+  assert.equal(Unread.see(state, State.GENERAL, ["id7"]), null);
   assert.deepEqual([known.read, known.unread], [5, 1]);
-  assert.equal(State.see(state, State.GENERAL, ["id6", "id6"]), 7);
+  assert.equal(Unread.see(state, State.GENERAL, ["id6", "id6"]), 7);
   assert.deepEqual([known.unread, known.late, known.seen.size], [0, [], 0]);
-  assert.equal(State.see(state, State.GENERAL, ["id6"]), null);
+  assert.equal(Unread.see(state, State.GENERAL, ["id6"]), null);
 });
 
 test("nothing is called read over the head of what is not loaded", () => {
   const conversations = [{ channel: "general", unread: 5, read: 1 }];
   const [state, known] = after([welcome([message(8), message(9)], { conversations, before: "x" })]);
-  assert.equal(State.see(state, State.GENERAL, ["id8", "id9"]), null);
+  assert.equal(Unread.see(state, State.GENERAL, ["id8", "id9"]), null);
   assert.equal(known.unread, 3);
   assert.equal(State.markRead(state, State.GENERAL), 9);
 });
@@ -52,7 +53,7 @@ test("late is what others said for a place above, not what stands at the end", (
 test("whoever reads the end has nothing new but what came late", () => {
   const [state, known] = after([welcome([message(5)]), said(message(6)), said(message(7, { place: 2 }))]);
   State.clearLine(state, State.GENERAL);
-  assert.deepEqual([State.unreadTotal(state), State.unreadTotal(state, () => true)], [2, 1]);
+  assert.deepEqual([Unread.unreadTotal(state), Unread.unreadTotal(state, () => true)], [2, 1]);
   assert.equal(known.unread, 2);
 });
 
@@ -87,4 +88,13 @@ test("a receipt reaches a message wherever it is shown", () => {
   Ranges.takeAround(state, State.GENERAL, { messages: [message(10, { author: ME })], before: "y" }, now);
   State.apply(state, { type: "held", id: "id10", held_by: 2, of: 2 }, { now });
   assert.equal(known.past.messages[0].held_by, 2);
+});
+
+test("an address names a conversation, and a message in it", () => {
+  for (const [fragment, key, id] of [
+    ["", "c:general", null], ["#/channel/a%20b", "c:a b", null], ["#/channel/a%2Fb/0aff", "c:a/b", "0aff"], [`#/with/${ME}/0a`, `d:${ME}`, "0a"],
+    ["#/channel/%E0%A4%A", "c:general", null], ["#/channel/x/zz", "c:general", null],
+  ]) {
+    assert.deepEqual(State.placeOfAddress(fragment), { key, id }, fragment);
+  }
 });

@@ -38,6 +38,7 @@ const catalogue = {
   "member.behind": "clock {span} behind yours",
   "member.inReach": "in reach",
   "member.verified": "verified",
+  "profile.about": "About",
   "profile.show": "About {name}",
 
   "composer.placeholder": "Message {place}",
@@ -111,6 +112,7 @@ const catalogue = {
   "connection.back": "Back",
   "connection.backNew": "Back - {n} new",
   "connection.tryNow": "Try now",
+  "connection.updated": "Updated - Reload",
   "connection.find": "Find others",
 
   "alone.title": "Nobody else is here yet",
@@ -144,6 +146,11 @@ const catalogue = {
     "Your node does not accept this browser's key any more: a newer link was made. Print it where the node runs:",
   "door.then": "Then open that link in this browser.",
   "door.then.kept": "Then open that link in this browser. What you wrote and could not send is kept.",
+
+  "first.title": "Welcome. This is how others see you",
+  "first.name": "Your name",
+  "first.start": "Start",
+  "first.later": "You can change it at any time with /name.",
 
   "exit.title": "Leave the chat and stop your node?",
   "exit.text":

@@ -25,6 +25,9 @@ export function drawConnection({ socket, state, back, now }) {
   tryNow.hidden = !isCut;
   byId("find-others").hidden = kind !== "calm" || state.node === null || othersInReach(state) > 0;
   setText(byId("find-others"), t("connection.find"));
+  const updated = byId("updated");
+  updated.hidden = isCut || state.node === null || state.node.version === state.version;
+  setText(updated, t("connection.updated"));
   say(line, kind, { state, back });
   if (!isCut) return null;
 

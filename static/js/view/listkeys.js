@@ -3,7 +3,7 @@
 import { byId, nameText } from "../lib/dom.js";
 import { t, timeText } from "../lib/texts.js";
 
-const ROW_PX = 60; // about; for moving by a page
+const ROW_PX = 60; // about, for moving by a page
 
 export function startListKeys(timeline) {
   const scroller = byId("messages");

@@ -2,7 +2,8 @@
 
 import { byId, clone, fill, identicon, make, nameOf, setText, shortOf } from "../lib/dom.js";
 import { byName, sinceText, spanText, t, whenText } from "../lib/texts.js";
-import { inReach, isShared, othersInReach, placeName, unreadIn } from "../state.js";
+import { inReach, isShared, othersInReach, placeName } from "../state.js";
+import { unreadIn } from "../unread.js";
 
 const CLOCK_WORTH_SAYING_MS = 60_000;
 

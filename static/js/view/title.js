@@ -1,7 +1,7 @@
 // What the browser's tab says: how much is unread, which room, who we are, and whether the node is there.
 
 import { t } from "../lib/texts.js";
-import { unreadTotal } from "../state.js";
+import { unreadTotal } from "../unread.js";
 
 let badge = 0;
 

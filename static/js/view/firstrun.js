@@ -1,0 +1,59 @@
+// The first time a browser shows a node: who one is, with the chance to be called otherwise. It stands above the
+// messages and is in nobody's way: whoever just begins to write has answered it.
+
+import { byId, clone, identicon, setText } from "../lib/dom.js";
+import { t } from "../lib/texts.js";
+
+const keyFor = (node) => `roomful.met.${node}`;
+
+export function mountFirstRun({ state, room }) {
+  const place = byId("first-run");
+  const me = state.members.get(state.me);
+  const hasSpoken = [...state.messages.values()].some((message) => message.author === state.me);
+  if (!me || hasSpoken || place.hasChildNodes() || hasMet(state.me)) return;
+
+  const card = clone("t-first");
+  const field = card.querySelector("input");
+  card.querySelector(".portrait").append(identicon(me.id));
+  field.setAttribute("aria-label", t("first.name"));
+  field.value = me.name;
+  const done = () => {
+    met(state.me);
+    card.remove();
+    byId("field").focus();
+  };
+  card.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const name = field.value.trim();
+    if (name === "" || name === me.name) return done();
+    try {
+      await room.command("name", name);
+      done();
+    } catch (error) {
+      setText(card.querySelector(".said"), t("hint.refused", { error: error.message }));
+    }
+  });
+  card.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    done();
+  });
+  byId("field").addEventListener("keydown", (event) => event.key === "Enter" && card.isConnected && done());
+  place.append(card);
+}
+
+function hasMet(node) {
+  try {
+    return localStorage.getItem(keyFor(node)) !== null;
+  } catch {
+    return true; // it could not be remembered, and would come again with every load
+  }
+}
+
+function met(node) {
+  try {
+    localStorage.setItem(keyFor(node), "1");
+  } catch {
+    // As above.
+  }
+}
