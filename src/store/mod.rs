@@ -173,7 +173,16 @@ impl Store {
     /// Looks for words, newest hits first.
     pub async fn search(&self, search: Search) -> Result<Vec<Hit>, StoreError> {
         let own = self.inner.own;
-        self.read(move |db| search::search(db, own, &search)).await
+        let again = search.clone();
+        match self.try_read(move |db| search::search(db, own, &search)).await {
+            // The index alone may be damaged, which is none: it is made anew, and until it is, the newest are found.
+            Err(StoreError::Damaged(_)) => {}
+            done => return done,
+        }
+        let (answer, answered) = oneshot::channel();
+        self.inner.jobs.send(Job::Reindex(answer)).map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)?;
+        self.read(move |db| search::search(db, own, &again)).await
     }
 
     /// Reads what a tab missed that had got to `after` in `run`; `None` where it has to start afresh, because that
@@ -260,8 +269,20 @@ impl Store {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let result = self.try_read(read).await;
+        if let Err(error @ StoreError::Damaged(_)) = &result {
+            self.inner.failure.tell(error);
+        }
+        result
+    }
+
+    /// The same, where damage need not be the end.
+    async fn try_read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let inner = self.inner.clone();
-        let result = match &self.inner.readers {
+        match &self.inner.readers {
             Readers::Pool { free, .. } => {
                 let permit = free.clone().acquire_owned().await.map_err(|_| StoreError::Closed)?;
                 let task = tokio::task::spawn_blocking(move || {
@@ -280,11 +301,7 @@ impl Store {
                 self.inner.jobs.send(job).map_err(|_| StoreError::Closed)?;
                 answered.await.map_err(|_| StoreError::Closed)?
             }
-        };
-        if let Err(error @ StoreError::Damaged(_)) = &result {
-            self.inner.failure.tell(error);
         }
-        result
     }
 }
 

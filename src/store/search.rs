@@ -43,6 +43,17 @@ pub struct Hit {
     pub ranges: Vec<Range<usize>>,
 }
 
+/// The index, as `schema.sql` has it.
+const CREATE: &str = "CREATE VIRTUAL TABLE search USING
+    fts5 (words, content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '1 2')";
+
+/// Throws the index away and begins a new one.
+pub(super) fn clear(db: &mut Connection) -> Result<(), StoreError> {
+    let transaction = db.transaction()?;
+    transaction.execute_batch(&format!("DROP TABLE search; {CREATE}; UPDATE node SET indexed = 0"))?;
+    Ok(transaction.commit()?)
+}
+
 /// Messages up to this number are in the index.
 pub(super) fn indexed(db: &Connection) -> Result<Arrival, StoreError> {
     Ok(db.prepare_cached("SELECT indexed FROM node")?.query_row([], |row| row.get::<_, Count>(0))?.0)

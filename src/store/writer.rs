@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 use tracing::warn;
 
 use super::append::Appender;
@@ -27,6 +28,8 @@ pub(super) enum Job {
     Write(Write),
     /// Read on the writer's own connection: the way to a database in memory, which has no other.
     Read(Box<dyn FnOnce(&mut Connection) + Send>),
+    /// Make the index of words anew: it was found damaged. Answered when it is empty.
+    Reindex(oneshot::Sender<()>),
     /// Finish.
     Close,
 }
@@ -56,6 +59,7 @@ enum Next {
     /// There is time for the index.
     Index,
     Read(Box<dyn FnOnce(&mut Connection) + Send>),
+    Reindex(oneshot::Sender<()>),
     Close,
 }
 
@@ -85,6 +89,13 @@ impl Writer {
                     }
                 }
                 Next::Read(read) => read(&mut self.db),
+                Next::Reindex(done) => {
+                    if let Err(error) = self.reindex() {
+                        break Err(error);
+                    }
+                    // Whoever asked may have gone.
+                    let _ = done.send(());
+                }
                 Next::Close => break Ok(()),
             }
         };
@@ -122,6 +133,7 @@ impl Writer {
                     group.push(write);
                 }
                 Ok(Job::Read(read)) => return (group, Next::Read(read)),
+                Ok(Job::Reindex(done)) => return (group, Next::Reindex(done)),
                 Ok(Job::Close) | Err(TryRecvError::Disconnected) => return (group, Next::Close),
                 Err(TryRecvError::Empty) => return (group, Next::More),
             }
@@ -170,11 +182,8 @@ impl Writer {
     /// One step of the index, in a transaction of its own that need not reach the disk: the next commit takes it along,
     /// and after a crash the index goes on from wherever its cursor is then.
     fn index(&mut self) -> Result<(), StoreError> {
-        self.db.execute_batch("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE")?;
-        let step = index(&self.db, self.appender.own).and_then(|step| {
-            self.db.prepare_cached("COMMIT")?.execute([])?;
-            Ok(step)
-        });
+        self.db.execute_batch("PRAGMA synchronous = NORMAL")?;
+        let step = self.index_step();
         if !self.db.is_autocommit() {
             self.db.execute_batch("ROLLBACK")?;
         }
@@ -188,8 +197,24 @@ impl Writer {
                 self.index_waits = true;
                 Ok(())
             }
+            // It holds nothing that is not elsewhere; if the rest is damaged as well, this shows it.
+            Err(StoreError::Damaged(_)) => self.reindex(),
             Err(error) => Err(error),
         }
+    }
+
+    fn reindex(&mut self) -> Result<(), StoreError> {
+        warn!("the index of words is made anew");
+        super::search::clear(&mut self.db)?;
+        self.indexed = 0;
+        Ok(())
+    }
+
+    fn index_step(&self) -> Result<(Arrival, usize), StoreError> {
+        self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let step = index(&self.db, self.appender.own)?;
+        self.db.prepare_cached("COMMIT")?.execute([])?;
+        Ok(step)
     }
 
     /// All of the group or nothing of it.

@@ -57,9 +57,7 @@ async fn a_newer_database_is_refused_and_not_touched() -> Result<()> {
     let directory = anna.data_dir.clone();
     let launch = anna.stop()?;
     let database = database(&directory)?;
-    let version =
-        |pragma: &str| rusqlite::Connection::open(&database)?.query_row(pragma, [], |row| row.get::<_, i64>(0));
-    let today = version("PRAGMA user_version")?;
+    let version: i64 = rusqlite::Connection::open(&database)?.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     rusqlite::Connection::open(&database)?.execute_batch("PRAGMA user_version = 99")?;
     let files = || -> Result<Vec<(PathBuf, Vec<u8>)>> {
         let mut files = Vec::new();
@@ -75,7 +73,7 @@ async fn a_newer_database_is_refused_and_not_touched() -> Result<()> {
     let after = files()?;
     let differ = before.iter().zip(&after).find(|(before, after)| before != after).map(|(before, _)| &before.0);
     ensure!(before.len() == after.len() && differ.is_none(), "touched: {differ:?}");
-    rusqlite::Connection::open(&database)?.execute_batch(&format!("PRAGMA user_version = {today}"))?;
+    rusqlite::Connection::open(&database)?.execute_batch(&format!("PRAGMA user_version = {version}"))?;
     let anna = launch.start()?;
     until("both agree", async || record.judge(&[&anna, &ben]).await).await
 }

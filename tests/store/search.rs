@@ -132,3 +132,23 @@ async fn a_store_in_memory_and_one_with_much_to_index_find_too() {
     finds(&bed, "many number0", &["number0 of many"]).await;
     assert_eq!(hits(&bed, Search { limit: 500, ..for_words("many") }).await.len(), 500);
 }
+
+#[tokio::test]
+async fn a_damaged_index_is_made_anew() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    let mut ana = Author::new(2);
+    bed.append(&[&ana.say("before the damage")]).await;
+    indexed(dir.path()).await;
+    bed.store.close().await;
+    let Location::File(path) = Location::in_dir(dir.path(), &crate::support::room()) else { panic!("a file") };
+    let db = rusqlite::Connection::open(path).expect("opens");
+    db.execute("UPDATE search_data SET block = x'0123456789'", []).expect("damaged");
+    drop(db);
+    let mut bed = Bed::at(&dir);
+    bed.append(&[&ana.say("after the damage")]).await;
+    finds(&bed, "the dama", &["after the damage", "before the damage"]).await;
+    indexed(dir.path()).await;
+    finds(&bed, "damage", &["after the damage", "before the damage"]).await;
+    bed.store.close().await;
+}
