@@ -336,12 +336,17 @@ impl Engine {
         if silent_ms >= LOST_AFTER_MS && now.mono_ms >= self.nobody_lost_until_ms {
             out.push(Action::Close { link, reason: CloseReason::Silent });
             self.sync_link_gone(link);
+            let was_used = self.links.primary_id(id) == Some(link);
             let next = self.links.remove(link).and_then(|(_, next)| next);
             self.relay_gone(now, link);
-            if next.is_none() {
-                self.book.lost(id, address, now.mono_ms, 0);
-                self.tell_reach(now, id, Reached::Gone, out);
-                self.missing_from(id, now.mono_ms);
+            match next {
+                Some(next) if was_used => self.in_use_now(now, next, out),
+                Some(_) => {}
+                None => {
+                    self.book.lost(id, address, now.mono_ms, 0);
+                    self.tell_reach(now, id, Reached::Gone, out);
+                    self.missing_from(id, now.mono_ms);
+                }
             }
             return;
         }
@@ -352,7 +357,10 @@ impl Engine {
         }
         let mut next_ms = (asked_ms + PING_AFTER_MS).max(now.mono_ms + 1);
         if silent_ms >= UNSURE_AFTER_MS && now.mono_ms >= self.nobody_lost_until_ms {
-            if !std::mem::replace(&mut entry.unsure, true) {
+            let in_use = self.links.of.get(&id).is_some_and(|links| links.first() == Some(&link));
+            let newly =
+                !self.links.by_id.get_mut(&link).is_some_and(|entry| std::mem::replace(&mut entry.unsure, true));
+            if newly && in_use {
                 let changes = self.roster.silent(now, id, true);
                 self.changed(now, changes, out);
                 self.tell_reach(now, id, Reached::Gone, out);
