@@ -192,6 +192,7 @@ proptest! {
             direct: true,
             via: None,
             clock_error_ms: None,
+            marks: Default::default(),
         };
         let mut roster = Roster::new(now(0), own, Vec::<MemberRecord>::new());
         let mut here = std::collections::BTreeSet::new();

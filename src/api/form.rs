@@ -61,9 +61,9 @@ impl From<&roster::Member> for Member {
             direct: member.direct,
             via: member.via.map(|id| id.to_string()),
             clock_error_ms: member.clock_error_ms,
-            verified: false,
-            muted: false,
-            blocked: false,
+            verified: member.marks.verified,
+            muted: member.marks.muted,
+            blocked: member.marks.blocked,
             forked: false,
         }
     }

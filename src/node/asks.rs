@@ -13,6 +13,7 @@ use crate::proto::ids::{Hash, NodeId};
 use crate::proto::limits::HISTORY_BYTES_MAX;
 use crate::proto::name::Name;
 use crate::proto::record::{Ref, Write};
+use crate::proto::roster::{MarkChange, Member};
 use crate::proto::timeline::{Conversation, Line, LineKind};
 use crate::store::{At, BEGINNING, Filter, Search, Store, StoreError};
 use crate::web::ask::{
@@ -38,6 +39,9 @@ pub(super) enum Pending {
     Say { source: Option<SocketNo>, reference: Option<String>, answer: ask::Answer<Result<Said, SayError>> },
     Rename { answer: ask::Answer<Result<(), SayError>> },
 }
+
+/// Somebody who waits for the marks of a member to be changed.
+pub(super) type Marking = ask::Answer<Result<Member, SayError>>;
 
 /// Something to say whose `ref` and answered message are being looked up.
 pub(super) type Lookup = BoxFuture<'static, Found>;
@@ -83,6 +87,7 @@ impl Turns {
             }
             Ask::RotateToken { answer } => _ = answer.send(self.rotate_token()),
             Ask::Members { answer } => _ = answer.send(self.engine.members().cloned().collect()),
+            Ask::Mark { member, change, answer } => self.mark(member, change, answer),
             Ask::RefUsed { reference, answer } => {
                 let store = self.store.clone();
                 tokio::spawn(async move {
@@ -126,6 +131,26 @@ impl Turns {
             }
             Ask::Welcome { resume, answer } => self.welcome(resume, answer),
         }
+    }
+
+    fn mark(&mut self, member: NodeId, change: MarkChange, answer: Marking) {
+        let refused = match self.engine.member(member) {
+            None => SayError::NoSuchMember,
+            Some(member) if member.own => SayError::BadTarget,
+            Some(_) => {
+                self.marking.push_back(answer);
+                self.handle(Input::Mark { member, change });
+                return;
+            }
+        };
+        _ = answer.send(Err(refused));
+    }
+
+    /// The marks of a member were changed, or could not be: whoever asked may know.
+    pub(super) fn marked(&mut self, member: NodeId, done: bool) {
+        let Some(answer) = self.marking.pop_front() else { return };
+        let member = self.engine.member(member).filter(|_| done).cloned();
+        _ = answer.send(member.ok_or(SayError::DiskFull));
     }
 
     fn next_ask(&mut self, pending: Pending) -> AskId {

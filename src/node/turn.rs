@@ -1,6 +1,6 @@
 //! The loop: whatever happens becomes an input of the engine, and what the engine wants goes to one driver each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::asks::{About, Lookup, Pending};
+use super::asks::{About, Lookup, Marking, Pending};
 use super::discovery::Discovery;
 use super::now;
 use crate::identity::DataDir;
@@ -20,6 +20,7 @@ use crate::proto::ids::{LinkId, NodeId};
 use crate::proto::limits::{SAYS_WAITING_MAX, WARN_EVERY_MS};
 use crate::proto::name::Name;
 use crate::proto::record::{HistoryPage, Written};
+use crate::proto::timeline::Line;
 use crate::store::Store;
 use crate::web::{Ask, Event, Hub, Keys};
 use crate::wire;
@@ -42,6 +43,8 @@ pub(super) struct Turns {
     pub(super) discovery: Discovery,
     pub(super) pending: HashMap<AskId, Pending>,
     pub(super) lookups: FuturesOrdered<Lookup>,
+    /// Who waits for marks to be changed, in the order of asking.
+    pub(super) marking: VecDeque<Marking>,
     pub(super) asked: u64,
     /// Cancelled when the node is to stop.
     pub(super) stop: CancellationToken,
@@ -77,6 +80,7 @@ impl Turns {
             discovery: Discovery::default(),
             pending: HashMap::new(),
             lookups: FuturesOrdered::new(),
+            marking: VecDeque::new(),
             asked: 0,
             stop: CancellationToken::new(),
             key_told_ms: HashMap::new(),
@@ -110,7 +114,7 @@ impl Turns {
                     break;
                 }
                 Some(event) = net.recv() => self.net_event(event),
-                Some(written) = written.recv() => self.handle(Input::Written(written)),
+                Some(written) = written.recv() => self.written(written),
                 Some(input) = self.from_beside.recv() => self.handle(input),
                 Some(found) = self.lookups.next() => self.looked_up(found),
                 Some(ask) = asks.recv(), if may_ask => self.ask(ask),
@@ -125,6 +129,22 @@ impl Turns {
     pub(super) fn handle(&mut self, input: Input) {
         for action in self.engine.handle(now(), input) {
             self.act(action);
+        }
+    }
+
+    fn written(&mut self, written: Written) {
+        let marked = match &written {
+            Written::Marked(marked) => Some((marked.member, true)),
+            Written::NotMarked(member) => Some((*member, false)),
+            Written::Appended { .. }
+            | Written::Failed { .. }
+            | Written::Noted(_)
+            | Written::Receipts(_)
+            | Written::Read { .. } => None,
+        };
+        self.handle(Input::Written(written));
+        if let Some((member, done)) = marked {
+            self.marked(member, done);
         }
     }
 
@@ -194,8 +214,14 @@ impl Turns {
         );
     }
 
+    /// Whether the user wants nothing from whoever said this.
+    fn is_blocked(&self, line: &Line) -> bool {
+        self.engine.member(line.order.author).is_some_and(|member| member.marks.blocked)
+    }
+
     fn show(&mut self, show: Show) {
         let event = match show {
+            Show::Line { line, .. } if self.is_blocked(&line) => return,
             Show::Line { line, asker } => {
                 let said_by = asker.and_then(|asker| self.said_by(asker));
                 self.hub.publish(Event::Line { line: line.clone(), said_by });
@@ -204,7 +230,12 @@ impl Turns {
                 }
                 return;
             }
+            Show::Moved(line) if self.is_blocked(&line) => return,
             Show::Moved(line) => Event::Moved(line),
+            Show::Afresh(run) => {
+                self.about.run = run;
+                Event::Afresh
+            }
             Show::Notice(notice) => Event::Notice(notice),
             Show::Member(member) => {
                 if member.own && *self.name.borrow() != member.name {

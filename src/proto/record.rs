@@ -7,6 +7,7 @@ use super::clock::Stamp;
 use super::frame::Fetch;
 use super::ids::{Arrival, EntryId, Hash, LogId, LogKey, NodeId, Seq};
 use super::name::Name;
+use super::roster::{MarkChange, Marks};
 use super::timeline::{Conversation, Line, NoticeKind, Place};
 
 /// One piece of work for the store. All of them are done in the order they were given; many share one commit.
@@ -42,6 +43,13 @@ pub enum Write {
         conversation: Conversation,
         /// Everything up to here.
         arrival: Arrival,
+    },
+    /// The user thinks otherwise of a member; answered by [`Written::Marked`] or [`Written::NotMarked`].
+    Mark {
+        /// Of whom.
+        member: NodeId,
+        /// What.
+        change: MarkChange,
     },
 }
 
@@ -115,6 +123,21 @@ pub enum Written {
         /// Everything up to here.
         arrival: Arrival,
     },
+    /// The marks of a member were changed.
+    Marked(Marked),
+    /// There is no room on the disk to change the marks of this member.
+    NotMarked(NodeId),
+}
+
+/// What became of a [`Write::Mark`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marked {
+    /// Whose marks.
+    pub member: NodeId,
+    /// What they are now.
+    pub marks: Marks,
+    /// If other messages are shown now than before: the name of the run that has begun, since tabs can't go on.
+    pub run: Option<String>,
 }
 
 /// Why nothing was stored.
@@ -153,6 +176,8 @@ pub struct Snapshot {
     pub tops: Vec<(Conversation, Place, EntryId)>,
     /// Everybody ever known, from records or from logs alone.
     pub members: Vec<MemberRecord>,
+    /// What this node's user thinks of them, where that is anything.
+    pub marks: Vec<(NodeId, Marks)>,
     /// The newest 200 own messages, oldest first.
     pub own: Vec<OwnLine>,
     /// What others have stored of own logs.

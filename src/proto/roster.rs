@@ -55,6 +55,41 @@ pub struct Member {
     pub via: Option<NodeId>,
     /// Their wall clock minus ours, in milliseconds, where it is known.
     pub clock_error_ms: Option<i64>,
+    /// What this node's user thinks of them.
+    pub marks: Marks,
+}
+
+/// What a node's user thinks of a member; kept by this node, told to nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Their safety words were compared.
+    pub verified: bool,
+    /// They make no sound.
+    pub muted: bool,
+    /// Nothing of what they say is shown. It is stored and relayed all the same: others may want it.
+    pub blocked: bool,
+}
+
+/// Marks to set or to take away; none: as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MarkChange {
+    /// See [`Marks`].
+    pub verified: Option<bool>,
+    /// See [`Marks`].
+    pub muted: Option<bool>,
+    /// See [`Marks`].
+    pub blocked: Option<bool>,
+}
+
+impl MarkChange {
+    /// What becomes of these marks.
+    pub fn apply(self, marks: Marks) -> Marks {
+        Marks {
+            verified: self.verified.unwrap_or(marks.verified),
+            muted: self.muted.unwrap_or(marks.muted),
+            blocked: self.blocked.unwrap_or(marks.blocked),
+        }
+    }
 }
 
 /// What else the roster keeps of a member.
@@ -121,6 +156,7 @@ impl Roster {
                 direct: false,
                 via: None,
                 clock_error_ms: None,
+                marks: Marks::default(),
             };
             let entry = Entry { member, name_time: record.name_time, port: record.port, seen: false };
             roster.entries.insert(record.id, entry);
@@ -170,6 +206,7 @@ impl Roster {
             Some((State::Online, _)) => self.entries[&id].member.since_ms,
             _ => now.wall_ms,
         };
+        let marks = self.member(id).map_or_else(Marks::default, |member| member.marks);
         let member = Member {
             id,
             name: arrival.name,
@@ -180,11 +217,19 @@ impl Roster {
             direct: arrival.via.is_none(),
             via: arrival.via,
             clock_error_ms: arrival.wall_ms.map(|wall_ms| difference(wall_ms, now.wall_ms)),
+            marks,
         };
         let known_time = self.entries.get(&id).map(|entry| entry.name_time).unwrap_or_default();
         let name_time = arrival.wall_ms.map_or(known_time, Stamp::from_ms);
         self.entries.insert(id, Entry { member, name_time, port: arrival.port, seen: true });
         self.report(id, &mut changes);
+        changes
+    }
+
+    /// This node's user thinks otherwise of a member.
+    pub fn mark(&mut self, id: NodeId, marks: Marks) -> Changes {
+        let mut changes = self.change(id, |entry| entry.member.marks = marks);
+        changes.records.clear();
         changes
     }
 
@@ -340,6 +385,7 @@ mod tests {
             direct: true,
             via: None,
             clock_error_ms: None,
+            marks: Marks::default(),
         };
         Roster::new(at(0), own, Vec::new())
     }

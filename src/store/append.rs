@@ -158,6 +158,7 @@ impl Appender {
         let mut insert = db.prepare_cached(
             "INSERT INTO entry (arrival, batch, conversation, place, time) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?;
+        let counts = header.author != self.own && !self.is_blocked(db, header.author)?;
         let mut unread = BTreeMap::new();
         for (index, slot) in header.entries.iter().enumerate() {
             let body = batch.body(index);
@@ -173,7 +174,7 @@ impl Appender {
                 None => None,
             };
             if let Some(number) = conversation
-                && header.author != self.own
+                && counts
             {
                 *unread.entry(number).or_insert(0) += 1;
             }

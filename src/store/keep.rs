@@ -88,7 +88,8 @@ impl Appender {
         db.prepare_cached(
             "UPDATE conversation SET unread = (
                  SELECT count(*) FROM entry e JOIN batch b ON b.batch = e.batch JOIN log l ON l.log = b.log
-                 WHERE e.arrival > ?2 AND +e.conversation = ?1 AND l.author <> ?3)
+                 JOIN author a ON a.author = l.author
+                 WHERE e.arrival > ?2 AND +e.conversation = ?1 AND l.author <> ?3 AND a.blocked = 0)
              WHERE conversation = ?1",
         )?
         .execute(params![number, int(arrival), own])?;

@@ -1,7 +1,7 @@
 //! From rows to lines: what a reader sees of a message, put together from its row, its batch's bytes, the names its
 //! author had, and the receipts of others.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -131,6 +131,8 @@ pub(super) struct Lines<'a> {
     db: &'a Connection,
     own: NodeId,
     names: Names,
+    /// Of these nothing is shown.
+    hidden: BTreeSet<NodeId>,
     loaded: Vec<(i64, Rc<Loaded>)>,
     conversations: HashMap<i64, Conversation>,
     reaches: HashMap<i64, Rc<Vec<i64>>>,
@@ -144,6 +146,7 @@ impl<'a> Lines<'a> {
             db,
             own,
             names: Names::Known,
+            hidden: BTreeSet::new(),
             loaded: Vec::new(),
             conversations: HashMap::new(),
             reaches: HashMap::new(),
@@ -151,13 +154,33 @@ impl<'a> Lines<'a> {
         }
     }
 
+    /// As [`Lines::new`], but only what is shown to the user: nothing by those whom the user blocks.
+    pub(super) fn shown(db: &'a Connection, own: NodeId) -> Result<Self, StoreError> {
+        let marks = super::marks::marks(db)?;
+        let hidden = marks.into_iter().filter(|(_, marks)| marks.blocked).map(|(id, _)| id).collect();
+        Ok(Self { hidden, ..Self::new(db, own) })
+    }
+
+    /// Whether the user wants nothing from the author of a row.
+    pub(super) fn hides(&self, row: &Row) -> bool {
+        self.hidden.contains(&row.key.author)
+    }
+
+    /// Whether nothing of anybody is shown.
+    pub(super) fn hides_any(&self) -> bool {
+        !self.hidden.is_empty()
+    }
+
     /// As [`Lines::new`], but nothing in the lines comes from anywhere but signed data.
     pub(super) fn signed(db: &'a Connection, own: NodeId) -> Self {
         Self { names: Names::Signed, ..Self::new(db, own) }
     }
 
-    /// The line of a row; `None` where its body is gone.
+    /// The line of a row; `None` where its body is gone, or where it is not shown.
     pub(super) fn line(&mut self, row: &Row) -> Result<Option<Line>, StoreError> {
+        if self.hides(row) {
+            return Ok(None);
+        }
         let batch = self.batch(row.batch)?;
         let Some((kind, text, reply_to)) = said(&batch, row.index()) else { return Ok(None) };
         let conversation = self.conversation(row.conversation)?;

@@ -16,6 +16,7 @@ mod failure;
 mod keep;
 mod line;
 mod look;
+mod marks;
 mod numbers;
 mod open;
 mod page;

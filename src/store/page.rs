@@ -77,7 +77,7 @@ pub(super) fn page(
     bytes: usize,
 ) -> Result<Option<Page>, StoreError> {
     let covered = highest(db)?;
-    let mut reader = Reader::new(db, Lines::new(db, own), bytes);
+    let mut reader = Reader::new(db, Lines::shown(db, own)?, bytes);
     if let Some(conversation) = &filter.conversation {
         // A conversation in which nothing was said yet has no number; none has this one.
         reader.conversation = Some(find_conversation(db, conversation)?.unwrap_or(-1));
@@ -94,8 +94,8 @@ pub(super) fn page(
     };
     let first = lines.first().map_or(cursor, |line| line.order);
     let last = lines.last().map_or(cursor, |line| line.order);
-    let is_older = reader.scan(first, false, |_, _| Ok(false))?;
-    let is_newer = reader.scan(last, true, |_, _| Ok(false))?;
+    let is_older = reader.scan(first, false, |reader, row| Ok(reader.lines.hides(&row)))?;
+    let is_newer = reader.scan(last, true, |reader, row| Ok(reader.lines.hides(&row)))?;
     let from_ms = match at {
         _ if !is_older => 0,
         // From where the page before it ended: what happened between the two is on neither otherwise.

@@ -90,17 +90,18 @@ pub(super) fn index(db: &Connection, own: NodeId) -> Result<(Arrival, usize), St
 
 /// The hits, newest first.
 pub(super) fn search(db: &Connection, own: NodeId, search: &Search) -> Result<Vec<Hit>, StoreError> {
-    let mut found = candidates(db, search, INDEXED, &fts(&search.wanted), search.limit + SEARCH_TIES_MAX)?;
+    let mut lines = Lines::shown(db, own)?;
+    let hides = lines.hides_any();
+    let mut found = candidates(db, search, hides, INDEXED, &fts(&search.wanted), search.limit + SEARCH_TIES_MAX)?;
     let is_more = found.len() == search.limit + SEARCH_TIES_MAX;
     // What is not in the index yet is little, and what was said last is what one looks for first.
-    let rest = candidates(db, search, REST, &int(indexed(db)?), SEARCH_UNINDEXED_MAX)?;
+    let rest = candidates(db, search, hides, REST, &int(indexed(db)?), SEARCH_UNINDEXED_MAX)?;
     let oldest = found.iter().map(|row| row.order()).min().filter(|_| is_more);
     found.extend(rest.into_iter().filter(|row| oldest.is_none_or(|oldest| row.order() > oldest)));
     found.retain(|row| search.before.is_none_or(|before| row.order() < before));
     found.retain(|row| search.after.is_none_or(|after| row.order() > after));
     found.sort_unstable_by_key(|row| std::cmp::Reverse(row.order()));
 
-    let mut lines = Lines::new(db, own);
     let mut hits = Vec::new();
     for row in found {
         let Some(ranges) = lines.text(&row)?.and_then(|text| search.wanted.find(&text)) else { continue };
@@ -125,6 +126,7 @@ const _: () = assert!(SEARCH_UNINDEXED_MAX == 1_000, "as it stands in `REST`");
 fn candidates(
     db: &Connection,
     search: &Search,
+    hides: bool,
     from: &str,
     what: &dyn ToSql,
     limit: usize,
@@ -135,16 +137,16 @@ fn candidates(
         None => None,
     };
     // The places alone are sorted first: a common word is in most messages, and each look-up counts there.
-    let author = match search.from {
-        Some(_) => {
-            "CROSS JOIN batch b ON b.batch = e.batch CROSS JOIN log l ON l.log = b.log
-             AND l.author = (SELECT author FROM author WHERE key = ?6)"
-        }
-        None => "",
+    let authors = if search.from.is_some() || hides {
+        "CROSS JOIN batch b ON b.batch = e.batch CROSS JOIN log l ON l.log = b.log
+         CROSS JOIN author a ON a.author = l.author AND a.blocked = 0"
+    } else {
+        ""
     };
+    let author = if search.from.is_some() { "AND a.key = ?6" } else { "" };
     let sql = format!(
-        "SELECT e.arrival FROM {from} {author}
-         WHERE e.place <= ?2 AND e.place >= ?3 AND (?4 IS NULL OR e.conversation = ?4)
+        "SELECT e.arrival FROM {from} {authors}
+         WHERE e.place <= ?2 AND e.place >= ?3 AND (?4 IS NULL OR e.conversation = ?4) {author}
          ORDER BY e.place DESC LIMIT ?5"
     );
     let newest = search.before.map_or(i64::MAX, |before| int(before.place));

@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use super::error::StoreError;
 use super::line::{Lines, Row, rows};
 use super::look::own_newest;
+use super::marks::marks;
 use super::numbers::spans;
 use super::sql::{Blob32, Count, LogColumn};
 use crate::proto::clock::Stamp;
@@ -20,6 +21,7 @@ pub(super) fn snapshot(db: &Connection, own: NodeId) -> Result<Snapshot, StoreEr
         logs: logs(db)?,
         tops: tops(db)?,
         members: members(db, own)?,
+        marks: marks(db)?,
         own: own_lines(db, own)?,
         receipts: receipts(db)?,
     })

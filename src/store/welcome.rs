@@ -83,7 +83,7 @@ pub(super) fn resume(
     if last_of_run(db, run, arrival)?.is_none_or(|last| after > last) {
         return Ok(None);
     }
-    let mut lines = Lines::new(db, own);
+    let mut lines = Lines::shown(db, own)?;
     let found = stream(&mut lines, db, None, after, limit, bytes)?;
     // As many notices as are kept: older ones that it missed may be gone.
     if found.cut.is_some() || found.bytes > bytes || found.notices.len() as u64 >= NOTICES_KEPT {

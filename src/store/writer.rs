@@ -260,6 +260,7 @@ impl Writer {
                 appender.member(db, record)?;
                 None
             }
+            Write::Mark { member, change } => Some(Written::Marked(appender.mark(db, *member, *change)?)),
             Write::OwnName(name) => {
                 own_name(db, name)?;
                 None
@@ -278,6 +279,10 @@ impl Writer {
                 let _ = self.answers.send(Written::Failed { token, error: WriteError::DiskFull });
                 continue;
             }
+            if let Write::Mark { member, .. } = write {
+                let _ = self.answers.send(Written::NotMarked(member));
+                continue;
+            }
             if self.deferred.len() == WRITES_DEFERRED_MAX {
                 self.deferred.pop_front();
             }
@@ -291,7 +296,7 @@ fn weight(write: &Write) -> usize {
     match write {
         Write::Append { batches, .. } => batches.iter().map(|append| append.batch.bytes().len()).sum(),
         Write::Receipts(receipts) => receipts.len() * 64,
-        Write::Notice { .. } | Write::Member(_) | Write::OwnName(_) | Write::Read { .. } => 256,
+        Write::Notice { .. } | Write::Member(_) | Write::OwnName(_) | Write::Mark { .. } | Write::Read { .. } => 256,
     }
 }
 
@@ -395,8 +400,9 @@ mod tests {
                 Written::Appended { token, lines, .. } => format!("{token} at {}", lines[0].arrival),
                 Written::Failed { token, error: WriteError::DiskFull } => format!("{token} refused"),
                 Written::Noted(notice) => format!("notice at {}", notice.arrival),
-                Written::Receipts(_) => "receipts".to_owned(),
-                Written::Read { .. } => "read".to_owned(),
+                Written::Receipts(_) | Written::Read { .. } | Written::Marked(_) | Written::NotMarked(_) => {
+                    "something else".to_owned()
+                }
             });
         }
         // Two shared a transaction with the one that was too much; numbers of what was refused are given again.

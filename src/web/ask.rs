@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::api;
 use crate::proto::ids::{Arrival, EntryId, NodeId};
 use crate::proto::name::Name;
-use crate::proto::roster::Member;
+use crate::proto::roster::{MarkChange, Member};
 use crate::proto::timeline::{Conversation, Held, Line, LineKind, Notice, Order};
 use crate::proto::words::Wanted;
 
@@ -69,6 +69,15 @@ pub enum Ask {
     Members {
         /// Them.
         answer: Answer<Vec<Member>>,
+    },
+    /// Think otherwise of a member. Answered once it is stored, and after its event was published.
+    Mark {
+        /// Of whom.
+        member: NodeId,
+        /// What.
+        change: MarkChange,
+        /// The member as it is now, or why not.
+        answer: Answer<Result<Member, SayError>>,
     },
     /// What the node is and has.
     Info {

@@ -18,9 +18,8 @@ use tower_http::compression::CompressionLayer;
 
 use super::ask::{Ask, Page};
 use super::draft::{Draft, bad};
-use super::query;
 use super::refused::Refused;
-use super::{Shared, assets, guard, page, socket};
+use super::{Shared, assets, guard, members, page, query, socket};
 use crate::api::{self, Code, Cursor};
 use crate::proto::limits::{REQUEST_BYTES_MAX, REQUEST_MS_MAX};
 
@@ -35,7 +34,8 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/healthz", get(page::healthz))
         .route("/ws", get(socket::upgrade))
         .route("/api/v1/node", get(node))
-        .route("/api/v1/members", get(members))
+        .route("/api/v1/members", get(members::all))
+        .route("/api/v1/members/{id}/mark", post(members::mark))
         .route("/api/v1/messages", get(messages).post(say))
         .route("/api/v1/search", get(search))
         .route("/api/v1/export", get(export))
@@ -50,11 +50,6 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 async fn node(State(shared): State<Arc<Shared>>) -> Answer {
     let node = shared.ask(|answer| Ask::Info { answer }).await?;
     Ok(Json(node).into_response())
-}
-
-async fn members(State(shared): State<Arc<Shared>>) -> Answer {
-    let members = shared.ask(|answer| Ask::Members { answer }).await?;
-    Ok(Json(api::Members { members: members.iter().map(Into::into).collect() }).into_response())
 }
 
 async fn messages(State(shared): State<Arc<Shared>>, uri: Uri) -> Answer {
@@ -115,7 +110,7 @@ async fn rotate(State(shared): State<Arc<Shared>>, request: Request) -> Answer {
 }
 
 /// The body of a POST: a JSON object, or nothing, which is an empty one.
-async fn read_object(request: Request) -> Result<Map<String, Value>, Refused> {
+pub(super) async fn read_object(request: Request) -> Result<Map<String, Value>, Refused> {
     let media_type =
         request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();

@@ -50,6 +50,8 @@ pub enum Event {
         /// Up to which arrival number.
         arrival: Arrival,
     },
+    /// Other messages are shown than before: every socket has to come back and start afresh.
+    Afresh,
     /// The node is stopping.
     Stopping,
     /// Every socket came in with a token that is worthless now.
@@ -75,6 +77,8 @@ pub(super) enum FrameKind {
     Held(EntryId, Held),
     /// Anything else that may come twice without harm.
     State,
+    /// No frame: the socket is to come back.
+    Afresh,
     /// No frame: the socket is to say goodbye.
     Stopping,
     /// No frame: the socket is to be closed.
@@ -145,6 +149,7 @@ impl Hub {
             Event::Member(member) => (FrameKind::State, frames::member(&member), None),
             Event::Held { id, held } => return self.publish_held(id, held),
             Event::Read { conversation, arrival } => (FrameKind::State, frames::read(&conversation, arrival), None),
+            Event::Afresh => (FrameKind::Afresh, Utf8Bytes::default(), None),
             Event::Stopping => (FrameKind::Stopping, Utf8Bytes::default(), None),
             Event::TokenRotated => (FrameKind::TokenRotated, Utf8Bytes::default(), None),
         };

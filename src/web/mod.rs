@@ -24,6 +24,7 @@ pub mod hub;
 mod inbox;
 mod keys;
 mod malformed;
+mod members;
 mod page;
 mod query;
 mod refused;

@@ -139,6 +139,7 @@ impl Socket<'_> {
         let mut ended = None;
         for frame in frames {
             ended = ended.or(match frame.kind {
+                FrameKind::Afresh => Some(End::TooSlow),
                 FrameKind::Stopping => Some(End::Stopping),
                 FrameKind::TokenRotated => Some(End::NoHello),
                 FrameKind::Entry(_) | FrameKind::Held(..) | FrameKind::State => None,
@@ -162,7 +163,11 @@ impl Socket<'_> {
                     return None;
                 }
             }
-            FrameKind::Held(..) | FrameKind::State | FrameKind::Stopping | FrameKind::TokenRotated => {}
+            FrameKind::Held(..)
+            | FrameKind::State
+            | FrameKind::Afresh
+            | FrameKind::Stopping
+            | FrameKind::TokenRotated => {}
         }
         Some(frame.text_for(self.no))
     }

@@ -58,6 +58,7 @@ impl Disk {
             logs: logs.collect(),
             tops: tops.into_iter().map(|(conversation, (place, id))| (conversation, place, id)).collect(),
             members: self.members.values().cloned().collect(),
+            marks: Vec::new(),
             own: self.own_lines.clone(),
             receipts: self.receipts.clone(),
         }
@@ -96,7 +97,7 @@ impl Disk {
                 self.name = Some(name);
                 None
             }
-            Write::Read { .. } => None,
+            Write::Read { .. } | Write::Mark { .. } => None,
         }
     }
 

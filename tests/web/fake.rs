@@ -141,6 +141,7 @@ pub(crate) fn member() -> Member {
         direct: true,
         via: None,
         clock_error_ms: None,
+        marks: Default::default(),
     }
 }
 
@@ -239,6 +240,15 @@ async fn answer(node: Arc<Mutex<Node>>, hub: Hub, keys: Keys, mut asked: mpsc::R
             Ask::Members { answer } => answer.send(vec![member()]).is_ok(),
             Ask::Info { answer } => answer.send(info()).is_ok(),
             Ask::Page { query, answer } => answer.send(node.page(query)).is_ok(),
+            Ask::Mark { member: id, change, answer } => {
+                let marked = Member { id, own: false, marks: change.apply(Default::default()), ..member() };
+                let result = match id {
+                    OTHER => Ok(marked),
+                    OWN => Err(SayError::BadTarget),
+                    _ => Err(SayError::NoSuchMember),
+                };
+                answer.send(result).is_ok()
+            }
             Ask::Search { query, answer } => {
                 let hit = |line: &Line| Some(Hit { ranges: query.wanted.find(&line.text)?, line: line.clone() });
                 let hits = node.lines.iter().rev().filter_map(hit).take(query.limit).collect();

@@ -485,3 +485,24 @@ async fn a_search_says_where_in_units_of_a_page() {
         assert_eq!(server.get(&format!("/api/v1/search{query}")).await.json(), json!({"hits": []}), "{query}");
     }
 }
+
+#[tokio::test]
+async fn marks_are_set_by_name() {
+    let server = Server::start().await;
+    let mark = async |id: &str, body: &str| {
+        let answer = server.post(&format!("/api/v1/members/{id}/mark"), body).await;
+        (answer.status, if answer.status == 200 { String::new() } else { answer.code() })
+    };
+    let (own, other) = (OWN.to_string(), OTHER.to_string());
+    for body in ["", "{}", r#"{"blocked":"yes"}"#, r#"{"blocked":null}"#, "[]"] {
+        assert_eq!(mark(&other, body).await, (400, "bad_request".to_owned()), "{body}");
+    }
+    assert_eq!(mark(&own, r#"{"muted":true}"#).await, (422, "bad_target".to_owned()));
+    for id in ["ff".repeat(32).as_str(), "ana"] {
+        assert_eq!(mark(id, r#"{"muted":true}"#).await, (404, "no_such_member".to_owned()), "{id}");
+    }
+    let answer = server.post(&format!("/api/v1/members/{other}/mark"), r#"{"verified":true,"muted":true}"#).await;
+    let member = answer.json();
+    assert_eq!((answer.status, &member["id"]), (200, &json!(other)));
+    assert_eq!([&member["verified"], &member["muted"], &member["blocked"]], [true, true, false].map(|is| is));
+}

@@ -7,7 +7,7 @@ use crate::proto::frame::{Beacon, CloseReason, Fetch, Frame, Peer};
 use crate::proto::ids::{Arrival, DialId, EntryId, LinkId, NodeId};
 use crate::proto::name::Name;
 use crate::proto::record::{HistoryPage, Ref, Write, Written};
-use crate::proto::roster::Member;
+use crate::proto::roster::{MarkChange, Member};
 use crate::proto::timeline::{Conversation, Held, Line, Notice};
 
 /// Names a question of the node's user, for the answer.
@@ -96,6 +96,13 @@ pub enum Input {
         asker: AskId,
         /// Which.
         name: Name,
+    },
+    /// The user thinks otherwise of a member.
+    Mark {
+        /// Of whom.
+        member: NodeId,
+        /// What.
+        change: MarkChange,
     },
     /// The program is asked to stop: a goodbye on every link.
     Stop,
@@ -193,6 +200,8 @@ pub enum Show {
     Notice(Notice),
     /// A member as it is now.
     Member(Member),
+    /// Other messages are shown than before: this run has begun, and every page has to start afresh.
+    Afresh(String),
     /// An own message is held by more.
     Held {
         /// Which message.

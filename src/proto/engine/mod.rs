@@ -37,7 +37,7 @@ use super::limits::SLEPT_MS;
 use super::name::Name;
 use super::receipts::Receipts;
 use super::record::{Snapshot, Write};
-use super::roster::{Changes, Member, Roster, State};
+use super::roster::{Changes, Marks, Member, Roster, State};
 use super::timeline::{Conversation, Place};
 
 /// Longest time between two turns, so that a gap means that this machine slept, in milliseconds.
@@ -122,7 +122,12 @@ impl Engine {
             direct: true,
             via: None,
             clock_error_ms: Some(0),
+            marks: Marks::default(),
         };
+        let mut roster = Roster::new(now, member, snapshot.members);
+        for (id, marks) in snapshot.marks {
+            roster.mark(id, marks);
+        }
         Self {
             own,
             key: settings.key,
@@ -139,7 +144,7 @@ impl Engine {
             rng: StdRng::from_seed(settings.seed),
             announcer: Announcer::new(now.mono_ms),
             book,
-            roster: Roster::new(now, member, snapshot.members),
+            roster,
             frontier: Frontier::new(own, snapshot.logs),
             receipts: Receipts::new(&snapshot.receipts, snapshot.own),
             tops: snapshot.tops.into_iter().map(|(conversation, place, id)| (conversation, (place, id))).collect(),
@@ -165,6 +170,11 @@ impl Engine {
     /// Everybody ever known, oneself included.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         self.roster.members()
+    }
+
+    /// One of them.
+    pub fn member(&self, id: NodeId) -> Option<&Member> {
+        self.roster.member(id)
     }
 
     /// When to call [`Engine::handle`] again if nothing happens before, on the monotonic clock.
@@ -193,6 +203,7 @@ impl Engine {
             Input::History { link, page } => self.history_read(link, page, &mut out),
             Input::Say { asker, say } => self.say(now, asker, say, &mut out),
             Input::Rename { asker, name } => self.rename(now, asker, name, &mut out),
+            Input::Mark { member, change } => out.push(Action::Write(WriteAction(Write::Mark { member, change }))),
             Input::Stop => self.stop(&mut out),
         }
         if now.mono_ms >= self.wake_ms {

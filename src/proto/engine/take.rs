@@ -110,6 +110,12 @@ impl Engine {
                 }
             }
             Written::Failed { token, error } => self.failed(now, token, error, out),
+            Written::Marked(marked) => {
+                let changes = self.roster.mark(marked.member, marked.marks);
+                self.changed(now, changes, out);
+                out.extend(marked.run.map(|run| Action::Show(Show::Afresh(run))));
+            }
+            Written::NotMarked(_) => {}
             Written::Noted(notice) => out.push(Action::Show(Show::Notice(notice))),
             Written::Read { conversation, arrival } => out.push(Action::Show(Show::Read { conversation, arrival })),
         }
