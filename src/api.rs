@@ -9,6 +9,7 @@ pub mod export;
 pub mod form;
 pub mod hit;
 mod marks;
+pub mod safety;
 pub mod span;
 
 pub use code::Code;
@@ -18,6 +19,7 @@ pub use form::{
     Welcome,
 };
 pub use hit::{Hit, Hits};
+pub use safety::Safety;
 pub use span::Span;
 
 use crate::proto::ids::NodeId;

@@ -21,6 +21,8 @@ mod stopping;
 mod tabs;
 #[path = "processes/talking.rs"]
 mod talking;
+#[path = "processes/trusting.rs"]
+mod trusting;
 
 use common::Result;
 use common::lab::Lab;

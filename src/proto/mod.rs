@@ -12,6 +12,7 @@
 //! | [`frame`], [`session`], [`room_key`] | what two nodes say to each other, how a link begins, and who is let in |
 //! | [`bucket`], [`book`], [`announce`] | whom to dial, how often, and when to be heard |
 //! | [`roster`], [`receipts`] | who is here, and who holds what this node's user wrote |
+//! | [`safety`] | what two users compare to be sure of each other |
 //! | [`record`] | what the engine and the store say to each other |
 //! | [`engine`] | all of it put together: what happened in, what is to be done out |
 
@@ -32,6 +33,7 @@ pub mod receipts;
 pub mod record;
 pub mod room_key;
 pub mod roster;
+pub mod safety;
 pub mod session;
 pub mod timeline;
 pub mod words;

@@ -35,6 +35,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/ws", get(socket::upgrade))
         .route("/api/v1/node", get(node))
         .route("/api/v1/members", get(members::all))
+        .route("/api/v1/members/{id}/safety", get(members::safety))
         .route("/api/v1/members/{id}/mark", post(members::mark))
         .route("/api/v1/messages", get(messages).post(say))
         .route("/api/v1/search", get(search))

@@ -15,6 +15,7 @@ use super::refused::Refused;
 use crate::api::{self, Code};
 use crate::proto::ids::NodeId;
 use crate::proto::roster::MarkChange;
+use crate::proto::safety::Safety;
 
 type Answer = Result<Response, Refused>;
 
@@ -22,6 +23,20 @@ type Answer = Result<Response, Refused>;
 pub(super) async fn all(State(shared): State<Arc<Shared>>) -> Answer {
     let members = shared.ask(|answer| Ask::Members { answer }).await?;
     Ok(Json(api::Members { members: members.iter().map(Into::into).collect() }).into_response())
+}
+
+/// `GET /api/v1/members/ID/safety`
+pub(super) async fn safety(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer {
+    let member = NodeId::from_hex(&id).ok_or(Code::NoSuchMember)?;
+    let members = shared.ask(|answer| Ask::Members { answer }).await?;
+    let own = members.iter().find(|member| member.own).ok_or(Code::Stopping)?;
+    if !members.iter().any(|known| known.id == member) {
+        return Err(Code::NoSuchMember.into());
+    }
+    if own.id == member {
+        return Err(Refused::new(Code::BadTarget, "There is nothing to compare with oneself."));
+    }
+    Ok(Json(api::Safety::from(&Safety::of(own.id, member))).into_response())
 }
 
 /// `POST /api/v1/members/ID/mark`
