@@ -11,9 +11,10 @@ use crate::api;
 use crate::proto::engine::{Answer, AskId, Input, Say};
 use crate::proto::ids::{Hash, NodeId};
 use crate::proto::limits::HISTORY_BYTES_MAX;
+use crate::proto::marks::MarkChange;
 use crate::proto::name::Name;
 use crate::proto::record::{Ref, Write};
-use crate::proto::roster::{MarkChange, Member};
+use crate::proto::roster::Member;
 use crate::proto::timeline::{Conversation, Line, LineKind};
 use crate::store::{At, BEGINNING, Filter, Search, Store, StoreError};
 use crate::web::ask::{

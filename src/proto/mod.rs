@@ -11,7 +11,7 @@
 //! | [`words`] | what a search finds |
 //! | [`frame`], [`session`], [`room_key`] | what two nodes say to each other, how a link begins, and who is let in |
 //! | [`bucket`], [`book`], [`announce`] | whom to dial, how often, and when to be heard |
-//! | [`roster`], [`receipts`] | who is here, and who holds what this node's user wrote |
+//! | [`roster`], [`marks`], [`receipts`] | who is here, what the user thinks of them, and who holds what this node's user wrote |
 //! | [`safety`] | what two users compare to be sure of each other |
 //! | [`record`] | what the engine and the store say to each other |
 //! | [`engine`] | all of it put together: what happened in, what is to be done out |
@@ -28,6 +28,7 @@ pub mod frontier;
 pub mod ids;
 pub mod limits;
 pub mod log;
+pub mod marks;
 pub mod name;
 pub mod receipts;
 pub mod record;

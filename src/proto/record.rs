@@ -6,8 +6,8 @@ use super::batch::Verified;
 use super::clock::Stamp;
 use super::frame::Fetch;
 use super::ids::{Arrival, EntryId, Hash, LogId, LogKey, NodeId, Seq};
+use super::marks::{MarkChange, Marks};
 use super::name::Name;
-use super::roster::{MarkChange, Marks};
 use super::timeline::{Conversation, Line, NoticeKind, Place};
 
 /// One piece of work for the store. All of them are done in the order they were given; many share one commit.

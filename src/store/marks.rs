@@ -6,8 +6,8 @@ use super::append::Appender;
 use super::error::StoreError;
 use super::sql::{Blob32, int};
 use crate::proto::ids::NodeId;
+use crate::proto::marks::{MarkChange, Marks};
 use crate::proto::record::Marked;
-use crate::proto::roster::{MarkChange, Marks};
 
 impl Appender {
     /// Changes the marks of a member. Blocking changes what pages show, also of the past: what is unread is counted anew,

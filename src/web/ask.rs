@@ -8,8 +8,9 @@ use tokio::sync::oneshot;
 
 use crate::api;
 use crate::proto::ids::{Arrival, EntryId, NodeId};
+use crate::proto::marks::MarkChange;
 use crate::proto::name::Name;
-use crate::proto::roster::{MarkChange, Member};
+use crate::proto::roster::Member;
 use crate::proto::timeline::{Conversation, Held, Line, LineKind, Notice, Order};
 use crate::proto::words::Wanted;
 

@@ -14,7 +14,7 @@ use super::http::read_object;
 use super::refused::Refused;
 use crate::api::{self, Code};
 use crate::proto::ids::NodeId;
-use crate::proto::roster::MarkChange;
+use crate::proto::marks::MarkChange;
 use crate::proto::safety::Safety;
 
 type Answer = Result<Response, Refused>;

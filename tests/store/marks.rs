@@ -1,7 +1,7 @@
 //! What the user thinks of a member: kept, and who is blocked is not shown, but stored, exported and shown again.
 
+use roomful::proto::marks::{MarkChange, Marks};
 use roomful::proto::record::{Marked, Write, Written};
-use roomful::proto::roster::{MarkChange, Marks};
 use roomful::store::{At, BEGINNING};
 
 use crate::support::{Author, Bed, NOON, texts};

@@ -5,9 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use crate::proto::book::Dial;
 use crate::proto::frame::{Beacon, CloseReason, Fetch, Frame, Peer};
 use crate::proto::ids::{Arrival, DialId, EntryId, LinkId, NodeId};
+use crate::proto::marks::MarkChange;
 use crate::proto::name::Name;
 use crate::proto::record::{HistoryPage, Ref, Write, Written};
-use crate::proto::roster::{MarkChange, Member};
+use crate::proto::roster::Member;
 use crate::proto::timeline::{Conversation, Held, Line, Notice};
 
 /// Names a question of the node's user, for the answer.

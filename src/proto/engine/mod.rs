@@ -34,10 +34,11 @@ use super::frame::Frame;
 use super::frontier::Frontier;
 use super::ids::{EntryId, Instance, LinkId, NodeId, RoomId, RoomTag};
 use super::limits::SLEPT_MS;
+use super::marks::Marks;
 use super::name::Name;
 use super::receipts::Receipts;
 use super::record::{Snapshot, Write};
-use super::roster::{Changes, Marks, Member, Roster, State};
+use super::roster::{Changes, Member, Roster, State};
 use super::timeline::{Conversation, Place};
 
 /// Longest time between two turns, so that a gap means that this machine slept, in milliseconds.
