@@ -29,6 +29,7 @@ use crate::proto::engine::{Engine, Settings};
 use crate::proto::ids::{Instance, NodeId, RoomId, RoomTag};
 use crate::proto::name::Name;
 use crate::proto::record::Write;
+use crate::proto::room_key::RoomKey;
 use crate::signals::stop_on_signal;
 use crate::store::{Location, Opened, Store, StoreError};
 use crate::web::{Hub, Keys, Web};
@@ -73,11 +74,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let mut directory = DataDir::open(config.data_dir.as_deref(), config.ephemeral)?;
     let key = directory.key()?;
     let own = NodeId(key.verifying_key().to_bytes());
-    let room_key = match &config.room_key {
-        Some(RoomKeyFrom::Given(key)) => Some(key.clone()),
-        Some(RoomKeyFrom::File(path)) => Some(identity::room_key(path)?),
-        None => None,
-    };
+    let room_key = room_key(&config)?;
     let room = RoomId::new(config.room.as_str(), room_key.as_ref().map_or(&[], |key| key.bytes()));
     let started_ms = now().wall_ms;
 
@@ -134,30 +131,18 @@ pub async fn run(config: Config) -> Result<(), Error> {
         socket: socket.clone(),
         data_dir: directory.path().to_owned(),
     };
+    let ready = ready(&config, &about, &net, name, &token);
     directory.announce(&Run {
         pid: std::process::id(),
-        socket: socket.clone(),
-        web: address.clone(),
+        socket,
+        web: address,
         started: crate::api::time(started_ms),
     })?;
-    say_ready(
-        &config,
-        &Ready {
-            id: own,
-            name,
-            room: config.room.clone(),
-            data_dir: directory.path().to_owned(),
-            is_usual_dir: default_data_dir().as_deref() == Some(directory.path()),
-            socket,
-            web: address,
-            token: token.to_hex().to_string(),
-            tcp: net.tcp_addresses(),
-            udp: net.udp_port(),
-            ssh: std::env::var("SSH_CONNECTION")
-                .ok()
-                .and_then(|is| greeting::Ssh::from_connection(&is, login_name().as_str())),
-        },
-    );
+    if config.json {
+        print(&ready.json())
+    } else {
+        print(greeting::greeting(&ready).trim_end())
+    }
 
     let turns = Turns::new(engine, net, store.clone(), hub, name_sender, keys, directory, about);
     let (directory, ended) = turns.run(net_events, answers, asks, stop).await;
@@ -202,8 +187,31 @@ fn target(host: &str, port: u16) -> Target {
     }
 }
 
-fn say_ready(config: &Config, ready: &Ready) {
-    if config.json { print(&ready.json()) } else { print(greeting::greeting(ready).trim_end()) }
+/// The room's key, from where the user put it.
+fn room_key(config: &Config) -> Result<Option<RoomKey>, identity::Error> {
+    match &config.room_key {
+        Some(RoomKeyFrom::Given(key)) => Ok(Some(key.clone())),
+        Some(RoomKeyFrom::File(path)) => identity::room_key(path).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// What is said once the page can be opened and the mesh listens.
+fn ready(config: &Config, about: &asks::About, net: &Net, name: Name, token: &identity::Token) -> Ready {
+    let connection = std::env::var("SSH_CONNECTION").ok();
+    Ready {
+        id: about.own,
+        name,
+        room: config.room.clone(),
+        data_dir: about.data_dir.clone(),
+        is_usual_dir: default_data_dir().as_ref() == Some(&about.data_dir),
+        socket: about.socket.clone(),
+        web: about.web.clone(),
+        token: token.to_hex().to_string(),
+        tcp: net.tcp_addresses(),
+        udp: net.udp_port(),
+        ssh: connection.and_then(|is| greeting::Ssh::from_connection(&is, login_name().as_str())),
+    }
 }
 
 /// Prints a line; that nobody reads it is no reason to stop.
