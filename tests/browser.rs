@@ -214,23 +214,6 @@ async fn channels_and_direct_conversations_keep_to_themselves() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_switcher_goes_to_a_conversation_by_a_few_letters() -> Result<()> {
-    let lab = Lab::new()?;
-    let anna = lab.node("anna").host("127.0.0.1").start()?;
-    let page = Page::open(anna.web()?).await?;
-    page.wait_for_connection("alone").await?;
-    page.say("/join lunch").await?;
-    page.say("soup").await?;
-    page.wait_for_row(&["soup"]).await?;
-    page.press("Go to or start a conversation").await?;
-    let field = page.wait_for("combobox", "Go to a conversation, a person or a command").await?;
-    field.send_keys("gen".to_owned() + Key::Enter).await?;
-    until("the channel is left", async || page.shows("soup", 0).await).await?;
-    ensure!(page.has_focus("textbox", "Message").await?, "one can write at once");
-    page.close().await
-}
-
-#[tokio::test]
 async fn history_goes_back_in_time() -> Result<()> {
     const SAID: usize = 130;
     let lab = Lab::new()?;

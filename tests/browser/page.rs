@@ -17,7 +17,6 @@ use crate::common::{Context, Result, Value, ensure, json};
 /// Which elements may have a role at all; which of them do, the browser says.
 const CANDIDATES: &[(&str, &str)] = &[
     ("button", "button, [role=button]"),
-    ("combobox", "input"),
     ("complementary", "aside, [role=complementary]"),
     ("dialog", "dialog, [role=dialog]"),
     ("list", "ol, ul, [role=list]"),
