@@ -247,7 +247,8 @@ impl Book {
 
     /// The key of `id` is in use on two machines: its addresses have a minute before the next try.
     pub fn rest(&mut self, id: NodeId, mono_ms: u64) {
-        for (_, row) in self.rows.iter_mut().filter(|((_, expected), _)| *expected == Some(id)) {
+        let leads_there = |(key, row): &(&RowKey, &mut Row)| key.1 == Some(id) || row.linked == Some(id);
+        for (_, row) in self.rows.iter_mut().filter(leads_there) {
             row.next_ms = mono_ms + KEY_IN_USE_RETRY_MS;
         }
     }
@@ -399,14 +400,23 @@ mod tests {
         for (last, source) in [(1, Source::Beacon), (2, Source::Said)] {
             book.add(at(last), Some(ANA), source, None, u64::from(last), 0);
         }
-        let dial = book.due(2, nobody)[0].clone();
-        assert_eq!(dial.target, at(1));
-        book.succeeded(dial.dial, ANA);
+        let dial = book.due(2, nobody)[0].dial;
+        book.succeeded(dial, ANA);
         book.lost(ANA, IpAddr::from([192, 0, 2, 1]), 90, 0);
         let dial = book.due(90, nobody)[0].clone();
         assert_eq!(dial.target, at(2));
         book.failed(dial.dial, 91, 0);
         assert_eq!(book.due(91, nobody)[0].target, at(1));
+    }
+
+    #[test]
+    fn a_key_in_use_elsewhere_has_a_minute() {
+        let mut book = Book::new();
+        book.add(at(1), None, Source::Given, None, 0, 0);
+        let dial = book.due(0, nobody)[0].dial;
+        book.succeeded(dial, ANA);
+        book.rest(ANA, 5);
+        assert_eq!(book.next_ms(nobody), Some(KEY_IN_USE_RETRY_MS + 5));
     }
 
     #[test]

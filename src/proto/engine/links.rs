@@ -9,8 +9,8 @@ use crate::proto::clock::Now;
 use crate::proto::frame::{CloseReason, Frame, Peer, Reached, Receipt};
 use crate::proto::ids::{DialId, Instance, LinkId, LogId, NodeId, Seq};
 use crate::proto::limits::{
-    ALIVE_MS, HANDSHAKE_MS_MAX, LINKS_MAX, LOST_AFTER_MS, LOST_GRACE_MS, PING_AFTER_MS, PROBE_MS, SLEPT_GRACE_MS,
-    UNSURE_AFTER_MS,
+    ALIVE_MS, HANDSHAKE_MS_MAX, KEY_IN_USE_RETRY_MS, LINKS_MAX, LOST_AFTER_MS, LOST_GRACE_MS, PING_AFTER_MS, PROBE_MS,
+    SLEPT_GRACE_MS, UNSURE_AFTER_MS,
 };
 use crate::proto::roster::Arrival;
 
@@ -249,10 +249,9 @@ impl Engine {
         }
         self.tell_reach(now, id, Reached::Gone, out);
         // A link that is back within the grace is not announced at all.
-        let wait_ms = self.random() % 200;
-        if reason != Some(CloseReason::KeyInUse) {
-            self.book.lost(id, gone.peer.address, now.mono_ms, wait_ms);
-        }
+        let in_use_elsewhere = reason == Some(CloseReason::KeyInUse);
+        let wait_ms = if in_use_elsewhere { KEY_IN_USE_RETRY_MS } else { self.random() % 200 };
+        self.book.lost(id, gone.peer.address, now.mono_ms, wait_ms);
         self.missing_from(id, now.mono_ms + LOST_GRACE_MS);
     }
 
