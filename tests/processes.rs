@@ -23,6 +23,8 @@ mod tabs;
 mod talking;
 #[path = "processes/trusting.rs"]
 mod trusting;
+#[path = "processes/users.rs"]
+mod users;
 
 use common::Result;
 use common::lab::Lab;

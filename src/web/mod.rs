@@ -25,6 +25,7 @@ mod inbox;
 mod keys;
 mod malformed;
 mod members;
+mod owner;
 mod page;
 mod query;
 mod refused;

@@ -21,6 +21,7 @@ use tower::ServiceExt as _;
 use super::Shared;
 use super::conn::{Conn, Meter, Stream};
 use super::door::Doors;
+use super::owner;
 use crate::proto::limits::{REQUEST_MS_MAX, WEB_CONNECTIONS_MAX};
 
 /// How long connections may take to end, so that the whole is within 3 s.
@@ -68,8 +69,6 @@ async fn accept(listener: Listener, shared: Arc<Shared>, router: Router, seats: 
                 continue;
             }
         };
-        // Who may connect at all is decided here, before a byte is read: connections of other users of this machine
-        // are to be closed without a word.
         if let Some(seat) = seats.take() {
             shared.tasks.spawn(connection(stream, seat, shared.clone(), router.clone()));
         }
@@ -78,6 +77,13 @@ async fn accept(listener: Listener, shared: Arc<Shared>, router: Router, seats: 
 
 /// Serves one connection to its end, or until it became a socket.
 async fn connection(stream: Stream, seat: Seat, shared: Arc<Shared>, router: Router) {
+    // Before a byte is read: connections of other users of this machine are closed without a word.
+    if let Stream::Tcp(stream) = &stream
+        && !owner::may_connect(stream).await
+    {
+        tracing::debug!("a connection of another user was closed");
+        return;
+    }
     let meter = Meter::default();
     let conn = Conn::new(stream, meter.clone(), seat.clone(), shared.tasks.clone());
     let service = {
