@@ -71,12 +71,14 @@ impl Code {
             Self::BadRequest => "This request cannot be understood.",
             Self::UnknownType => "This node does not know this type of frame.",
             Self::RefUsed => "This ref was used for another message already.",
-            Self::Empty => "There is nothing to say in it.",
-            Self::NotText => "It holds control characters; only text can be said.",
-            Self::BadTarget => "It cannot be said there.",
-            Self::NoSuchMember => "Nobody with this id is known here.",
-            Self::DiskFull => "The disk is full; the message was not stored.",
-            Self::Stopping => "The node is stopping.",
+            Self::Empty => "There is nothing to say in it; write at least one visible character.",
+            Self::NotText => "It holds control characters, such as colours of a terminal; only text can be said.",
+            Self::BadTarget => {
+                "It cannot be said there: name one other member, or a channel, or a message that is here."
+            }
+            Self::NoSuchMember => "Nobody with this id is known here; `roomful members` lists who is.",
+            Self::DiskFull => "The disk is full, so this was not stored. Make room and say it again.",
+            Self::Stopping => "The node is stopping. Start it again with `roomful`.",
         }
     }
 
