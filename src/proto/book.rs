@@ -209,6 +209,13 @@ impl Book {
         }
     }
 
+    /// Whoever listens at `address` has a link, whichever side dialled: a row for that address needs no dial to find out.
+    pub fn found(&mut self, id: NodeId, address: SocketAddr) {
+        if let Some(row) = self.rows.get_mut(&(Target::Address(address), None)) {
+            row.linked = Some(id);
+        }
+    }
+
     /// A dial failed. `jitter` is a random number. Returns the id that was expected.
     pub fn failed(&mut self, dial: DialId, mono_ms: u64, jitter: u64) -> Option<NodeId> {
         let key = self.dialling.remove(&dial)?;
@@ -390,6 +397,15 @@ mod tests {
         book.add(at(1), None, Source::Given, None, 0, 0);
         let dial = book.due(0, nobody)[0].dial;
         book.succeeded(dial, ANA);
+        assert_eq!(book.due(5, |id| id == ANA), []);
+        assert_eq!(book.due(6, nobody).len(), 1);
+    }
+
+    #[test]
+    fn a_given_address_whose_node_came_by_itself_is_not_dialled() {
+        let mut book = Book::new();
+        book.add(at(1), None, Source::Given, None, 0, 0);
+        book.found(ANA, SocketAddr::from(([192, 0, 2, 1], 7666)));
         assert_eq!(book.due(5, |id| id == ANA), []);
         assert_eq!(book.due(6, nobody).len(), 1);
     }

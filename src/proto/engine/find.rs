@@ -35,6 +35,9 @@ impl Engine {
 
     /// A peer said where it listens: where to look for it if this link should end.
     pub(super) fn said_where(&mut self, now: Now, peer: &Peer) {
+        for listens in &peer.intro.listens {
+            self.book.found(peer.id, SocketAddr::new(peer.address, listens.port()));
+        }
         // Loopback leads nowhere but to ourselves, and a link-local address without its zone nowhere at all.
         let leads_there = |ip: IpAddr| match ip {
             IpAddr::V6(ip) if ip.is_unicast_link_local() => false,
