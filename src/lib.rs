@@ -39,8 +39,9 @@
 //! | [`client`] | the commands that talk to a running node |
 //!
 //! The page is in `static/` (plain modules and styles, embedded in the binary) and `templates/` (its HTML). Tests are in
-//! `tests/`: `sim` for whole worlds of engines, `golden` for the bytes of the protocol, `store`, `web` and `cli` for
-//! one room each, `processes` and `lan` for real nodes, `browser` for real pages, `tidy` for the sources themselves.
+//! `tests/`: `properties` and `sim` for the rules, `golden` for the bytes of the protocol, `store`, `web` and `cli` for
+//! one room each, `processes`, `lan` and `faults` for real nodes, `browser` for real pages, `bench` for speed beside raw
+//! TCP, `tidy` for the sources themselves.
 //!
 //! # The way of a message
 //!
