@@ -134,6 +134,14 @@ fn judge(world: &World) -> Result<(), String> {
                 return Err(format!("node {number} lost {id:?}, which it had acknowledged"));
             }
         }
+        for line in node.disk.lines().into_iter().filter(|line| line.order.author == node.id) {
+            for other in world.nodes.iter().filter(|other| other.id != node.id) {
+                let concerned = line.to.is_none_or(|to| to == other.id);
+                if concerned && !node.disk.knows_held(other.id, line.id) {
+                    return Err(format!("node {number} was never told that {:?} is held: {}", other.id, line.text));
+                }
+            }
+        }
         let engine = node.engine.as_ref().ok_or("a node does not run")?;
         let away: Vec<_> = engine.members().filter(|member| member.state != State::Online).collect();
         if !away.is_empty() || engine.members().count() != world.nodes.len() {

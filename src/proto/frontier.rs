@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::batch::Verified;
-use super::frame::Holding;
+use super::frame::{Holding, Receipt};
 use super::ids::{Hash, LogId, LogKey, NodeId, Seq};
 use super::limits::{COMPARE_PAGE_BYTES_MAX, LOGS_PER_AUTHOR_MAX, RANGES_PER_LOG_MAX};
 use super::log::{Fit, Log, Ranges};
@@ -186,6 +186,14 @@ impl Frontier {
             page.push(Holding { log: *id, audience: log.audience, ranges: log.held.spans().collect() });
         }
         (page, false)
+    }
+
+    /// All that is held of this node's own logs in the scope with `peer`: what a peer that holds the same has stored.
+    pub fn own_spans(&self, peer: NodeId) -> Vec<Receipt> {
+        let spans = |(id, log): (&LogId, &Log)| -> Vec<Receipt> {
+            log.held.spans().map(|span| Receipt { log: *id, first: span.first, last: span.last }).collect()
+        };
+        self.scoped(peer, self.own).flat_map(spans).collect()
     }
 
     /// What a peer holds of one log of `author` and this node lacks: entries from, entries to.

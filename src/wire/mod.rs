@@ -228,7 +228,8 @@
 //!
 //! Pages have at most 16 KiB. A node compares with one peer at a time and looks after itself: it asks, and fetches what
 //! it lacks. One that is asked and sees a difference soon compares too. An answer that takes longer than 2 s ends the
-//! comparison. In the own author's logs a range says what a receipt says.
+//! comparison. In the own author's logs a range says what a receipt says, and so do equal hashes (of all, or of the own
+//! author): a receipt that was lost with a link is made good by the next comparison.
 //!
 //! ## Fetch, Page
 //!

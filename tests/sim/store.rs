@@ -64,6 +64,14 @@ impl Disk {
         }
     }
 
+    /// Whether this node knows that `member` holds its own entry.
+    pub fn knows_held(&self, member: NodeId, id: EntryId) -> bool {
+        let names = |receipt: &MemberReceipt| {
+            receipt.member == member && receipt.log == id.log && (receipt.first..=receipt.last).contains(&id.seq)
+        };
+        self.receipts.iter().any(names)
+    }
+
     /// Does one piece of work, as if it were committed now.
     pub fn write(&mut self, write: Write) -> Option<Written> {
         match write {

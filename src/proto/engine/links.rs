@@ -185,6 +185,9 @@ impl Engine {
         }
         if stays == new {
             self.in_use_now(now, new, out);
+        } else {
+            // What the other side sent on the one that goes may be lost.
+            self.compare_soon(stays);
         }
     }
 

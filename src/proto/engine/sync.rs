@@ -66,6 +66,8 @@ impl Fetching {
 struct Comparison {
     link: LinkId,
     deadline_ms: u64,
+    /// This node's own entries in what was asked about: if the peer holds the same, it holds them.
+    own: Vec<Receipt>,
     /// Authors that differ and were not asked about yet.
     authors: VecDeque<NodeId>,
     /// The last author of the page, if there are more.
@@ -139,7 +141,8 @@ impl Engine {
             let Some(entry) = self.links.get_mut(link) else { continue };
             entry.compared_ms = Some(now.mono_ms);
             let peer = entry.peer.id;
-            self.sync.current = Some(Comparison { link, deadline_ms: 0, authors: VecDeque::new(), more_from: None });
+            let (own, authors) = (Vec::new(), VecDeque::new());
+            self.sync.current = Some(Comparison { link, deadline_ms: 0, own, authors, more_from: None });
             self.ask_authors(now, link, peer, None, out);
         }
     }
@@ -148,6 +151,9 @@ impl Engine {
         let hash = self.frontier.hash(peer);
         let linked = if from.is_none() { self.links.peers().collect() } else { Vec::new() };
         out.push(Action::Send { links: vec![link], frame: Frame::Compare { hash, from, linked } });
+        if let Some(current) = &mut self.sync.current {
+            current.own = self.frontier.own_spans(peer);
+        }
         self.compare_patience(now);
     }
 
@@ -192,9 +198,19 @@ impl Engine {
         out: &mut Vec<Action>,
     ) {
         let differing = if same { Vec::new() } else { self.frontier.differing(peer, authors) };
+        let own_is_equal = authors.iter().any(|(author, _)| *author == self.own) && !differing.contains(&self.own);
         let Some(current) = self.sync.current.as_mut().filter(|current| current.link == link) else { return };
         current.authors.extend(differing);
         current.more_from = if more { authors.last().map(|(author, _)| *author) } else { None };
+        // A receipt may have been lost with a link, or with this node's last run: equal hashes say the same.
+        let held = match same {
+            true => std::mem::take(&mut current.own),
+            false if own_is_equal => self.frontier.own_spans(peer),
+            false => Vec::new(),
+        };
+        for receipt in held {
+            self.count_receipt(peer, receipt, out);
+        }
         self.compare_step(now, link, peer, out);
     }
 
