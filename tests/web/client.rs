@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use crate::fake::Server;
 
 /// Long enough for a busy machine; nothing here is expected to take it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An answer over HTTP.
 #[derive(Debug)]
