@@ -10,7 +10,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, data::Type};
 use super::body::Body;
 use super::clock::Stamp;
 use super::ids::{EntryId, Hash, LogId, LogKey, NodeId, RoomId, Seq};
-use super::limits::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, BODY_BYTES_MAX};
+use super::limits::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, BODY_BYTES_MAX, HEADER_BYTES_MAX};
 
 /// The version of header that this program writes and reads.
 pub const HEADER_VERSION: u64 = 1;
@@ -239,9 +239,12 @@ pub fn verify(bytes: &Bytes, room: &RoomId) -> Result<Verified, BatchError> {
 }
 
 /// Reads header and signature, and checks both.
-fn read_header(decoder: &mut Decoder<'_>, room: &RoomId) -> Result<(Header, Hash), BatchError> {
+pub(super) fn read_header(decoder: &mut Decoder<'_>, room: &RoomId) -> Result<(Header, Hash), BatchError> {
     let signed = decoder.bytes()?;
     let signature = decoder.bytes()?;
+    if signed.len() > HEADER_BYTES_MAX {
+        return Err(BatchError::Malformed("a header has at most 6 KiB"));
+    }
     let mut inner = Decoder::new(signed);
     let header: Header = inner.decode()?;
     if inner.position() != signed.len() {

@@ -27,6 +27,10 @@ pub const FIRST_FRAME_BYTES_MAX: usize = 4 * 1024;
 /// Longest beacon in bytes: below every network's smallest packet, so never fragmented.
 pub const BEACON_BYTES_MAX: usize = 512;
 
+/// Longest header of a batch in bytes: [`BATCH_ENTRIES_MAX`] slots need 3.5 KiB, and a newer program may add something.
+/// Two of them, the proof of a fork, fit into a page of a comparison.
+pub const HEADER_BYTES_MAX: usize = 6 * 1024;
+
 /// How far a node's logical clock may be ahead of its own wall clock, in milliseconds.
 pub const CLOCK_AHEAD_MS_MAX: u64 = 60_000;
 

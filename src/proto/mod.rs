@@ -7,6 +7,7 @@
 //! | [`ids`], [`name`], [`clock`], [`limits`] | the small words: who, what it is called, when, how much |
 //! | [`body`], [`batch`] | what is said, and the unit that is signed, sent, checked and stored |
 //! | [`log`], [`frontier`] | what is held of one log, and of all; the hashes that two nodes compare |
+//! | [`fork`] | what becomes of a log in which two things were signed for one place |
 //! | [`timeline`] | where an entry stands: the order of the room |
 //! | [`words`] | what a search finds |
 //! | [`frame`], [`session`], [`room_key`] | what two nodes say to each other, how a link begins, and who is let in |
@@ -23,6 +24,7 @@ pub mod book;
 pub mod bucket;
 pub mod clock;
 pub mod engine;
+pub mod fork;
 pub mod frame;
 pub mod frontier;
 pub mod ids;

@@ -285,7 +285,7 @@
 //!
 //! A batch is 1 to 64 consecutive entries of one log under one signature. In frames it is a byte string that holds,
 //! exactly as its author made it, at most 131,072 bytes of CBOR: `[header, signature, bodies]`, where header is a byte
-//! string with a CBOR map in it, signature is bytes64, and bodies is an array with one element for each entry. Nobody
+//! string with a CBOR map in it, signature is bytes64, and bodies is an array with one element for each entry. A header has at most 6,144 bytes. Nobody
 //! ever encodes a batch again; it is stored and passed on as it came.
 //!
 //! | header | field | type | |
