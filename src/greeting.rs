@@ -39,6 +39,8 @@ pub struct Ready {
     pub tcp: Vec<String>,
     /// The port of its beacons.
     pub udp: u16,
+    /// What its user has to know before anything else, as a sentence without its full stop.
+    pub news: Option<String>,
     /// How its user got here, if over SSH.
     pub ssh: Option<Ssh>,
 }
@@ -112,6 +114,7 @@ pub fn stopped_json() -> &'static str {
 /// The greeting for people: where the page is, who and where this node is, what to do. Ends with a newline.
 pub fn greeting(ready: &Ready) -> String {
     let mut lines = vec![format!("You are {} ({}) in the room {}.", ready.name, ready.id.short(), ready.room)];
+    lines.extend(ready.news.as_ref().map(|news| format!("Beware: {news}.")));
     if let Some(ssh) = &ready.ssh {
         lines.push(format!("On the machine in front of you run:  {}", ssh.forward(FORWARD_PORT, &ready.socket)));
         lines.push(format!("and open there:  {}", ready.link(&format!("http://127.0.0.1:{FORWARD_PORT}"))));
@@ -124,7 +127,7 @@ pub fn greeting(ready: &Ready) -> String {
     }
     let others = if ready.tcp.is_empty() { "nobody, there is no network".to_owned() } else { ready.tcp.join(", ") };
     lines.push(format!("Others on this network who run `roomful` meet you by themselves, at {others}."));
-    if lines.len() < 4 {
+    if ready.ssh.is_none() && ready.web.is_some() {
         lines.push(format!("To try it alone, in a second terminal:  {}", another(ready)));
     }
     let again = if ready.is_usual_dir {
@@ -184,6 +187,7 @@ mod tests {
             token: "ab".repeat(32),
             tcp: vec!["192.0.2.7:7666".to_owned(), "127.0.0.1:7666".to_owned()],
             udp: 7666,
+            news: None,
             ssh: None,
         }
     }
@@ -210,6 +214,14 @@ mod tests {
             assert!(text.contains("#token=abab") && text.contains("192.0.2.7:7666") && text.ends_with('\n'), "{text}");
         }
         assert!(greeting(&ready()).contains("  http://127.0.0.1:7680/#token=abab"));
+    }
+
+    #[test]
+    fn what_one_has_to_know_comes_before_the_link() {
+        let text = greeting(&Ready { news: Some("the old link is worthless now".to_owned()), ..ready() });
+        let line = |words: &str| text.lines().position(|line| line.contains(words)).expect("a line");
+        assert!(line("Beware: the old link is worthless now.") < line("#token="), "{text}");
+        assert_eq!(text.lines().count(), 6, "{text}");
     }
 
     #[test]

@@ -8,7 +8,6 @@
 mod asks;
 mod discovery;
 mod doors;
-mod holder;
 mod turn;
 
 use std::io::Write as _;
@@ -101,8 +100,13 @@ pub async fn run(config: Config) -> Result<(), Error> {
     };
     let net = Net::start(settings, name_receiver, net_sender, tasks.clone(), tracker.clone())?;
 
-    let token = directory.token()?;
-    let (doors, socket, port) = doors::open(&mut directory, &config, own).await?;
+    let page = doors::open(&mut directory, &config, own).await;
+    // Also where the doors stay closed because somebody took the port that was asked for.
+    let (token, news) = doors::token(&directory)?;
+    let (doors, socket, port) = page?;
+    if let Some(port) = port {
+        directory.keep_served_port(port)?;
+    }
     let address = port.map(|port| format!("http://127.0.0.1:{port}/"));
     let keys = Keys::new(doors::web_token(&token));
     let hub = Hub::new();
@@ -131,7 +135,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
         socket: socket.clone(),
         data_dir: directory.path().to_owned(),
     };
-    let ready = ready(&config, &about, &net, name, &token);
+    let ready = Ready { news, ..ready(&config, &about, &net, name, &token) };
     directory.announce(&Run {
         pid: std::process::id(),
         socket,
@@ -210,6 +214,7 @@ fn ready(config: &Config, about: &asks::About, net: &Net, name: Name, token: &id
         token: token.to_hex().to_string(),
         tcp: net.tcp_addresses(),
         udp: net.udp_port(),
+        news: None,
         ssh: connection.and_then(|is| greeting::Ssh::from_connection(&is, login_name().as_str())),
     }
 }

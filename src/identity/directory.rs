@@ -12,6 +12,9 @@ use serde::Serialize;
 use super::lock::{Lock, Unlocked};
 use super::{Error, Token, file, key, new_token, socket, token};
 
+/// The file that remembers where the page was served last.
+const SERVED_PORT: &str = "port";
+
 /// The directory of one running node, locked until this is dropped. Dropping it removes `run.json` and the socket, and the
 /// directory itself where it was made for an ephemeral node.
 #[derive(Debug)]
@@ -94,6 +97,21 @@ impl DataDir {
     /// Makes a new token and forgets the old one.
     pub fn rotate_token(&self) -> Result<Token, Error> {
         new_token(&self.path)
+    }
+
+    /// The port of 127.0.0.1 on which the page was served last, over restarts; none if it never was.
+    pub fn served_port(&self) -> Option<u16> {
+        let text = file::read(&self.path.join(SERVED_PORT)).ok()?;
+        std::str::from_utf8(&text).ok()?.trim().parse().ok()
+    }
+
+    /// Remembers on which port the page is served.
+    pub fn keep_served_port(&self, port: u16) -> Result<(), Error> {
+        if self.served_port() == Some(port) {
+            return Ok(());
+        }
+        let written = file::write(&self.path, SERVED_PORT, format!("{port}\n").as_bytes());
+        written.map_err(|source| Error::File { path: self.path.join(SERVED_PORT), source })
     }
 
     /// Binds the Unix socket of the page, mode 0600: at `given`, else `page.sock` here, else, where that path is too long to

@@ -1,4 +1,5 @@
-//! Who this node is, and the directory that says so: key, token, lock, `run.json` and the place of the Unix socket.
+//! Who this node is, and the directory that says so: key, token, lock, `run.json`, the page's last port and
+//! the place of the Unix socket.
 //!
 //! A directory belongs to one running node at a time, and to one user. What is damaged or open to others is refused in
 //! a sentence, or made anew where nothing is lost by it (the token); a key is never overwritten. What a database is, nobody

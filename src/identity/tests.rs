@@ -238,3 +238,18 @@ fn a_living_socket_and_a_file_are_not_taken_over() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "dear");
     UnixStream::connect(&taken).unwrap();
 }
+
+#[test]
+fn the_last_port_of_the_page_is_remembered_over_restarts() {
+    let parent = tempdir().unwrap();
+    let dir = open(&parent);
+    assert_eq!(dir.served_port(), None);
+    dir.keep_served_port(7680).unwrap();
+    dir.keep_served_port(7681).unwrap();
+    drop(dir);
+    let dir = open(&parent);
+    assert_eq!(dir.served_port(), Some(7681));
+    assert_eq!(mode(&parent.path().join("port")), 0o600);
+    fs::write(parent.path().join("port"), "none of it").unwrap();
+    assert_eq!(dir.served_port(), None, "a damaged one is none");
+}

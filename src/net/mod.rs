@@ -7,6 +7,7 @@
 mod beacon;
 mod far;
 mod handshake;
+pub mod holder;
 pub mod interfaces;
 mod link;
 mod mesh;
@@ -151,9 +152,7 @@ pub enum NetError {
     #[error("the network interfaces can't be listed ({0})")]
     Interfaces(#[source] io::Error),
     /// Another program has the UDP port for itself.
-    #[error(
-        "UDP port {port} can't be used ({error}); end the program that has it, or choose another with --port on all nodes"
-    )]
+    #[error("UDP port {port} {}\nend that program, or choose another port with --port on all nodes", held(*port, error))]
     Udp {
         /// Which port.
         port: u16,
@@ -171,6 +170,14 @@ pub enum NetError {
     /// TLS can't be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
+}
+
+/// What is wrong with a UDP port, and who has it where that can be found out.
+fn held(port: u16, error: &io::Error) -> String {
+    match holder::of_udp_port(port).filter(|_| error.kind() == io::ErrorKind::AddrInUse) {
+        Some(holder) => format!("is taken {holder}, which shares it with nobody"),
+        None => format!("can't be used: {error}"),
+    }
 }
 
 fn list(addresses: &[IpAddr]) -> String {

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::holder;
 use crate::config::{Config, WebPort};
 use crate::identity::{self, DataDir};
+use crate::net::holder;
 use crate::proto::ids::NodeId;
 use crate::web::door::{DoorError, Port};
 use crate::web::{self, Doors};
@@ -26,7 +26,7 @@ pub enum DoorsError {
 /// Who has the port, where that can be found out.
 fn by(error: &DoorError) -> String {
     let DoorError::PortTaken(port) = error else { return String::new() };
-    holder::of_tcp_port(*port).map(|pid| format!(" by process {pid}")).unwrap_or_default()
+    holder::of_tcp_port(*port).map(|holder| format!(" {holder}")).unwrap_or_default()
 }
 
 /// Opens both; returns where the socket is and which port it became.
@@ -51,6 +51,22 @@ pub(super) async fn open(
 fn listen(listener: std::os::unix::net::UnixListener) -> std::io::Result<tokio::net::UnixListener> {
     listener.set_nonblocking(true)?;
     tokio::net::UnixListener::from_std(listener)
+}
+
+/// The token; a new one if the port where the page was served last is another user's now, and a sentence that says so.
+///
+/// Whoever serves that port gets what browsers keep for it, and what a user types into a page of the same looks. An old link
+/// must not be worth anything there. Called once the own doors are open: then who else has the port has it for good.
+pub(super) fn token(directory: &DataDir) -> Result<(identity::Token, Option<String>), identity::Error> {
+    let last = directory.served_port().and_then(|port| Some((port, holder::of_tcp_port(port)?)));
+    let Some((port, holder)) = last.filter(|(_, holder)| holder.is_another_user()) else {
+        return Ok((directory.token()?, None));
+    };
+    let news = format!(
+        "port {port} of 127.0.0.1, where the page was served last, is taken {holder}; the old link is worthless now, there is a new one"
+    );
+    tracing::warn!("{news}");
+    Ok((directory.rotate_token()?, Some(news)))
 }
 
 /// The token as the page's server has it.

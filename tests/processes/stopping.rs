@@ -1,6 +1,6 @@
 //! Starting and stopping: what is in the way is said in a line, and a stop is clean.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -77,6 +77,14 @@ async fn a_web_port_that_was_asked_for_and_is_taken_is_an_error() -> Result<()> 
     let anna = launch.start()?;
     ensure!(anna.web()?.starts_with(&format!("http://127.0.0.1:{port}/#token=")), "{}", anna.web()?);
     Ok(())
+}
+
+#[tokio::test]
+async fn a_port_of_the_beacons_that_somebody_keeps_to_himself_names_who() -> Result<()> {
+    let lab = Lab::new()?;
+    let _selfish = UdpSocket::bind(("0.0.0.0", lab.port()))?;
+    let refused = lab.node("anna").host("127.0.0.1").refused()?;
+    refused.refused_with(1, &format!("UDP port {} is taken by process {}", lab.port(), std::process::id()))
 }
 
 #[tokio::test]
