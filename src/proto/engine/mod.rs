@@ -5,12 +5,13 @@
 //! them run in one test and every run can be replayed.
 //!
 //! The parts, each an `impl Engine` of its own: `find` meets others, `links` keeps one link with each and knows who
-//! is here, `talk` signs what this node's user says, `relay` reaches those whom only others reach, `take` checks and stores what others say, `sync` finds out
-//! and fetches what is lacking.
+//! is here, `talk` signs what this node's user says, `push` sends it, `relay` reaches those whom only others
+//! reach, `take` checks and stores what others say, `sync` finds out and fetches what is lacking.
 
 mod find;
 mod io;
 mod links;
+mod push;
 mod relay;
 mod sync;
 mod take;
