@@ -28,6 +28,9 @@ pub(super) struct Relaying {
 #[derive(Debug, Default)]
 pub(super) struct Relays {
     asked: BTreeMap<NodeId, Asked>,
+    /// Whether anything changed that may leave a member without a link or a helper: only then everybody's links are
+    /// gone through, since in a room of many there are as many of them as members squared.
+    changed: bool,
 }
 
 #[derive(Debug)]
@@ -48,8 +51,12 @@ impl Engine {
     pub(super) fn linked_told(&mut self, link: LinkId, is_said: bool, linked: Vec<NodeId>) {
         let own = self.own;
         if let Some(entry) = self.links.get_mut(link).filter(|_| is_said) {
-            entry.relay.linked = linked.into_iter().filter(|id| *id != own).collect();
-            self.wake_at(self.turn_ms);
+            let linked = linked.into_iter().filter(|id| *id != own).collect();
+            if entry.relay.linked != linked {
+                entry.relay.linked = linked;
+                self.relays.changed = true;
+                self.wake_at(self.turn_ms);
+            }
         }
     }
 
@@ -60,6 +67,9 @@ impl Engine {
             self.relays.asked.iter().filter(|(_, asked)| late(asked)).map(|(id, asked)| (*id, asked.link)).collect();
         for (member, link) in silent {
             self.no_help(member, link);
+        }
+        if !std::mem::take(&mut self.relays.changed) {
+            return;
         }
         let mut helpers: BTreeMap<NodeId, Vec<LinkId>> = BTreeMap::new();
         let peers: Vec<LinkId> = self.links.peers().filter_map(|peer| self.links.primary_id(peer)).collect();
@@ -81,6 +91,7 @@ impl Engine {
     /// A peer can't help to reach a member.
     fn no_help(&mut self, member: NodeId, link: LinkId) {
         self.relays.asked.remove(&member);
+        self.relays.changed = true;
         if let Some(entry) = self.links.get_mut(link) {
             entry.relay.linked.remove(&member);
         }
@@ -197,6 +208,7 @@ impl Engine {
 
     /// A link is gone, and with it whoever was reached through it.
     pub(super) fn relay_gone(&mut self, now: Now, link: LinkId) {
+        self.relays.changed = true;
         let through: Vec<(NodeId, bool)> = self
             .relays
             .asked

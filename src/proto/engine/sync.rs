@@ -308,8 +308,11 @@ impl Engine {
 
     /// The next gap to fetch on a link: of a log that no other link is fetching.
     fn next_fetch(&mut self, link: LinkId) -> Option<Fetch> {
-        let busy: Vec<LogKey> = self.links.iter_mut().filter_map(|(_, link)| link.fetching.log()).collect();
         let many = self.links.get(link)?.fetching.wants.len();
+        let busy: Vec<LogKey> = match many {
+            0 => Vec::new(),
+            _ => self.links.iter_mut().filter_map(|(_, link)| link.fetching.log()).collect(),
+        };
         for _ in 0..many {
             let entry = self.links.get_mut(link)?;
             let (key, first, last) = entry.fetching.wants.pop_front()?;
