@@ -5,6 +5,7 @@
 
 mod bare;
 pub mod code;
+pub mod doctor;
 pub mod export;
 pub mod form;
 pub mod hit;
@@ -13,6 +14,7 @@ pub mod safety;
 pub mod span;
 
 pub use code::Code;
+pub use doctor::Doctor;
 pub use export::{Entry, Export};
 pub use form::{
     Cursor, Discovery, History, Member, Members, Message, Messages, Node, Notice, Read, Refusal, Room, Say, Unread,

@@ -203,6 +203,8 @@ pub enum Command {
         #[arg(long)]
         direct: bool,
     },
+    /// Say why others are not seen, as far as this node can tell
+    Doctor,
     /// Stop the node; returns when its process is gone
     Stop,
 }

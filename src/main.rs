@@ -74,6 +74,7 @@ async fn ask(node: Node, json: bool, command: Command) -> Result<(), client::Err
             };
             client::export(&node, format, direct).await
         }
+        Command::Doctor => client::doctor(&node, json).await,
         Command::Stop => client::stop(&node).await,
     }
 }

@@ -7,7 +7,9 @@
 
 mod asks;
 mod discovery;
+mod doctor;
 mod doors;
+mod likely;
 mod turn;
 
 use std::io::Write as _;
@@ -129,9 +131,11 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let about = asks::About {
         own,
         room: config.room.clone(),
+        tag: RoomTag::new(config.room.as_str()),
         run,
         started_ms,
         web: address.clone(),
+        web_port: port,
         socket: socket.clone(),
         data_dir: directory.path().to_owned(),
     };

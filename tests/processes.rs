@@ -5,6 +5,8 @@
 mod commands;
 #[path = "common/mod.rs"]
 mod common;
+#[path = "processes/doctoring.rs"]
+mod doctoring;
 #[path = "processes/exporting.rs"]
 mod exporting;
 #[path = "processes/keys.rs"]

@@ -161,7 +161,7 @@ fn wrong_usage_is_told_in_two_lines() {
         &["--log", "loud"],
         &["--announce-to", "192.0.2.255:0"],
         &["--room-key-file", ""],
-        &["doctor"],
+        &["doctor", "--fix"],
         &["open"],
         &["key", "--name", "x"],
         &["send", "--to", "a", "--channel", "b", "x"],

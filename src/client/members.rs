@@ -33,7 +33,8 @@ pub(super) async fn resolve(node: &Node, written: &str) -> Result<String, Error>
     find(&all(node).await?, written).map(|member| member.id.clone())
 }
 
-async fn all(node: &Node) -> Result<Vec<api::Member>, Error> {
+/// Everybody ever known.
+pub(super) async fn all(node: &Node) -> Result<Vec<api::Member>, Error> {
     node.get::<api::Members>("/api/v1/members").await.map(|answer| answer.members)
 }
 
@@ -61,7 +62,7 @@ fn find<'a>(members: &'a [api::Member], written: &str) -> Result<&'a api::Member
 }
 
 /// Rows in columns as wide as their widest field.
-fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let widths: [usize; N] =
         std::array::from_fn(|column| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0));
     let line = |row: &[String; N]| {

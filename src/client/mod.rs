@@ -3,6 +3,7 @@
 //! They find it by `run.json` and its Unix socket and by nothing else, speak the same HTTP and WebSocket as the page, and show only what
 //! the node says. They open no database, read no key, and never start a node.
 
+mod doctor;
 mod export;
 mod html;
 mod key;
@@ -19,6 +20,7 @@ mod url;
 use std::io;
 use std::path::PathBuf;
 
+pub use doctor::doctor;
 pub use export::{Format, export};
 pub use key::key;
 pub use members::members;

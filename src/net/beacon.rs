@@ -16,12 +16,13 @@ use tokio_util::sync::CancellationToken;
 use super::interfaces::{self, Interface};
 use super::link::Links;
 use super::udp::{Ears, send};
-use super::{Event, Sent, far};
+use super::{Event, Refusals, Sent, far};
 use crate::proto::frame::Beacon;
 use crate::proto::ids::{Instance, NodeId};
 use crate::proto::limits::{ACCEPT_BACKOFF_MS_MAX, BEACON_BYTES_MAX, INTERFACES_EVERY_MS, WARN_EVERY_MS};
-use crate::wire;
+use crate::proto::refusal::Cause;
 use crate::wire::beacon::GROUP;
+use crate::wire::{self, WireError};
 
 /// Under which name packets are counted whose source is on no network of ours.
 pub(super) const ELSEWHERE: &str = "elsewhere";
@@ -35,6 +36,8 @@ pub struct Counts {
     pub heard: u64,
     /// Packets that were none, came from an impossible source, or from another interface than `--host` allows.
     pub refused: u64,
+    /// When the last one was handed on.
+    pub heard_at: Option<Instant>,
 }
 
 /// The counts by the interface's name; a sender on no network of ours counts as "elsewhere".
@@ -46,6 +49,7 @@ pub(super) struct Driver {
     pub(super) host: Option<IpAddr>,
     pub(super) own: (NodeId, Instance),
     pub(super) counters: Counters,
+    pub(super) refusals: Refusals,
     pub(super) events: mpsc::Sender<Event>,
     /// Whose links end when their address does.
     pub(super) links: Links,
@@ -149,13 +153,25 @@ impl Driver {
         };
         // With --host there is one interface here, and its network is what may be heard.
         let wanted = self.host.is_none() || on.is_some();
-        let beacon = wire::beacon::decode(packet).ok().filter(|_| possible && wanted);
-        let Some(beacon) = beacon else { return self.count(name, |counts| counts.refused += 1) };
+        let beacon = match wire::beacon::decode(packet) {
+            _ if !possible => Err(Cause::BeaconSource),
+            _ if !wanted => Err(Cause::BeaconElsewhere),
+            Err(WireError::Version) => Err(Cause::BeaconVersion),
+            Err(WireError::TooLong | WireError::Malformed(_) | WireError::Batch(_)) => Err(Cause::NoBeacon),
+            Ok(beacon) => Ok(beacon),
+        };
+        let beacon = match beacon {
+            Ok(beacon) => beacon,
+            Err(cause) => {
+                self.refusals.count(cause);
+                return self.count(name, |counts| counts.refused += 1);
+            }
+        };
         // Everybody hears themselves, once on each interface.
         if (beacon.id, beacon.instance) == self.own {
             return;
         }
-        self.count(name, |counts| counts.heard += 1);
+        self.count(name, |counts| (counts.heard, counts.heard_at) = (counts.heard + 1, Some(Instant::now())));
         let _ = self.events.try_send(Event::Beacon { source, beacon });
     }
 

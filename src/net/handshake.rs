@@ -15,6 +15,7 @@ use super::wrong_keys::WrongKeys;
 use crate::proto::frame::{CloseReason, Hello, Intro};
 use crate::proto::ids::NodeId;
 use crate::proto::limits::{FAREWELL_MS, FIRST_FRAME_BYTES_MAX};
+use crate::proto::refusal::Cause;
 use crate::proto::session::{Proof, Role, Transcript, common_version};
 use crate::wire::WireError;
 use crate::wire::frame::{
@@ -77,6 +78,24 @@ impl HandshakeError {
             Self::Connect(_) | Self::TooSlow | Self::Tls(_) | Self::NotOurs | Self::SomebodyElse(_) => None,
             Self::HungUp | Self::Broken(_) | Self::Refused(_) | Self::Displaced => None,
         }
+    }
+}
+
+impl HandshakeError {
+    /// Under which cause it is counted; none where nothing was refused: nobody answered, or it was this node itself.
+    pub(super) fn cause(&self) -> Option<Cause> {
+        Some(match self {
+            Self::Connect(_) | Self::OwnNode => return None,
+            Self::Refused(_) | Self::TooSlow | Self::HungUp | Self::Broken(_) => Cause::Unfinished,
+            Self::Tls(_) | Self::NotOurs => Cause::NotOurs,
+            Self::SomebodyElse(_) => Cause::WrongId,
+            Self::KeyInUse => Cause::OwnKey,
+            Self::Version => Cause::WrongVersion,
+            Self::Room => Cause::WrongRoom,
+            Self::RoomKey => Cause::WrongKey,
+            Self::Wire(_) => Cause::Malformed,
+            Self::Displaced => Cause::Displaced,
+        })
     }
 }
 

@@ -18,13 +18,15 @@ use tokio_util::codec::{Decoder as _, LengthDelimitedCodec};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Event;
+use super::{Event, Refusals};
+use crate::proto::batch::BatchError;
 use crate::proto::frame::{CloseReason, Frame};
 use crate::proto::ids::{LinkId, RoomId};
 use crate::proto::limits::{
     DECODE_INLINE_BYTES_MAX, FAREWELL_MS, FRAME_BYTES_MAX, HEARD_EVERY_MS, LINK_QUEUE_BYTES_MAX, LINK_QUEUE_FRAMES_MAX,
     LINK_WRITE_BYTES_MAX,
 };
+use crate::proto::refusal::Cause;
 use crate::wire::WireError;
 use crate::wire::frame::{LENGTH_BYTES, decode, encode_close};
 
@@ -148,6 +150,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) room: &'a RoomId,
     pub(super) events: &'a mpsc::Sender<Event>,
     pub(super) tracker: &'a TaskTracker,
+    pub(super) refusals: &'a Refusals,
 }
 
 /// Reports a link as `up`, runs it until it ends, and reports its end: exactly one [`Event::LinkDown`], after which no
@@ -156,7 +159,7 @@ pub(super) async fn run<S>(stream: S, mut seat: Seat, up: Event, around: Surroun
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
-    let Surroundings { links, room, events, tracker } = around;
+    let Surroundings { links, room, events, tracker, refusals } = around;
     let link = seat.link;
     let end = seat.end.clone();
     tell(events, &end, up).await;
@@ -172,6 +175,7 @@ where
             (None, false)
         }
         Ending::Malformed(error) => {
+            refusals.count(cause(&error));
             tracing::info!(link = link.0, %error, "the other side broke the protocol");
             end.with(CloseReason::Protocol);
             (None, true)
@@ -193,6 +197,17 @@ where
     end.token.cancel();
     let _ = writing.await;
     let _ = timeout(Duration::from_millis(FAREWELL_MS), rest).await;
+}
+
+/// Under which cause a frame that breaks the protocol is counted.
+fn cause(error: &WireError) -> Cause {
+    match error {
+        WireError::Batch(BatchError::Signature) => Cause::Forged,
+        WireError::Batch(BatchError::Body) => Cause::Altered,
+        WireError::Batch(BatchError::OtherRoom) => Cause::Strayed,
+        WireError::Batch(BatchError::Version(_) | BatchError::Malformed(_)) => Cause::Malformed,
+        WireError::TooLong | WireError::Version | WireError::Malformed(_) => Cause::Malformed,
+    }
 }
 
 /// Reports something to the node. A node that stops reads no more: then what finds no place is dropped.

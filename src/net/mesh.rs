@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
-use super::Event;
 use super::beacon::Warnings;
 use super::handshake::{HandshakeError, Setup, greet};
 use super::interfaces::{is_cut_off, own_address};
@@ -23,11 +22,13 @@ use super::link::{Links, Surroundings, run};
 use super::pending::Pending;
 use super::tls::{Tls, exporter, identity};
 use super::wrong_keys::WrongKeys;
+use super::{Event, Refusals};
 use crate::proto::book::{Dial, Target};
 use crate::proto::frame::{CloseReason, Hello, Intro, Peer};
 use crate::proto::ids::{DialId, NodeId, RoomId};
 use crate::proto::limits::{ACCEPT_BACKOFF_MS_MAX, ACCEPT_BACKOFF_MS_MIN, HANDSHAKE_MS_MAX, LISTENS_MAX};
 use crate::proto::name::Name;
+use crate::proto::refusal::Cause;
 use crate::proto::session::Role;
 
 /// Connections that the system keeps until they are accepted: a room of 250 may dial a newcomer at once.
@@ -48,6 +49,7 @@ pub(super) struct Mesh {
     pub(super) pending: Pending,
     pub(super) wrong_keys: WrongKeys,
     pub(super) links: Links,
+    pub(super) refusals: Refusals,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) stop: CancellationToken,
     pub(super) tracker: TaskTracker,
@@ -128,6 +130,7 @@ impl Mesh {
     async fn accept(self: Arc<Self>, stream: TcpStream, address: SocketAddr) {
         let ip = address.ip().to_canonical();
         if !self.wrong_keys.admits(ip) {
+            self.refusals.count(Cause::WrongKey);
             return;
         }
         let ticket = self.pending.enter(ip, self.stop.child_token());
@@ -147,6 +150,7 @@ impl Mesh {
         match result {
             Ok((stream, peer)) => self.run(stream, None, peer).await,
             Err(error) => {
+                self.refusals.count_some(error.cause());
                 if matches!(error, HandshakeError::RoomKey) {
                     self.wrong_keys.warn(ip);
                 }
@@ -177,6 +181,7 @@ impl Mesh {
         match result {
             Ok((stream, peer)) => self.run(stream, Some(dial), peer).await,
             Err(error) => {
+                self.refusals.count_some(error.cause());
                 tracing::debug!(?target, %error, "a dial failed");
                 let reason = match error {
                     HandshakeError::KeyInUse => Some(CloseReason::KeyInUse),
@@ -295,8 +300,8 @@ impl Mesh {
         let local = stream.get_ref().0.local_addr().ok().map(|local| local.ip().to_canonical());
         let seat = self.links.open(local, &self.stop);
         let up = Event::LinkUp { link: seat.link, dial, peer };
-        let Self { links, room, events, tracker, .. } = &*self;
-        run(stream, seat, up, Surroundings { links, room, events, tracker }).await;
+        let Self { links, room, events, tracker, refusals, .. } = &*self;
+        run(stream, seat, up, Surroundings { links, room, events, tracker, refusals }).await;
     }
 }
 

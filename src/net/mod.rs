@@ -12,6 +12,7 @@ pub mod interfaces;
 mod link;
 mod mesh;
 mod pending;
+mod refusals;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -36,9 +37,11 @@ use crate::proto::frame::{Beacon, CloseReason, Frame, Hello, Peer};
 use crate::proto::ids::{DialId, Instance, LinkId, NodeId, RoomId, RoomTag};
 use crate::proto::limits::PROTOCOL_VERSIONS;
 use crate::proto::name::Name;
+use crate::proto::refusal::Tally;
 use crate::proto::room_key::RoomKey;
 
 pub use beacon::Counts;
+use refusals::Refusals;
 pub use tls::TlsError;
 
 /// Announcements that wait to be sent. One is as good as two: what finds no place is dropped.
@@ -190,6 +193,7 @@ pub struct Net {
     mesh: Arc<mesh::Mesh>,
     announcements: mpsc::Sender<Beacon>,
     counters: beacon::Counters,
+    refusals: Refusals,
     has_room_key: bool,
 }
 
@@ -216,6 +220,7 @@ impl Net {
         let key: &[u8] = settings.room_key.as_ref().map_or(&[], |key| key.bytes());
         let secret = Zeroizing::new(if key.is_empty() { room.into() } else { key.to_vec() });
         let hello = Hello { versions: PROTOCOL_VERSIONS, room: RoomTag::new(room), instance: settings.instance };
+        let refusals = Refusals::default();
         let mesh = Arc::new(mesh::Mesh {
             own,
             room: RoomId::new(room, key),
@@ -229,6 +234,7 @@ impl Net {
             pending: pending::Pending::default(),
             wrong_keys: wrong_keys::WrongKeys::default(),
             links: link::Links::default(),
+            refusals: refusals.clone(),
             events: events.clone(),
             stop: stop.clone(),
             tracker: tracker.clone(),
@@ -250,12 +256,13 @@ impl Net {
             host: settings.host,
             own: (own, settings.instance),
             counters: counters.clone(),
+            refusals: refusals.clone(),
             events,
             links: mesh.links.clone(),
             far,
         };
         tracker.spawn(driver.run(receiver, stop));
-        Ok(Self { mesh, announcements, counters, has_room_key: settings.room_key.is_some() })
+        Ok(Self { mesh, announcements, counters, refusals, has_room_key: settings.room_key.is_some() })
     }
 
     /// The UDP port of the beacons.
@@ -303,6 +310,16 @@ impl Net {
     /// Ends a link: what is queued goes out, then the reason, for at most a second.
     pub fn close(&self, link: LinkId, reason: CloseReason) {
         self.mesh.links.close(link, reason);
+    }
+
+    /// What was refused since the start, on either side of a link: beacons, connections, frames.
+    pub fn refused(&self) -> Tally {
+        self.refusals.tally()
+    }
+
+    /// The usable addresses of this machine now, with the interfaces that have them; with `--host` that one.
+    pub fn interfaces(&self) -> Vec<interfaces::Interface> {
+        interfaces::list(self.mesh.host).unwrap_or_default()
     }
 
     /// Beacons sent, heard and refused on each interface since the start, by its name.

@@ -9,7 +9,7 @@ use super::doors::web_token;
 use super::turn::Turns;
 use crate::api;
 use crate::proto::engine::{Answer, AskId, Input, Say};
-use crate::proto::ids::{Hash, NodeId};
+use crate::proto::ids::{Hash, NodeId, RoomTag};
 use crate::proto::limits::HISTORY_BYTES_MAX;
 use crate::proto::marks::MarkChange;
 use crate::proto::name::Name;
@@ -26,11 +26,15 @@ use crate::web::{Event, Token};
 pub(super) struct About {
     pub(super) own: NodeId,
     pub(super) room: Name,
+    /// What beacons say of it.
+    pub(super) tag: RoomTag,
     /// The name of this run, for pages that come back.
     pub(super) run: String,
     pub(super) started_ms: u64,
     /// The page's address without the token.
     pub(super) web: Option<String>,
+    /// The page's port on 127.0.0.1.
+    pub(super) web_port: Option<u16>,
     pub(super) socket: PathBuf,
     pub(super) data_dir: PathBuf,
 }
@@ -104,6 +108,7 @@ impl Turns {
                     }
                 });
             }
+            Ask::Doctor { answer } => _ = answer.send(self.doctor()),
             Ask::Page { query, answer } => {
                 let store = self.store.clone();
                 tokio::spawn(async move {

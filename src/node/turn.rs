@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::asks::{About, Lookup, Marking, Pending};
 use super::discovery::Discovery;
+use super::doctor::Notes;
 use super::now;
 use crate::identity::DataDir;
 use crate::net::{self, Net};
@@ -41,6 +42,7 @@ pub(super) struct Turns {
     pub(super) directory: DataDir,
     pub(super) about: About,
     pub(super) discovery: Discovery,
+    pub(super) notes: Notes,
     pub(super) pending: HashMap<AskId, Pending>,
     pub(super) lookups: FuturesOrdered<Lookup>,
     /// Who waits for marks to be changed, in the order of asking.
@@ -78,6 +80,7 @@ impl Turns {
             directory,
             about,
             discovery: Discovery::default(),
+            notes: Notes::default(),
             pending: HashMap::new(),
             lookups: FuturesOrdered::new(),
             marking: VecDeque::new(),
@@ -150,7 +153,12 @@ impl Turns {
 
     fn net_event(&mut self, event: net::Event) {
         let input = match event {
-            net::Event::Beacon { source, beacon } => Input::Beacon { source, beacon },
+            net::Event::Beacon { source, beacon } => {
+                if beacon.room == self.about.tag && beacon.id != self.about.own {
+                    self.notes.heard(beacon.id, source.ip(), now().mono_ms);
+                }
+                Input::Beacon { source, beacon }
+            }
             net::Event::Network { addresses } => Input::Network(addresses),
             net::Event::Announced(sent) => return self.discovery.announced(sent, now().wall_ms),
             net::Event::DialFailed { dial, error, reason } => {
@@ -158,9 +166,13 @@ impl Turns {
                 if reason == Some(CloseReason::KeyInUse) {
                     self.key_in_use(self.about.own);
                 }
+                self.notes.failed(dial, error, now().wall_ms);
                 if reason == Some(CloseReason::Room) { Input::DialRefused(dial) } else { Input::DialFailed(dial) }
             }
-            net::Event::LinkUp { link, dial, peer } => Input::LinkUp { link, dial, peer },
+            net::Event::LinkUp { link, dial, peer } => {
+                self.notes.linked(dial);
+                Input::LinkUp { link, dial, peer }
+            }
             net::Event::LinkDown { link, reason } => Input::LinkDown { link, reason },
             net::Event::Heard { link } => Input::Heard(link),
             net::Event::Frame { link, frame, bytes: _ } => Input::Frame { link, frame },
@@ -171,7 +183,10 @@ impl Turns {
     fn act(&mut self, action: Action) {
         match action {
             Action::Announce(beacon) => self.net.announce(beacon),
-            Action::Dial(dial) => self.net.dial(dial),
+            Action::Dial(dial) => {
+                self.notes.dials(&dial);
+                self.net.dial(dial);
+            }
             Action::Send { links, frame } => {
                 let bytes = wire::frame::encode(&frame);
                 for link in links {

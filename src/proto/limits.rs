@@ -77,6 +77,9 @@ pub const SLEPT_GRACE_MS: u64 = 2_000;
 /// How long receipts are gathered before they go out, in milliseconds.
 pub const RECEIPT_GATHER_MS: u64 = 20;
 
+/// A node whose beacon came in within this time counts as heard, in milliseconds: a dozen beacons may be lost.
+pub const HEARD_FRESH_MS: u64 = 60_000;
+
 /// How often a node compares what it holds with one peer in turn, in milliseconds.
 pub const COMPARE_EVERY_MS: u64 = 5_000;
 

@@ -13,6 +13,7 @@
 //! | [`frame`], [`session`], [`room_key`] | what two nodes say to each other, how a link begins, and who is let in |
 //! | [`bucket`], [`book`], [`announce`] | whom to dial, how often, and when to be heard |
 //! | [`roster`], [`marks`], [`receipts`] | who is here, what the user thinks of them, and who holds what this node's user wrote |
+//! | [`refusal`] | why something was not taken, counted |
 //! | [`safety`] | what two users compare to be sure of each other |
 //! | [`record`] | what the engine and the store say to each other |
 //! | [`engine`] | all of it put together: what happened in, what is to be done out |
@@ -34,6 +35,7 @@ pub mod marks;
 pub mod name;
 pub mod receipts;
 pub mod record;
+pub mod refusal;
 pub mod room_key;
 pub mod roster;
 pub mod safety;

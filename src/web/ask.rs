@@ -85,6 +85,11 @@ pub enum Ask {
         /// That.
         answer: Answer<api::Node>,
     },
+    /// Why others are not seen.
+    Doctor {
+        /// What can be told of it.
+        answer: Answer<api::Doctor>,
+    },
     /// A page of history.
     Page {
         /// Which.

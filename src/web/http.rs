@@ -40,6 +40,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/messages", get(messages).post(say))
         .route("/api/v1/search", get(search))
         .route("/api/v1/export", get(export))
+        .route("/api/v1/doctor", get(doctor))
         .route("/api/v1/stop", post(stop))
         .route("/api/v1/token/rotate", post(rotate))
         .fallback(async || Refused::from(Code::NotFound))
@@ -51,6 +52,11 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 async fn node(State(shared): State<Arc<Shared>>) -> Answer {
     let node = shared.ask(|answer| Ask::Info { answer }).await?;
     Ok(Json(node).into_response())
+}
+
+async fn doctor(State(shared): State<Arc<Shared>>) -> Answer {
+    let doctor = shared.ask(|answer| Ask::Doctor { answer }).await?;
+    Ok(Json(doctor).into_response())
 }
 
 async fn messages(State(shared): State<Arc<Shared>>, uri: Uri) -> Answer {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use roomful::api;
+use roomful::api::doctor::{FailedDial, Files, Heard, Interface, Ports};
 use roomful::proto::clock::Stamp;
 use roomful::proto::ids::{Arrival, EntryId, LogId, NodeId};
 use roomful::proto::name::Name;
@@ -163,6 +164,26 @@ fn info() -> api::Node {
     }
 }
 
+fn doctor() -> api::Doctor {
+    let last_heard = Some(api::time(1_795_356_300_123));
+    let addresses = vec!["192.0.2.7".to_owned()];
+    let interface = Interface { name: "eth0".to_owned(), addresses, sent: 3, heard: 2, refused: 1, last_heard };
+    let at = api::time(1_795_356_300_123);
+    api::Doctor {
+        interfaces: vec![interface],
+        ports: Ports { udp: 7666, tcp: 7667, web: None },
+        dials: vec![FailedDial { address: "192.0.2.9:7666".to_owned(), at, error: "nobody answers there".to_owned() }],
+        refused: [("forged".to_owned(), 4)].into(),
+        heard_by: vec![Heard { id: OTHER.to_string(), of_me: false }],
+        clock_error_ms: Some(-5),
+        likely: "All is well.".to_owned(),
+        discovery: Vec::new(),
+        firewall: None,
+        files: Files { open: Some(9), most: Some(1_024) },
+        disk_free: Some(1),
+    }
+}
+
 /// A server with its node.
 pub(crate) struct Server {
     pub(crate) node: Arc<Mutex<Node>>,
@@ -239,6 +260,7 @@ async fn answer(node: Arc<Mutex<Node>>, hub: Hub, keys: Keys, mut asked: mpsc::R
             }
             Ask::Members { answer } => answer.send(vec![member()]).is_ok(),
             Ask::Info { answer } => answer.send(info()).is_ok(),
+            Ask::Doctor { answer } => answer.send(doctor()).is_ok(),
             Ask::Page { query, answer } => answer.send(node.page(query)).is_ok(),
             Ask::Mark { member: id, change, answer } => {
                 let marked = Member { id, own: false, marks: change.apply(Default::default()), ..member() };

@@ -42,7 +42,7 @@ async fn only_what_says_nothing_needs_no_token() {
         }
     }
     assert!(!server.node().exited);
-    for path in ["/metrics", "/favicon.ico", "/api/v1/doctor", "/nothing", "/static"] {
+    for path in ["/metrics", "/favicon.ico", "/nothing", "/static"] {
         let answer = server.get(path).await;
         assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{path}");
     }
@@ -292,6 +292,24 @@ async fn the_forms_are_those_of_the_contract() {
         &["messages", "id", "held_by", "of", "arrival", "notices", "before", "after"],
     );
     assert!(std::str::from_utf8(&page.body).expect("text").contains(r#""held_by":null,"of":null,"#));
+}
+
+#[tokio::test]
+async fn the_doctor_says_what_the_contract_says() {
+    let server = Server::start().await;
+    let answer = server.get("/api/v1/doctor").await;
+    assert_eq!((answer.status, answer.header("cache-control")), (200, Some("no-store")));
+    let expected = format!(
+        concat!(
+            r#"{{"interfaces":[{{"name":"eth0","addresses":["192.0.2.7"],"sent":3,"heard":2,"refused":1,"#,
+            r#""last_heard":"2026-11-22T14:05:00.123Z"}}],"ports":{{"udp":7666,"tcp":7667,"web":null}},"#,
+            r#""dials":[{{"address":"192.0.2.9:7666","at":"2026-11-22T14:05:00.123Z","error":"nobody answers there"}}],"#,
+            r#""refused":{{"forged":4}},"heard_by":[{{"id":"{}","of_me":false}}],"clock_error_ms":-5,"likely":"All is well.","#,
+            r#""discovery":[],"firewall":null,"files":{{"open":9,"most":1024}},"disk_free":1}}"#
+        ),
+        OTHER
+    );
+    assert_eq!(String::from_utf8_lossy(&answer.body), expected);
 }
 
 /// Fields in this order.

@@ -55,7 +55,7 @@ async fn an_announcement_is_reported_and_counted() {
     assert_eq!(sent.len(), 1);
     assert_eq!((sent[0].source, sent[0].target, &sent[0].error), (IpAddr::from([127, 0, 0, 1]), target, &None));
     b.next(|event| matches!(event, Event::Beacon { .. }).then_some(())).await;
-    assert_eq!(b.net.counters()["lo"], Counts { sent: 0, heard: 1, refused: 0 });
+    assert_eq!(counted(&b), (0, 1, 0));
     assert_eq!(a.net.counters()["lo"].sent, 1);
 
     // What is no beacon is counted; the good one behind it says when.
@@ -66,7 +66,14 @@ async fn an_announcement_is_reported_and_counted() {
     }
     a.net.announce(a.beacon());
     b.next(|event| matches!(event, Event::Beacon { .. }).then_some(())).await;
-    assert_eq!(b.net.counters()["lo"], Counts { sent: 0, heard: 2, refused: 3 });
+    assert_eq!(counted(&b), (0, 2, 3));
+    b.has_refused(&[(Cause::NoBeacon, 2), (Cause::BeaconVersion, 1)]).await;
+}
+
+/// Beacons sent, heard and refused on loopback.
+fn counted(node: &Node) -> (u64, u64, u64) {
+    let counts = node.net.counters()["lo"];
+    (counts.sent, counts.heard, counts.refused)
 }
 
 #[tokio::test]

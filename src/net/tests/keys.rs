@@ -32,6 +32,7 @@ async fn who_tries_keys_gets_five_a_minute_and_holders_are_let_in_meanwhile() {
     let mut stream = tokio::net::TcpStream::connect(a.address()).await.expect("connected");
     let read = timeout(PATIENCE, tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 1])).await.expect("at once");
     assert!(matches!(read, Ok(0) | Err(_)), "closed before a byte");
+    a.has_refused(&[(Cause::WrongKey, WRONG_KEYS_MAX as u64 + 1)]).await;
 
     let mut holder = node_in(2, 0, "lobby", room_key(1));
     holder.net.dial(dial(1, a.address(), None));

@@ -15,6 +15,7 @@ use crate::proto::body::Body;
 use crate::proto::book::Target;
 use crate::proto::clock::Stamp;
 use crate::proto::ids::LogId;
+use crate::proto::refusal::Cause;
 
 /// Longer than anything here takes on a busy machine; only a failure waits for it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -148,6 +149,17 @@ impl Node {
         .await
     }
 
+    /// Waits until so much was refused and no more: what is refused is counted behind the answer.
+    async fn has_refused(&self, expected: &[(Cause, u64)]) {
+        let counted = async {
+            while self.net.refused().iter().collect::<Vec<_>>() != expected {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let in_time = timeout(PATIENCE, counted).await;
+        in_time.unwrap_or_else(|_| panic!("{:?} instead of {expected:?}", self.net.refused()));
+    }
+
     /// Whether somebody who keeps to the protocol still gets in.
     async fn still_works(&mut self) {
         let mut other = node(200, 0);
@@ -168,11 +180,16 @@ async fn linked() -> (Node, LinkId, Node, LinkId) {
 }
 
 fn batch(text: &str) -> Verified {
+    batch_of(text, id(1), "lobby")
+}
+
+/// A batch signed with the first node's key, whoever it says wrote it and whichever room it is for.
+fn batch_of(text: &str, author: NodeId, room: &str) -> Verified {
     let body = Body::Say { text: text.to_owned(), channel: None, reply_to: None }.encode([1; 16]);
     let header = Header {
         version: HEADER_VERSION,
-        room: RoomId::new("lobby", b""),
-        author: id(1),
+        room: RoomId::new(room, b""),
+        author,
         audience: None,
         log: LogId(5),
         first_seq: 1,

@@ -81,6 +81,7 @@ async fn without_a_common_version_there_is_no_link() {
     let mut a = node(1, 0);
     let (_, result) = greeted(3, &a, |hello| hello.versions = (PROTOCOL_VERSIONS.1 + 1, u64::MAX)).await;
     assert!(matches!(result, Err(HandshakeError::Refused(CloseReason::Version))), "{result:?}");
+    a.has_refused(&[(Cause::WrongVersion, 1)]).await;
     a.still_works().await;
 }
 
@@ -90,6 +91,7 @@ async fn garbage_instead_of_tls_is_hung_up_on() {
     let mut stream = TcpStream::connect(a.address()).await.expect("connected");
     stream.write_all(&b"GET / HTTP/1.1\r\n\r\n".repeat(100)).await.expect("sent");
     hung_up(&mut stream).await;
+    a.has_refused(&[(Cause::NotOurs, 1)]).await;
     a.still_works().await;
 }
 
@@ -142,16 +144,18 @@ async fn a_flood_of_silent_connections_displaces_itself() {
     }
     // Far sooner than a handshake's own time is over.
     timeout(Duration::from_secs(5), hung_up(&mut first)).await.expect("the first silent one goes");
+    a.has_refused(&[(Cause::Displaced, 1)]).await;
     a.still_works().await;
 }
 
 #[tokio::test]
 async fn whoever_breaks_the_protocol_is_told_so() {
     let mut a = node(1, 0);
-    let mut forged = encode(&Frame::Push(vec![batch("hello")])).to_vec();
-    *forged.last_mut().expect("not empty") ^= 1;
+    let push = |author, room| encode(&Frame::Push(vec![batch_of("hello", author, room)])).to_vec();
+    let (forged, strayed, mut altered) = (push(id(9), "lobby"), push(id(1), "attic"), push(id(1), "lobby"));
+    *altered.last_mut().expect("not empty") ^= 1;
     let too_long = u32::try_from(FRAME_BYTES_MAX + 1).expect("small").to_be_bytes().to_vec();
-    for bytes in [forged, too_long, vec![0, 0, 0, 1, 0xff], vec![0, 0, 0, 3, 0x82, 0, 0xa0]] {
+    for bytes in [forged, strayed, altered, too_long, vec![0, 0, 0, 1, 0xff], vec![0, 0, 0, 3, 0x82, 0, 0xa0]] {
         let (mut stream, result) = greeted(3, &a, |_| ()).await;
         result.expect("a member");
         a.up().await;
@@ -160,6 +164,7 @@ async fn whoever_breaks_the_protocol_is_told_so() {
         assert_eq!(read_frame(&mut stream).await, Frame::Close(CloseReason::Protocol), "{bytes:?}");
         assert_eq!(a.down().await, None);
     }
+    a.has_refused(&[(Cause::Malformed, 3), (Cause::Forged, 1), (Cause::Altered, 1), (Cause::Strayed, 1)]).await;
     a.still_works().await;
 }
 
@@ -223,6 +228,7 @@ async fn whoever_stands_between_is_noticed() {
     let between = node(66, 0);
     let error = b.refused(between.address(), Some(a.id)).await;
     assert!(error.contains(&id(66).short()), "{error}");
+    b.has_refused(&[(Cause::WrongId, 1)]).await;
 
     // One that passes frames on between two TLS connections: the proofs bind the ids and the connection.
     let hello = Hello { versions: PROTOCOL_VERSIONS, room: RoomTag::new("lobby"), instance: instance() };
@@ -254,5 +260,6 @@ async fn a_wrong_proof_is_answered_with_nothing_but_why() {
         stream.flush().await.expect("sent");
         assert_eq!(read_frame(&mut stream).await, Frame::Close(CloseReason::Room));
     }
+    a.has_refused(&[(Cause::WrongKey, 2)]).await;
     a.still_works().await;
 }

@@ -8,6 +8,7 @@ use crate::proto::clock::Now;
 use crate::proto::frame::{Beacon, Peer};
 use crate::proto::ids::DialId;
 use crate::proto::limits::{DIAL_SPREAD_MS, SAID_MAX, YOUNG_MS, YOUNG_WAIT_MS};
+use crate::proto::refusal::Cause;
 
 /// Lowest TCP port that is dialled: below are other services, and a beacon must not make a node knock there.
 const PORT_MIN: u16 = 1024;
@@ -18,12 +19,18 @@ impl Engine {
         let ip = source.ip();
         // Another instance of ourselves is dialled like anybody: only so can both prove that the key is in use twice.
         let is_us = beacon.id == self.own && beacon.instance == self.instance;
-        if beacon.room != self.tag || is_us || beacon.port < PORT_MIN || !is_dialable(ip) {
+        if beacon.room != self.tag {
+            return self.refused.count(Cause::BeaconRoom);
+        }
+        if is_us || beacon.port < PORT_MIN || !is_dialable(ip) {
             return;
         }
         let linked = self.links.well(beacon.id);
-        if linked.is_some_and(|link| link.instance == beacon.instance) || !self.book.admits_beacon(ip, now.mono_ms) {
+        if linked.is_some_and(|link| link.instance == beacon.instance) {
             return;
+        }
+        if !self.book.admits_beacon(ip, now.mono_ms) {
+            return self.refused.count(Cause::BeaconFlood);
         }
         let mut address = source;
         address.set_port(beacon.port);

@@ -39,6 +39,7 @@ use super::marks::Marks;
 use super::name::Name;
 use super::receipts::Receipts;
 use super::record::{Snapshot, Write};
+use super::refusal::Tally;
 use super::roster::{Changes, Member, Roster, State};
 use super::timeline::{Conversation, Place};
 
@@ -91,6 +92,7 @@ pub struct Engine {
     receipts: Receipts,
     tops: BTreeMap<Conversation, (Place, EntryId)>,
     tokens: u64,
+    refused: Tally,
     links: links::Links,
     talk: talk::Talk,
     taking: take::Taking,
@@ -151,6 +153,7 @@ impl Engine {
             receipts: Receipts::new(&snapshot.receipts, snapshot.own),
             tops: snapshot.tops.into_iter().map(|(conversation, place, id)| (conversation, (place, id))).collect(),
             tokens: 0,
+            refused: Tally::default(),
             links: links::Links::default(),
             talk: talk::Talk::default(),
             taking: take::Taking::default(),
@@ -177,6 +180,11 @@ impl Engine {
     /// One of them.
     pub fn member(&self, id: NodeId) -> Option<&Member> {
         self.roster.member(id)
+    }
+
+    /// What was refused since the start, as far as its form was right.
+    pub fn refused(&self) -> &Tally {
+        &self.refused
     }
 
     /// When to call [`Engine::handle`] again if nothing happens before, on the monotonic clock.

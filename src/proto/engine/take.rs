@@ -12,6 +12,7 @@ use crate::proto::limits::{FRAME_RECEIPTS_MAX, PUSH_UNRECEIPTED_BYTES_MAX, RECEI
 use crate::proto::log::Fit;
 use crate::proto::name::Name;
 use crate::proto::record::{Append, MemberReceipt, Write, WriteError, Written};
+use crate::proto::refusal::Cause;
 use crate::proto::timeline::Line;
 
 /// Batches of others on their way to the disk.
@@ -57,6 +58,7 @@ impl Engine {
             let header = batch.header();
             let ours = self.frontier.concerns_us(header.author, header.audience);
             if !ours || !self.frontier.in_scope(peer, header.author, header.audience) {
+                self.refused.count(Cause::Misplaced);
                 continue;
             }
             match self.frontier.fit(&batch) {
@@ -70,8 +72,13 @@ impl Engine {
                         self.owe_receipt(now, &batch);
                     }
                 }
-                Fit::Held | Fit::Broken | Fit::TooManyGaps => {}
-                Fit::Fork => out.push(Action::Warn(Warning::Fork(header.author))),
+                Fit::Held => {}
+                Fit::Broken => self.refused.count(Cause::Misplaced),
+                Fit::TooManyGaps => self.refused.count(Cause::TooManyGaps),
+                Fit::Fork => {
+                    self.refused.count(Cause::Forked);
+                    out.push(Action::Warn(Warning::Fork(header.author)));
+                }
             }
         }
         if new.is_empty() {

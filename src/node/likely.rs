@@ -1,0 +1,178 @@
+//! What most likely is the matter, in a sentence or two: the first of a list of causes that the findings fit, from what is
+//! certain to what is only usual.
+
+use std::net::IpAddr;
+
+use crate::api::Discovery;
+use crate::api::doctor::{Interface, Ports};
+use crate::proto::limits::CLOCK_AHEAD_MS_MAX;
+use crate::proto::refusal::{Cause, Tally};
+
+/// Somebody whose beacons come in, and with whom there is no link.
+#[derive(Debug)]
+pub(super) struct OneSided {
+    pub(super) short: String,
+    pub(super) from: IpAddr,
+    /// Why the last dial there failed.
+    pub(super) error: Option<String>,
+}
+
+/// What was found.
+pub(super) struct Findings<'a> {
+    /// The names of those in reach.
+    pub(super) here: Vec<String>,
+    pub(super) interfaces: &'a [Interface],
+    pub(super) discovery: &'a [Discovery],
+    pub(super) deaf: &'a [OneSided],
+    pub(super) refused: &'a Tally,
+    pub(super) ports: &'a Ports,
+    pub(super) firewall: Option<&'static str>,
+    pub(super) clock_error_ms: Option<i64>,
+}
+
+/// The sentence.
+pub(super) fn likely(found: &Findings<'_>) -> String {
+    let mut told = reach(found);
+    if let Some(error_ms) = found.clock_error_ms.filter(|error_ms| error_ms.unsigned_abs() > CLOCK_AHEAD_MS_MAX) {
+        let (seconds, side) = (error_ms.unsigned_abs() / 1_000, if error_ms > 0 { "behind" } else { "ahead of" });
+        told +=
+            &format!(" The clock of this machine is {seconds} s {side} those of the others: set one of them right.");
+    }
+    told
+}
+
+fn reach(found: &Findings<'_>) -> String {
+    let Ports { udp, tcp, .. } = found.ports;
+    if let Some(one) = found.deaf.first() {
+        let why = match &one.error {
+            Some(error) => format!("the dial there failed: {error}"),
+            None => "no link has come up yet".to_owned(),
+        };
+        return format!(
+            "{} at {} is heard, but {why}. A firewall may keep TCP port {tcp} out on one side or the other{}.",
+            one.short,
+            one.from,
+            opening(found)
+        );
+    }
+    if !found.here.is_empty() {
+        let (count, are) = (found.here.len(), if found.here.len() == 1 { "other is" } else { "others are" });
+        return format!("All is well: {count} {are} in reach.{}", doubtful(found));
+    }
+    let doubtful = doubtful(found);
+    if !doubtful.is_empty() {
+        return doubtful.trim_start().to_owned();
+    }
+    if found.interfaces.iter().all(|interface| interface.addresses.is_empty() || is_loopback(interface)) {
+        return "This machine has no network at the moment, or --host keeps to this machine: only nodes on it can be met.".to_owned();
+    }
+    let failing = found.discovery.iter().filter(|row| row.error.is_some()).count();
+    if let Some(row) =
+        found.discovery.iter().find(|row| row.error.is_some()).filter(|_| failing == found.discovery.len())
+    {
+        let error = row.error.as_deref().unwrap_or_default();
+        return format!("No beacon leaves this machine: {error}. A firewall here may keep UDP port {udp} in.");
+    }
+    if found.refused.of(Cause::BeaconRoom) > 0 {
+        return "Nodes of another room are heard, none of this one: is --room the same for all?".to_owned();
+    }
+    format!(
+        "Nobody is heard. Nobody else runs in this room on this network; or a firewall keeps out UDP and TCP port {udp}{}; or the \
+         network keeps its devices apart, as guest Wi-Fi does: then --peer ADDRESS on one side helps, if anything can.",
+        opening(found)
+    )
+}
+
+/// What speaks against somebody else, though perhaps against nobody who belongs here.
+fn doubtful(found: &Findings<'_>) -> String {
+    let count = |cause| found.refused.of(cause) > 0;
+    let told = if count(Cause::WrongKey) {
+        "Somebody has another room key, or one of you has none: whoever belongs to this room needs the same."
+    } else if count(Cause::OwnKey) {
+        "The key of this node is in use on another machine: give one of them a data directory of its own."
+    } else if count(Cause::WrongVersion) || count(Cause::BeaconVersion) {
+        "Somebody runs a version that this one does not understand: update the older one."
+    } else {
+        return String::new();
+    };
+    format!(" {told}")
+}
+
+/// How to open the firewall that runs here.
+fn opening(found: &Findings<'_>) -> String {
+    let Ports { udp, tcp, .. } = found.ports;
+    match found.firewall {
+        Some("ufw") => format!(" (here: sudo ufw allow {udp}/udp; sudo ufw allow {tcp}/tcp)"),
+        Some("firewalld") => format!(" (here: sudo firewall-cmd --add-port={udp}/udp --add-port={tcp}/tcp)"),
+        Some(_) | None => String::new(),
+    }
+}
+
+fn is_loopback(interface: &Interface) -> bool {
+    interface.addresses.iter().all(|address| address.parse().is_ok_and(|address: IpAddr| address.is_loopback()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interface(name: &str, address: &str) -> Interface {
+        let addresses = vec![address.to_owned()];
+        Interface { name: name.to_owned(), addresses, sent: 1, heard: 0, refused: 0, last_heard: None }
+    }
+
+    /// That these findings lead to a sentence with these words.
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Findings<'_>), words: &[&str]) {
+        let interfaces = [interface("eth0", "192.0.2.7"), interface("lo", "127.0.0.1")];
+        let mut found = Findings {
+            here: Vec::new(),
+            interfaces: &interfaces,
+            discovery: &[],
+            deaf: &[],
+            refused: &Tally::default(),
+            ports: &Ports { udp: 7666, tcp: 7667, web: None },
+            firewall: None,
+            clock_error_ms: None,
+        };
+        change(&mut found);
+        let told = likely(&found);
+        for word in words {
+            assert!(told.contains(word), "{word:?} in {told}");
+        }
+        assert!(told.ends_with(['.', '?']) && !told.contains("  "), "{told}");
+    }
+
+    fn refused(causes: &[Cause]) -> &'static Tally {
+        let mut tally = Tally::default();
+        causes.iter().for_each(|cause| tally.count(*cause));
+        Box::leak(Box::new(tally))
+    }
+
+    #[test]
+    fn each_finding_has_its_sentence() {
+        check(|found| found.here = vec!["Ana".to_owned()], &["All is well", "1 other is in reach"]);
+        check(|_| (), &["Nobody is heard", "7666", "--peer"]);
+        check(|found| found.firewall = Some("ufw"), &["sudo ufw allow 7666/udp", "7667/tcp"]);
+        check(|found| found.refused = refused(&[Cause::BeaconRoom]), &["another room", "--room"]);
+        check(|found| found.refused = refused(&[Cause::WrongKey]), &["another room key"]);
+        let here = |found: &mut Findings<'_>| found.here = vec!["Ana".to_owned(), "Ben".to_owned()];
+        check(
+            |found| (here(found), found.refused = refused(&[Cause::WrongVersion])).1,
+            &["2 others", "update the older"],
+        );
+        check(|found| (here(found), found.clock_error_ms = Some(90_000)).1, &["90 s behind"]);
+        check(|found| (here(found), found.clock_error_ms = Some(-90_000)).1, &["90 s ahead of"]);
+        let error = Some("nobody answers there (timed out)".to_owned());
+        let deaf = [OneSided { short: "aaaabbbb".to_owned(), from: [192, 0, 2, 9].into(), error }];
+        let deaf = Box::leak(Box::new(deaf));
+        check(|found| found.deaf = deaf, &["aaaabbbb at 192.0.2.9 is heard", "timed out", "TCP port 7667"]);
+        let alone = Box::leak(Box::new([interface("lo", "127.0.0.1")]));
+        check(|found| found.interfaces = alone, &["no network"]);
+        let target = "192.0.2.255:7666".to_owned();
+        let row =
+            Discovery { interface: "eth0".to_owned(), target, sent: None, error: Some("not permitted".to_owned()) };
+        let rows = Box::leak(Box::new([row]));
+        check(|found| found.discovery = rows, &["No beacon leaves", "not permitted"]);
+    }
+}
