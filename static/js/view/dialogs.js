@@ -24,11 +24,17 @@ export function open(id, prepare) {
   });
   dialog.addEventListener("close", () => {
     dialog.remove();
-    if (before?.isConnected) before.focus();
+    if (before?.isConnected) giveBack(before);
   });
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
+}
+
+/** Chromium gives the focus back by itself, but not always the caret: what is typed then goes nowhere. */
+function giveBack(element) {
+  element.blur();
+  element.focus({ preventScroll: true });
 }
 
 /** `place`: who we are, which conversation is open, and its name. */
