@@ -1,8 +1,12 @@
-//! The page as people use it: two real Chromium pages on two real nodes that talk to each other, reload, and lose and regain
+//! The page as people use it: real pages, in Chromium and in Firefox, on real nodes that talk to each other, reload, and lose and regain
 //! their node.
 
 #[path = "common/mod.rs"]
 mod common;
+#[path = "browser/driver.rs"]
+mod driver;
+#[path = "browser/moving.rs"]
+mod moving;
 #[path = "browser/page.rs"]
 mod page;
 
@@ -10,6 +14,7 @@ use common::lab::Lab;
 use common::node::{Node, together};
 use common::wait::until;
 use common::{Context, Result, ensure};
+use driver::Browser;
 use page::Page;
 use thirtyfour::Key;
 
@@ -33,16 +38,30 @@ async fn two(lab: &Lab) -> Result<[Node; 2]> {
 
 /// The page of this node, once it is connected with it.
 async fn open(node: &Node) -> Result<Page> {
-    let page = Page::open(node.web()?).await?;
+    open_in(Browser::Chromium, node).await
+}
+
+/// The same in this browser.
+async fn open_in(browser: Browser, node: &Node) -> Result<Page> {
+    let page = Page::open_in(browser, node.web()?).await?;
     page.wait_for_connection("in reach").await?;
     Ok(page)
 }
 
 #[tokio::test]
 async fn two_pages_talk_to_each_other() -> Result<()> {
+    talk(Browser::Chromium).await
+}
+
+#[tokio::test]
+async fn a_firefox_and_a_chromium_talk_to_each_other() -> Result<()> {
+    talk(Browser::Firefox).await
+}
+
+async fn talk(browser: Browser) -> Result<()> {
     let lab = Lab::new()?;
     let [anna, ben] = two(&lab).await?;
-    let (annas, bens) = (open(&anna).await?, open(&ben).await?);
+    let (annas, bens) = (open_in(browser, &anna).await?, open(&ben).await?);
     for (role, name) in [
         ("navigation", "Conversations"),
         ("list", "Messages"),
@@ -98,9 +117,18 @@ async fn a_reload_keeps_everything_and_asks_for_no_link_again() -> Result<()> {
 
 #[tokio::test]
 async fn a_page_loses_and_regains_its_node() -> Result<()> {
+    lose_and_regain(Browser::Chromium).await
+}
+
+#[tokio::test]
+async fn a_page_in_firefox_loses_and_regains_its_node() -> Result<()> {
+    lose_and_regain(Browser::Firefox).await
+}
+
+async fn lose_and_regain(browser: Browser) -> Result<()> {
     let lab = Lab::new()?;
     let [anna, ben] = two(&lab).await?;
-    let (annas, bens) = (open(&anna).await?, open(&ben).await?);
+    let (annas, bens) = (open_in(browser, &anna).await?, open(&ben).await?);
     annas.say("while all is well").await?;
     bens.wait_for_row(&["while all is well"]).await?;
 
@@ -147,11 +175,7 @@ async fn commands_do_what_they_say_and_an_unknown_one_is_never_sent() -> Result<
     until("ben sees the new name", renamed).await?;
 
     annas.say("/members").await?;
-    let focused = async || {
-        ensure!(annas.has_focus("complementary", "Members").await?, "the focus is elsewhere");
-        Ok(())
-    };
-    until("the focus is in the list of members", focused).await?;
+    annas.wait_for_focus("complementary", "Members").await?;
 
     annas.say("/help").await?;
     let help = annas.wait_for("dialog", "Help").await?.text().await?;

@@ -1,21 +1,19 @@
-//! A real Chromium with one page open. Things are found as a person with a screen reader finds them, by role and accessible name
+//! A real browser with one page open. Things are found as a person with a screen reader finds them, by role and accessible name
 //! as the browser computed them; never by class or id, so the page may be built anew without touching a test.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-
 use hyper::Method;
-use tempfile::TempDir;
 use thirtyfour::common::command::FormatRequestData;
 use thirtyfour::prelude::*;
-use thirtyfour::{LoggingPrefsLogLevel, RequestData, SessionId};
+use thirtyfour::{RequestData, SessionId};
 
-use crate::common::wait::{PATIENCE, until};
+use crate::common::wait::until;
 use crate::common::{Context, Result, Value, ensure, json};
+use crate::driver::{Browser, Driver};
 
 /// Which elements may have a role at all; which of them do, the browser says.
 const CANDIDATES: &[(&str, &str)] = &[
     ("button", "button, [role=button]"),
+    ("combobox", "[role=combobox]"),
     ("complementary", "aside, [role=complementary]"),
     ("dialog", "dialog, [role=dialog]"),
     ("list", "ol, ul, [role=list]"),
@@ -26,66 +24,70 @@ const CANDIDATES: &[(&str, &str)] = &[
     ("textbox", "textarea, input, [role=textbox], [contenteditable]"),
 ];
 
-/// What a browser needs to be alone on a machine without a screen.
-const SWITCHES: &[&str] = &[
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--window-size=1280,800",
-];
-
 /// What the browser says when the page did something that its own policy forbids, or a script failed.
 const COMPLAINTS: &[&str] = &["Content Security Policy", "TrustedHTML", "TrustedScript", "Uncaught"];
+
+/// The same where the browser keeps no log for us: the page is asked to take note itself.
+const TAKE_NOTE: &str = "window.complaints = [];
+    addEventListener('securitypolicyviolation', (event) => complaints.push(`${event.violatedDirective} ${event.blockedURI}`));
+    addEventListener('error', (event) => complaints.push(event.message));
+    addEventListener('unhandledrejection', (event) => complaints.push(String(event.reason)));";
 
 /// One page in a browser of its own, with a profile of its own.
 pub(crate) struct Page {
     driver: WebDriver,
     complaints: Vec<String>,
-    // After the session, so that it ends first: a driver that is killed leaves its browser behind.
-    _chromedriver: Chromedriver,
-    _profile: TempDir,
+    browser: Browser,
+    _process: Driver,
 }
 
 impl Page {
-    /// Starts a browser and opens `link`.
+    /// Starts Chromium and opens `link`.
     pub(crate) async fn open(link: &str) -> Result<Self> {
-        let profile = TempDir::with_prefix("roomful-browser-")?;
-        let chromedriver = Chromedriver::start()?;
-        let mut wanted = DesiredCapabilities::chrome();
-        for switch in SWITCHES {
-            wanted.add_arg(switch)?;
-        }
-        wanted.add_arg(&format!("--user-data-dir={}", profile.path().display()))?;
-        wanted.set_browser_log_level(LoggingPrefsLogLevel::All)?;
-        let driver = WebDriver::new(format!("http://127.0.0.1:{}", chromedriver.port), wanted).await?;
-        driver.goto(link).await?;
-        Ok(Self { driver, complaints: Vec::new(), _chromedriver: chromedriver, _profile: profile })
+        Self::open_in(Browser::Chromium, link).await
+    }
+
+    /// Starts a browser and opens `link`.
+    pub(crate) async fn open_in(browser: Browser, link: &str) -> Result<Self> {
+        let (process, driver) = Driver::start(browser).await?;
+        let page = Self { driver, complaints: Vec::new(), browser, _process: process };
+        page.driver.goto(link).await?;
+        page.take_note().await?;
+        Ok(page)
     }
 
     /// Ends the browser; an error if the page ever broke its own policy, or a script failed.
     pub(crate) async fn close(mut self) -> Result<()> {
         let complaints = self.complaints().await?.to_vec();
-        self.driver.quit().await?;
+        self.driver.clone().quit().await?;
         ensure!(complaints.is_empty(), "the browser complained: {complaints:#?}");
         Ok(())
     }
 
     /// What the browser held against the page so far.
     pub(crate) async fn complaints(&mut self) -> Result<&[String]> {
-        let entries = self.driver.browser_log().await?.into_iter().map(|entry| entry.message);
-        self.complaints.extend(entries.filter(|text| COMPLAINTS.iter().any(|complaint| text.contains(complaint))));
+        let found: Vec<String> = match self.browser {
+            Browser::Chromium => {
+                let entries = self.driver.browser_log().await?.into_iter().map(|entry| entry.message);
+                entries.filter(|text| COMPLAINTS.iter().any(|complaint| text.contains(complaint))).collect()
+            }
+            Browser::Firefox => serde_json::from_value(self.run("return window.complaints.splice(0);", vec![]).await?)?,
+        };
+        self.complaints.extend(found);
         Ok(&self.complaints)
+    }
+
+    async fn take_note(&self) -> Result<()> {
+        if self.browser == Browser::Firefox {
+            self.run(TAKE_NOTE, vec![]).await?;
+        }
+        Ok(())
     }
 
     /// Loads the page again, as it stands in the address.
     pub(crate) async fn reload(&self) -> Result<()> {
-        Ok(self.driver.refresh().await?)
+        self.driver.refresh().await?;
+        self.take_note().await
     }
 
     /// The address without what a script put there later.
@@ -175,9 +177,25 @@ impl Page {
         Ok(self.run("return arguments[0].contains(document.activeElement);", vec![element]).await? == true)
     }
 
+    /// Waits until the focus is inside this element.
+    pub(crate) async fn wait_for_focus(&self, role: &str, name: &str) -> Result<()> {
+        let focused = async || {
+            ensure!(self.has_focus(role, name).await?, "it is elsewhere");
+            Ok(())
+        };
+        until(&format!("the focus is in {role} {name:?}"), focused).await
+    }
+
     /// Presses a key, wherever the focus is.
     pub(crate) async fn key(&self, key: Key) -> Result<()> {
         Ok(self.driver.action_chain().send_keys(key).perform().await?)
+    }
+
+    /// Holds `held` down while pressing `key`, wherever the focus is.
+    pub(crate) async fn chord(&self, held: &[Key], key: impl Into<TypingData>) -> Result<()> {
+        let pressed = held.iter().fold(self.driver.action_chain(), |chain, key| chain.key_down(key.clone()));
+        let typed = pressed.send_keys(key);
+        Ok(held.iter().rev().fold(typed, |chain, key| chain.key_up(key.clone())).perform().await?)
     }
 
     /// Makes the window's inside this large.
@@ -201,6 +219,13 @@ impl Page {
     }
 }
 
+impl Drop for Page {
+    fn drop(&mut self) {
+        // The library would ask the driver to end the browser and wait two minutes for an answer; ours ends them both.
+        let _ = self.driver.clone().leak();
+    }
+}
+
 /// Parts of WebDriver and of Chromium's driver for which the library has no words.
 #[derive(Debug)]
 enum Endpoint {
@@ -219,44 +244,5 @@ impl FormatRequestData for Endpoint {
                     .add_body(json!({ "cmd": command, "params": params }))
             }
         }
-    }
-}
-
-/// Chromium's driver, on a port that it chose itself.
-struct Chromedriver {
-    child: Child,
-    port: u16,
-}
-
-impl Chromedriver {
-    fn start() -> Result<Self> {
-        let mut child = Command::new("chromedriver")
-            .args(["--port=0", "--allowed-ips=127.0.0.1"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("chromedriver, which tests/run installs")?;
-        let stdout = child.stdout.take().context("a pipe")?;
-        let mut driver = Self { child, port: 0 };
-        let (sender, receiver) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            // It goes on writing: a pipe that nobody reads would block it.
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if let Some((_, port)) = line.split_once("successfully on port ") {
-                    let _ = sender.send(port.trim_end_matches('.').to_owned());
-                }
-            }
-        });
-        let port = receiver.recv_timeout(PATIENCE).context("chromedriver did not start")?;
-        driver.port = port.parse()?;
-        Ok(driver)
-    }
-}
-
-impl Drop for Chromedriver {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -1,0 +1,151 @@
+//! Going from place to place by keys, and finding each as it was left.
+
+use thirtyfour::Key;
+
+use crate::common::lab::Lab;
+use crate::common::node::Node;
+use crate::common::wait::until;
+use crate::common::{Result, ensure, json};
+use crate::driver::Browser;
+use crate::page::Page;
+use crate::{HEIGHT, open, open_in, two};
+
+/// Waits until the heading over the messages names this place.
+async fn wait_for_place(page: &Page, name: &str) -> Result<()> {
+    until(&format!("{name} is open"), async || {
+        let title = page.run("return document.querySelector('main h1').textContent;", vec![]).await?;
+        ensure!(title == name, "{title} is open");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn ctrl_k_goes_anywhere_and_escape_leaves_everything_as_it_was() -> Result<()> {
+    go_anywhere(Browser::Chromium).await
+}
+
+#[tokio::test]
+async fn ctrl_k_does_the_same_in_firefox() -> Result<()> {
+    go_anywhere(Browser::Firefox).await
+}
+
+async fn go_anywhere(browser: Browser) -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, _ben] = two(&lab).await?;
+    let page = open_in(browser, &anna).await?;
+    let question = "Go to a conversation, a person or a command";
+    page.find("textbox", "Message").await?.send_keys("half a sent").await?;
+
+    page.chord(&[Key::Control], "k").await?;
+    page.wait_for("dialog", question).await?;
+    page.wait_for_focus("combobox", question).await?;
+    page.key(Key::Escape).await?;
+    page.wait_for_focus("textbox", "Message").await?;
+    page.chord(&[], "ence").await?;
+    let field = page.find("textbox", "Message").await?;
+    ensure!(field.value().await?.as_deref() == Some("half a sentence"), "{:?}", field.value().await?);
+
+    page.chord(&[Key::Control], "k").await?;
+    page.wait_for("combobox", question).await?.send_keys("be" + Key::Enter).await?;
+    wait_for_place(&page, "ben").await?;
+    page.wait_for_focus("textbox", "Message").await?;
+    let listed = page.text("navigation", "Conversations").await?;
+    ensure!(listed.contains("Draft"), "what was begun elsewhere is marked: {listed}");
+
+    page.chord(&[Key::Control], "k").await?;
+    page.wait_for("combobox", question).await?.send_keys("general" + Key::Enter).await?;
+    wait_for_place(&page, "# general").await?;
+    let field = page.find("textbox", "Message").await?;
+    ensure!(field.value().await?.as_deref() == Some("half a sentence"), "{:?}", field.value().await?);
+    page.close().await
+}
+
+#[tokio::test]
+async fn alt_and_arrows_step_through_the_conversations() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben] = two(&lab).await?;
+    let page = open(&anna).await?;
+    for channel in ["builds", "lunch"] {
+        say_in(&ben, channel, "anybody here?").await?;
+    }
+    until("both channels are listed", async || {
+        let listed = page.text("navigation", "Conversations").await?;
+        ensure!(listed.contains("builds") && listed.contains("lunch"), "{listed}");
+        Ok(())
+    })
+    .await?;
+    for place in ["# builds", "# lunch"] {
+        page.chord(&[Key::Alt], Key::Down).await?;
+        wait_for_place(&page, place).await?;
+        until(&format!("{place} is read"), async || {
+            let listed = page.text("navigation", "Conversations").await?;
+            ensure!(!listed.contains(&format!("{}\n1", &place[2..])), "{listed:?}");
+            Ok(())
+        })
+        .await?;
+    }
+    for (key, place) in [(Key::Down, "# general"), (Key::Up, "# lunch"), (Key::Up, "# builds"), (Key::Up, "# general")]
+    {
+        page.chord(&[Key::Alt], key).await?;
+        wait_for_place(&page, place).await?;
+    }
+    // With Shift, only where there is something new.
+    say_in(&ben, "lunch", "soup").await?;
+    until("lunch has something new", async || {
+        let listed = page.text("navigation", "Conversations").await?;
+        ensure!(listed.contains("lunch\n1"), "{listed:?}");
+        Ok(())
+    })
+    .await?;
+    page.chord(&[Key::Alt, Key::Shift], Key::Down).await?;
+    wait_for_place(&page, "# lunch").await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn a_conversation_is_found_again_where_it_was_left() -> Result<()> {
+    const SAID: usize = 60;
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    for number in 0..SAID {
+        anna.api.say(&format!("line {number:03}, {}", "as long as it gets ".repeat(number % 7))).await?;
+    }
+    say_in(&anna, "lunch", "soup").await?;
+    let page = Page::open(anna.web()?).await?;
+    page.wait_for_row(&[&format!("line {:03}", SAID - 1)]).await?;
+    page.run("document.getElementById('messages').scrollTop = 700;", vec![]).await?;
+    page.wait_for("button", "Jump to newest").await?;
+    let before = first_visible(&page).await?;
+
+    page.chord(&[Key::Alt], Key::Down).await?;
+    page.wait_for_row(&["soup"]).await?;
+    page.chord(&[Key::Alt], Key::Down).await?;
+    page.wait_for_row(&["line 030"]).await?;
+    let after = first_visible(&page).await?;
+    ensure!(after.0 == before.0 && (after.1 - before.1).abs() <= 2.0, "{before:?} was left, {after:?} was found");
+
+    // The same when the window became another in between.
+    page.chord(&[Key::Alt], Key::Down).await?;
+    page.wait_for_row(&["soup"]).await?;
+    page.resize(480, HEIGHT).await?;
+    page.chord(&[Key::Alt], Key::Down).await?;
+    page.wait_for_row(&["line 030"]).await?;
+    let narrow = first_visible(&page).await?;
+    ensure!(narrow.0 == before.0, "{before:?} was left, {narrow:?} was found");
+    page.close().await
+}
+
+/// The first message in sight, and how far it stands from the upper edge, in pixels.
+async fn first_visible(page: &Page) -> Result<(String, f64)> {
+    let list = page.find("list", "Messages").await?.to_json()?;
+    let script = "const { top } = arguments[0].parentElement.getBoundingClientRect();
+        const row = [...arguments[0].children].find((one) => one.textContent.includes('line ') && one.getBoundingClientRect().bottom > top);
+        return [row.textContent.match(/line \\d+/)[0], row.getBoundingClientRect().top - top];";
+    Ok(serde_json::from_value(page.run(script, vec![list]).await?)?)
+}
+
+async fn say_in(node: &Node, channel: &str, text: &str) -> Result<()> {
+    node.api.post("/api/v1/messages", &json!({ "text": text, "channel": channel })).await?.with(201)?;
+    Ok(())
+}
