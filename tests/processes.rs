@@ -25,6 +25,8 @@ mod tabs;
 mod talking;
 #[path = "processes/trusting.rs"]
 mod trusting;
+#[path = "processes/tunnel.rs"]
+mod tunnel;
 #[path = "processes/users.rs"]
 mod users;
 
