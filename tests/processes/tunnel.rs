@@ -182,7 +182,9 @@ async fn the_page_works_through_ssh_to_the_socket_and_to_the_port() -> Result<()
     let (_sshd, at, key) = sshd(lab.dir()).await?;
     for target in [node.api.socket().display().to_string(), format!("127.0.0.1:{web}")] {
         let port = free_port()?;
-        let _ssh = forward(lab.dir(), (at, &key), port, &target).await?;
+        let forwarded = forward(lab.dir(), (at, &key), port, &target).await;
+        let said = || std::fs::read_to_string(lab.dir().join("sshd.log")).unwrap_or_default();
+        let _ssh = forwarded.with_context(said)?;
         serves_the_page(&node, port).await.with_context(|| target.clone())?;
     }
     Ok(())
