@@ -13,7 +13,7 @@ use crate::proto::timeline::LineKind;
 
 /// What is well-formed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Draft {
+pub enum Draft {
     /// To be said.
     Say(Say),
     /// Never to be said, whatever the node's state; but that its `ref` was used would be said before.

@@ -4,8 +4,8 @@
 //! node publishes ([`hub`]). It keeps no history and no queue for anybody: a socket is a cursor.
 //!
 //! A request walks through these rooms: [`door`] (where it listens) → `server` (connections, bounded) → `guard` (Host,
-//! Origin, token, headers of every answer) → `page`, `assets` or `http`, or for a socket `hello` → `socket`, with `inbox`
-//! for what the page says. Refusals come in the order of the contract, from the outside to the inside.
+//! Origin, token, headers of every answer) → `page`, `assets` or `http`, or for a socket `hello` → `socket`, with
+//! [`message`] and `inbox` for what the page says. Refusals come in the order of the contract, from the outside to the inside.
 //!
 //! Decided here, where the contract is silent: a text is refused as `not_text` if it holds control characters other
 //! than newline, carriage return and tab. Two ways exist beside the contract, for the commands that talk to a node:
@@ -25,6 +25,7 @@ mod inbox;
 mod keys;
 mod malformed;
 mod members;
+pub mod message;
 mod owner;
 mod page;
 mod query;

@@ -11,7 +11,7 @@ use crate::api::{Code, Refusal};
 
 /// Why not, with a sentence for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refused {
+pub struct Refused {
     pub(super) code: Code,
     pub(super) message: String,
 }
