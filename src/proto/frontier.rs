@@ -206,7 +206,9 @@ impl Frontier {
             Some(log) => log.taken.missing(first, last),
             None => vec![(first, last)],
         };
-        holding.ranges.iter().flat_map(|span| gaps(span.first, span.last)).collect()
+        // What lies the wrong way round is nothing that anybody holds.
+        let spans = holding.ranges.iter().filter(|span| span.first <= span.last);
+        spans.flat_map(|span| gaps(span.first, span.last)).collect()
     }
 }
 
@@ -269,6 +271,14 @@ mod tests {
         let (logs, _) = theirs.logs_page(US, author, None);
         assert_eq!(ours.lacking(PEER, author, &logs[0]), [(2, 3), (5, 5)]);
         assert_eq!(theirs.lacking(US, author, &ours.logs_page(PEER, author, None).0[0]), []);
+    }
+
+    #[test]
+    fn a_span_the_wrong_way_round_is_nothing_to_ask_for() {
+        let head = chain(1)[0].hash();
+        let spans = [(9, 1), (u64::MAX, 0)].map(|(first, last)| crate::proto::frame::Span { first, last, head });
+        let told = Holding { log: LogId(7), audience: None, ranges: spans.to_vec() };
+        assert_eq!(holding(&[]).lacking(PEER, PEER, &told), []);
     }
 
     #[test]
