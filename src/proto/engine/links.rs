@@ -272,7 +272,8 @@ impl Engine {
     /// What a peer said of itself, and for how long its program has been running by now.
     pub(super) fn introduced(&self, now: Now, id: NodeId) -> Option<(&Link, u64)> {
         let link = self.links.primary(id)?;
-        Some((link, link.peer.intro.uptime_ms + (now.mono_ms - link.up_ms)))
+        // A stranger may say that it has been running for as long as a number can say.
+        Some((link, link.peer.intro.uptime_ms.saturating_add(now.mono_ms - link.up_ms)))
     }
 
     /// Any frame is a sign of life. Returns who is at the other end; `None` on a link that is gone already.
