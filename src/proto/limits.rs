@@ -86,6 +86,10 @@ pub const COMPARE_EVERY_MS: u64 = 5_000;
 /// A comparison or fetch without an answer this long is given up, and another peer asked, in milliseconds.
 pub const FETCH_PATIENCE_MS: u64 = 2_000;
 
+/// How long one comparison may go on while others wait, in milliseconds: whole ones take a few answers on any network,
+/// and one that never ends costs the others no more than this at a time.
+pub const COMPARE_TURN_MS: u64 = 500;
+
 /// Longest page of a comparison in bytes.
 pub const COMPARE_PAGE_BYTES_MAX: usize = 16 * 1024;
 

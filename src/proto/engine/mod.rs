@@ -6,8 +6,10 @@
 //!
 //! The parts, each an `impl Engine` of its own: `find` meets others, `links` keeps one link with each and knows who
 //! is here, `talk` signs what this node's user says, `push` sends it, `relay` reaches those whom only others
-//! reach, `take` checks and stores what others say, `sync` finds out and fetches what is lacking.
+//! reach, `take` checks and stores what others say, `compare` finds out what is
+//! lacking, and `sync` fetches it.
 
+mod compare;
 mod find;
 mod io;
 mod links;

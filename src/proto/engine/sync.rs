@@ -1,23 +1,20 @@
-//! Finding out what is lacking, and fetching it: compare hashes with one peer in turn, then ask for pages of history.
+//! Fetching what comparisons (`compare`) show to be lacking: pages of history, asked of whoever holds it.
 //!
-//! Each node looks after itself: it compares, learns what the other holds, and fetches what it lacks. A node that is
-//! asked and sees a difference compares too, so both sides of a healed split are soon whole. What is new is fetched
-//! before what is old.
+//! Each node looks after itself: it compares, learns what the other holds, and fetches what it lacks. What is new is
+//! fetched before what is old.
 
 use std::collections::VecDeque;
 
+use super::compare::{Comparing, Question};
 use super::{Action, Engine};
 use crate::proto::batch::Verified;
 use crate::proto::clock::Now;
 use crate::proto::frame::{Fetch, Frame, Holding, Receipt};
-use crate::proto::ids::{Hash, LinkId, LogId, LogKey, NodeId, Seq};
+use crate::proto::ids::{LinkId, LogKey, NodeId, Seq};
 use crate::proto::limits::{
     COMPARE_EVERY_MS, FETCH_PATIENCE_MS, FETCHES_SERVED_MAX, PAGE_BYTES_MAX, PAGE_BYTES_MIN, PAGE_MS,
 };
 use crate::proto::record::HistoryPage;
-
-/// After a comparison that was asked for by the other side's difference, the next one waits this long.
-const COMPARE_AGAIN_MS: u64 = 1_000;
 
 /// A peer that was busy is asked again after this time.
 const BUSY_RETRY_MS: u64 = 500;
@@ -61,25 +58,10 @@ impl Fetching {
     }
 }
 
-/// The comparison under way: one at a time.
-#[derive(Debug)]
-struct Comparison {
-    link: LinkId,
-    deadline_ms: u64,
-    /// This node's own entries in what was asked about: if the peer holds the same, it holds them.
-    own: Vec<Receipt>,
-    /// Authors that differ and were not asked about yet.
-    authors: VecDeque<NodeId>,
-    /// The last author of the page, if there are more.
-    more_from: Option<NodeId>,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Sync {
-    /// Links to compare on soon.
-    due: VecDeque<LinkId>,
-    current: Option<Comparison>,
+    pub(super) comparing: Comparing,
     next_round_ms: u64,
     last_peer: Option<NodeId>,
     /// The links for which the store reads history now.
@@ -89,33 +71,20 @@ pub(super) struct Sync {
 impl Sync {
     pub(super) fn new(mono_ms: u64) -> Self {
         let next_round_ms = mono_ms + COMPARE_EVERY_MS;
-        Self { due: VecDeque::new(), current: None, next_round_ms, last_peer: None, serving: Vec::new() }
+        Self { comparing: Comparing::default(), next_round_ms, last_peer: None, serving: Vec::new() }
     }
 }
 
 impl Engine {
-    /// Compares on this link as soon as the comparisons before it are through.
-    pub(super) fn compare_soon(&mut self, link: LinkId) {
-        if !self.sync.due.contains(&link) {
-            self.sync.due.push_back(link);
-        }
-        self.wake_at(self.turn_ms);
-    }
-
     pub(super) fn sync_link_gone(&mut self, link: LinkId) {
-        self.sync.due.retain(|due| *due != link);
         self.sync.serving.retain(|serving| *serving != link);
-        if self.sync.current.as_ref().is_some_and(|current| current.link == link) {
-            self.sync.current = None;
+        if self.sync.comparing.gone(link) {
             self.wake_at(self.turn_ms);
         }
     }
 
     pub(super) fn sync_turn(&mut self, now: Now, out: &mut Vec<Action>) {
         self.receipts_turn(now, out);
-        if self.sync.current.as_ref().is_some_and(|current| now.mono_ms >= current.deadline_ms) {
-            self.sync.current = None;
-        }
         if now.mono_ms >= self.sync.next_round_ms {
             self.sync.next_round_ms = now.mono_ms + COMPARE_EVERY_MS;
             let last = self.sync.last_peer;
@@ -125,120 +94,11 @@ impl Engine {
                 self.compare_soon(link);
             }
         }
-        self.compare_next(now, out);
+        self.compare_turn(now, out);
         self.wake_at(self.sync.next_round_ms);
-        if let Some(current) = &self.sync.current {
-            self.wake_at(current.deadline_ms);
-        }
         for link in self.links.ids() {
             self.fetch_turn(now, link, out);
         }
-    }
-
-    fn compare_next(&mut self, now: Now, out: &mut Vec<Action>) {
-        while self.sync.current.is_none() {
-            let Some(link) = self.sync.due.pop_front() else { return };
-            let Some(entry) = self.links.get_mut(link) else { continue };
-            entry.compared_ms = Some(now.mono_ms);
-            let peer = entry.peer.id;
-            let (own, authors) = (Vec::new(), VecDeque::new());
-            self.sync.current = Some(Comparison { link, deadline_ms: 0, own, authors, more_from: None });
-            self.ask_authors(now, link, peer, None, out);
-        }
-    }
-
-    fn ask_authors(&mut self, now: Now, link: LinkId, peer: NodeId, from: Option<NodeId>, out: &mut Vec<Action>) {
-        let hash = self.frontier.hash(peer);
-        let linked = if from.is_none() { self.links.peers().collect() } else { Vec::new() };
-        out.push(Action::Send { links: vec![link], frame: Frame::Compare { hash, from, linked } });
-        if let Some(current) = &mut self.sync.current {
-            current.own = self.frontier.own_spans(peer);
-        }
-        self.compare_patience(now);
-    }
-
-    fn compare_patience(&mut self, now: Now) {
-        let deadline_ms = now.mono_ms + FETCH_PATIENCE_MS;
-        if let Some(current) = &mut self.sync.current {
-            current.deadline_ms = deadline_ms;
-        }
-        self.wake_at(deadline_ms);
-    }
-
-    /// A peer asks whether we hold the same.
-    pub(super) fn compare_asked(
-        &mut self,
-        now: Now,
-        link: LinkId,
-        peer: NodeId,
-        hash: Hash,
-        from: Option<NodeId>,
-        out: &mut Vec<Action>,
-    ) {
-        let same = self.frontier.hash(peer) == hash;
-        let (authors, more) = if same { (Vec::new(), false) } else { self.frontier.authors_page(peer, from) };
-        let linked = if from.is_none() { self.links.peers().collect() } else { Vec::new() };
-        out.push(Action::Send { links: vec![link], frame: Frame::Authors { same, authors, more, linked } });
-        let lately = |at_ms: u64| now.mono_ms < at_ms + COMPARE_AGAIN_MS;
-        let rested = self.links.get(link).is_some_and(|link| !link.compared_ms.is_some_and(lately));
-        if !same && from.is_none() && rested {
-            self.compare_soon(link);
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the fields of one frame")]
-    pub(super) fn authors_told(
-        &mut self,
-        now: Now,
-        link: LinkId,
-        peer: NodeId,
-        same: bool,
-        authors: &[(NodeId, Hash)],
-        more: bool,
-        out: &mut Vec<Action>,
-    ) {
-        let differing = if same { Vec::new() } else { self.frontier.differing(peer, authors) };
-        let own_is_equal = authors.iter().any(|(author, _)| *author == self.own) && !differing.contains(&self.own);
-        let Some(current) = self.sync.current.as_mut().filter(|current| current.link == link) else { return };
-        current.authors.extend(differing);
-        current.more_from = if more { authors.last().map(|(author, _)| *author) } else { None };
-        // A receipt may have been lost with a link, or with this node's last run: equal hashes say the same.
-        let held = match same {
-            true => std::mem::take(&mut current.own),
-            false if own_is_equal => self.frontier.own_spans(peer),
-            false => Vec::new(),
-        };
-        for receipt in held {
-            self.count_receipt(peer, receipt, out);
-        }
-        self.compare_step(now, link, peer, out);
-    }
-
-    /// The next question of the comparison under way, or its end.
-    fn compare_step(&mut self, now: Now, link: LinkId, peer: NodeId, out: &mut Vec<Action>) {
-        let Some(current) = &mut self.sync.current else { return };
-        if let Some(author) = current.authors.pop_front() {
-            out.push(Action::Send { links: vec![link], frame: Frame::AskLogs { author, from: None } });
-            self.compare_patience(now);
-        } else if let Some(from) = current.more_from.take() {
-            self.ask_authors(now, link, peer, Some(from), out);
-        } else {
-            self.sync.current = None;
-            self.fetch_turn(now, link, out);
-            self.compare_next(now, out);
-        }
-    }
-
-    pub(super) fn logs_asked(
-        &mut self,
-        link: LinkId,
-        peer: NodeId,
-        author: NodeId,
-        from: Option<LogId>,
-        out: &mut Vec<Action>,
-    ) {
-        let (logs, more) = self.frontier.logs_page(peer, author, from);
-        out.push(Action::Send { links: vec![link], frame: Frame::Logs { author, logs, more } });
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of one frame")]
@@ -252,7 +112,7 @@ impl Engine {
         more: bool,
         out: &mut Vec<Action>,
     ) {
-        if self.sync.current.as_ref().is_none_or(|current| current.link != link) {
+        if !self.sync.comparing.expects_logs(link, author, logs) {
             return;
         }
         for holding in logs {
@@ -271,16 +131,14 @@ impl Engine {
                 }
             }
         }
-        if let Some(last) = logs.last().filter(|_| more) {
-            out.push(Action::Send { links: vec![link], frame: Frame::AskLogs { author, from: Some(last.log) } });
-            self.compare_patience(now);
-        } else {
-            self.compare_step(now, link, peer, out);
+        match logs.last().filter(|_| more) {
+            Some(last) => self.ask(now, link, Question::Logs { author, from: Some(last.log) }, out),
+            None => self.compare_step(now, link, out),
         }
     }
 
     /// Asks for the next page on a link, if it has none under way and something is still lacking.
-    fn fetch_turn(&mut self, now: Now, link: LinkId, out: &mut Vec<Action>) {
+    pub(super) fn fetch_turn(&mut self, now: Now, link: LinkId, out: &mut Vec<Action>) {
         let Some(entry) = self.links.get_mut(link) else { return };
         if let Step::Asked { at_ms, .. } = entry.fetching.step {
             if now.mono_ms < at_ms + FETCH_PATIENCE_MS {
