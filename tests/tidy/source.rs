@@ -9,6 +9,9 @@ const READ: &[&str] = &["src", "static", "templates", "tests", ".ci", "Cargo.tom
 /// What is not text, or not ours.
 const SKIPPED: &[&str] = &["png", "webp", "ico", "woff2", "db", "bin", "hex", "lock"];
 
+/// What a build makes, and inputs that a fuzzer made.
+const SKIPPED_DIRECTORIES: &[&str] = &["target", "corpus"];
+
 /// One file.
 pub(crate) struct Source {
     /// Its path from the top, with slashes.
@@ -84,7 +87,9 @@ fn collect(path: &Path, into: &mut Vec<PathBuf>) {
         into.push(path.to_owned());
         return;
     };
-    for entry in entries.flatten().filter(|entry| entry.file_name() != "target") {
+    for entry in
+        entries.flatten().filter(|entry| SKIPPED_DIRECTORIES.iter().all(|skipped| entry.file_name() != *skipped))
+    {
         collect(&entry.path(), into);
     }
 }

@@ -1,0 +1,79 @@
+//! What two nodes compare: a frontier that holds some of the room, and a page of what somebody says that it holds.
+
+use bytes::Bytes;
+use roomful::proto::frame::{Frame, Holding, Span};
+use roomful::proto::frontier::Frontier;
+use roomful::proto::ids::{LogKey, NodeId};
+use roomful::proto::limits::{FRAME_AUTHORS_MAX, FRAME_LOGS_MAX, RANGES_PER_LOG_MAX};
+use roomful::proto::log::Fit;
+use roomful::wire;
+
+use super::room::{self, Reader};
+
+/// The first bytes say what is held; then come pages, as frames or made up.
+pub fn frontier(bytes: &[u8]) {
+    let mut reader = Reader(bytes);
+    let (own, peer) = (room::id(0), room::id(1));
+    let mut frontier = Frontier::new(own, Vec::new());
+    for batch in reader.batches() {
+        match frontier.fit(&batch) {
+            Fit::Fits => frontier.hold(&batch),
+            Fit::Held | Fit::Fork | Fit::Broken | Fit::TooManyGaps => {}
+        }
+    }
+    while !reader.is_empty() {
+        match reader.byte() % 4 {
+            0 => page(&mut frontier, peer, reader.piece()),
+            1 => {
+                let (author, holding) = (reader.id(), made_up(&mut reader));
+                check_lacking(&frontier, peer, author, &holding);
+            }
+            2 => {
+                let (authors, _) = frontier.authors_page(peer, reader.maybe_id());
+                assert!(authors.len() <= FRAME_AUTHORS_MAX && authors.is_sorted_by(|one, two| one.0 < two.0));
+                assert_eq!(frontier.differing(peer, &authors), [], "nobody differs from themselves");
+            }
+            _ => {
+                let (author, from) = (reader.id(), (reader.byte() % 2 == 1).then(|| reader.log()));
+                let (logs, _) = frontier.logs_page(peer, author, from);
+                assert!(logs.len() <= FRAME_LOGS_MAX);
+                for holding in &logs {
+                    assert_eq!(frontier.lacking(peer, author, holding), [], "nobody lacks what they hold");
+                }
+            }
+        }
+    }
+}
+
+fn page(frontier: &mut Frontier, peer: NodeId, bytes: &[u8]) {
+    match wire::frame::decode(&Bytes::copy_from_slice(bytes), &room::id_of_room()) {
+        Ok(Some(Frame::Logs { author, logs, .. })) => {
+            for holding in &logs {
+                check_lacking(frontier, peer, author, holding);
+            }
+        }
+        Ok(Some(Frame::Authors { authors, .. })) => {
+            assert!(frontier.differing(peer, &authors).len() <= authors.len());
+        }
+        _ => {}
+    }
+}
+
+fn made_up(reader: &mut Reader<'_>) -> Holding {
+    let (log, audience) = (reader.log(), reader.maybe_id());
+    let many = usize::from(reader.byte()) % (RANGES_PER_LOG_MAX + 2);
+    let span = |_| Span { first: reader.number(), last: reader.number(), head: reader.hash() };
+    Holding { log, audience, ranges: (0..many).map(span).collect() }
+}
+
+/// What a node would ask for is named in the page, lies the right way round, and is not held.
+fn check_lacking(frontier: &Frontier, peer: NodeId, author: NodeId, holding: &Holding) {
+    let lacking = frontier.lacking(peer, author, holding);
+    assert!(lacking.len() <= holding.ranges.len() * (RANGES_PER_LOG_MAX + 2), "{lacking:?}");
+    let key = LogKey { author, log: holding.log };
+    for (first, last) in lacking {
+        assert!(first <= last, "{first} to {last}");
+        assert!(!frontier.holds(key, first) && !frontier.holds(key, last));
+        assert!(holding.ranges.iter().any(|span| span.first <= first && last <= span.last));
+    }
+}
