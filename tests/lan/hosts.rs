@@ -1,9 +1,18 @@
 //! Hosts on a switch, without hardware: network namespaces, veth pairs for cables, a bridge in a namespace of its own. All of it
 //! is gone when the value is dropped, also after a panic; nothing of the machine's own network is touched.
 
+// The tests of a network and those of attacks compile this for themselves, and use a part of it.
+#![allow(dead_code)]
+
+use std::fs::File;
 use std::io::Write as _;
+use std::os::fd::AsFd as _;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use tokio::runtime;
+use tokio::sync::oneshot;
 
 use crate::common::node::Launch;
 use crate::common::{Context, Result, ensure};
@@ -131,6 +140,27 @@ impl Host {
     /// Runs a node on this host.
     pub(crate) fn runs(&self, launch: Launch) -> Launch {
         launch.through(&["ip", "netns", "exec", &self.namespace])
+    }
+
+    /// Does something in this host's network, on a thread of its own: every socket that is opened there belongs to this host,
+    /// wherever it is used.
+    pub(crate) fn does<T, F>(&self, work: impl FnOnce() -> F + Send + 'static) -> oneshot::Receiver<Result<T>>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>>,
+    {
+        let path = format!("/run/netns/{}", self.namespace);
+        let (sender, receiver) = oneshot::channel();
+        std::thread::spawn(move || {
+            let enter_and_work = || {
+                let namespace = File::open(&path).with_context(|| path.clone())?;
+                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+                runtime::Builder::new_current_thread().enable_all().build()?.block_on(work())
+            };
+            // A test that has failed already does not listen any more.
+            let _ = sender.send(enter_and_work());
+        });
+        receiver
     }
 
     /// Runs `ip` in this host's network.

@@ -1,0 +1,10 @@
+//! What the attacker does, one kind of misdeed a file.
+
+#[path = "floods.rs"]
+mod floods;
+#[path = "lying.rs"]
+mod lying;
+#[path = "posing.rs"]
+mod posing;
+#[path = "stalling.rs"]
+mod stalling;

@@ -1,0 +1,225 @@
+//! Somebody who takes up places and time: connections that say nothing or say it slowly, proofs that are wrong, questions
+//! without end and answers that never end.
+
+use std::fs::Permissions;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant};
+
+use roomful::proto::frame::{CloseReason, Fetch, Frame, Holding, Span};
+use roomful::proto::ids::{Hash, LogId, LogKey, NodeId};
+use roomful::proto::limits::{FRAME_AUTHORS_MAX, WRONG_KEYS_MAX};
+use roomful::proto::room_key::RoomKey;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::common::wait::until_within;
+use crate::common::{Context, Result, ensure};
+use crate::siege::{PATIENCE, Siege};
+use crate::speaker::Speaker;
+
+/// Connections that are opened and kept: far more than a node lets wait.
+const CONNECTIONS: usize = 300;
+
+#[tokio::test]
+async fn half_open_slow_and_senseless_connections_end_by_themselves() -> Result<()> {
+    let mut siege = Siege::new().await?;
+    let (mallory, ana) = (siege.speaker(1), siege.ana());
+    let attack = siege.attacker.does(move || async move {
+        // One that is through TLS, and then says its hello a byte a second; and one whose hello is as long as a whole frame.
+        let mut slow = mallory.connect(ana).await?;
+        let mut long = mallory.connect(ana).await?;
+        let _ = long.send(&[0, 4, 0, 0]).await;
+        let refused = long.receive().await?;
+        ensure!(refused == roomful::wire::frame::encode_close(CloseReason::Protocol)[4..], "too long: {refused:?}");
+        let mut silent = Vec::new();
+        for number in 0..CONNECTIONS {
+            let mut stream = TcpStream::connect(ana).await?;
+            // Some may have made room for others already.
+            let _ = match number % 4 {
+                0 => Ok(()),
+                // The beginning of a TLS handshake.
+                1 => stream.write_all(&[0x16, 3, 1, 0xff]).await,
+                2 => stream.write_all(b"GET / HTTP/1.1\r\nHost: roomful\r\n\r\n").await,
+                _ => stream.write_all(&[0; 64]).await,
+            };
+            silent.push(stream);
+        }
+        let begun = Instant::now();
+        while slow.send(&[0]).await.is_ok() && begun.elapsed() < PATIENCE {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        ensure!(begun.elapsed() < PATIENCE, "a slow hello is waited for too long");
+        let mut open = 0;
+        for mut stream in silent {
+            let ended = tokio::time::timeout(PATIENCE, stream.read(&mut [0; 1024])).await;
+            open += usize::from(ended.is_err());
+        }
+        ensure!(open == 0, "{open} connections are still open");
+        Ok(begun.elapsed())
+    });
+    siege.they_talk("while connections say nothing").await?;
+    // Somebody new finds a place all the same.
+    let carl = siege.fourth.runs(siege.lab.node("carl")).start()?;
+    until_within(PATIENCE, "a newcomer is in", async || {
+        carl.api.sees_exactly(&[siege.nodes[0].id(), siege.nodes[1].id()]).await
+    })
+    .await?;
+    let took = attack.await??;
+    println!("the last of {CONNECTIONS} senseless connections was ended after {} ms", took.as_millis());
+    siege.they_stand("after connections that said nothing").await
+}
+
+/// What became of an attempt to join with a wrong key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Attempt {
+    /// The proof was looked at, and found wrong.
+    LookedAt,
+    /// Nobody listened.
+    TurnedAway,
+}
+
+#[tokio::test]
+async fn wrong_keys_are_looked_at_five_times_a_minute() -> Result<()> {
+    let directory = TempDir::with_prefix("roomful-")?;
+    let key_file = directory.path().join("key");
+    std::fs::write(&key_file, RoomKey::from_bytes([7; 16]).words().as_bytes())?;
+    std::fs::set_permissions(&key_file, Permissions::from_mode(0o600))?;
+    let key_file = key_file.display().to_string();
+    let mut siege = Siege::with(|launch| launch.option("--room-key-file", &key_file)).await?;
+    let (room, ana) = (siege.lab.room().to_owned(), siege.ana());
+    let begun = Instant::now();
+    let attack = siege.attacker.does(move || async move {
+        let mut attempts = Vec::new();
+        for seed in 0..60 {
+            let mut mallory = Speaker::new(seed, &room);
+            mallory.secret = vec![u8::try_from(seed)?; 16];
+            attempts.push(attempt(&mallory, ana).await);
+        }
+        Ok(attempts)
+    });
+    siege.they_talk("while wrong keys are tried").await?;
+    let attempts = attack.await??;
+    let looked_at = attempts.iter().filter(|attempt| **attempt == Attempt::LookedAt).count();
+    println!("{looked_at} of {} wrong keys were looked at within {} ms", attempts.len(), begun.elapsed().as_millis());
+    let minutes = usize::try_from(begun.elapsed().as_secs() / 60)?;
+    ensure!(looked_at > 0 && looked_at <= WRONG_KEYS_MAX * (1 + minutes), "{attempts:?}");
+    let warned = siege.nodes[0].said().lines().filter(|line| line.contains("another room key")).count();
+    ensure!((1..=1 + minutes).contains(&warned), "said {warned} times: {}", siege.nodes[0].said());
+    // Whoever has the key comes in from elsewhere.
+    let carl = siege.fourth.runs(siege.lab.node("carl")).option("--room-key-file", &key_file).start()?;
+    until_within(PATIENCE, "who has the key is in", async || {
+        carl.api.sees_exactly(&[siege.nodes[0].id(), siege.nodes[1].id()]).await
+    })
+    .await?;
+    siege.they_stand("after wrong keys").await
+}
+
+async fn attempt(mallory: &Speaker, ana: SocketAddr) -> Attempt {
+    let Ok(mut line) = mallory.connect(ana).await else { return Attempt::TurnedAway };
+    match mallory.greet(&mut line).await {
+        // A member would see an Intro here; only a Close that names the room says that the proof was looked at.
+        Err(error) if error.to_string().contains("Room") => Attempt::LookedAt,
+        Ok(()) | Err(_) => Attempt::TurnedAway,
+    }
+}
+
+#[tokio::test]
+async fn questions_and_answers_without_end_hold_up_nobody() -> Result<()> {
+    let mut siege = Siege::new().await?;
+    for number in 0..40 {
+        siege.nodes[1].api.say(&format!("history {number} {}", "x".repeat(1_000))).await?;
+    }
+    let ana = siege.ana();
+    let authors: Vec<NodeId> =
+        [0, 1].iter().filter_map(|node: &usize| NodeId::from_hex(siege.nodes[*node].id())).collect();
+    let speakers = [siege.speaker(1), siege.speaker(2)];
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let attack = siege.attacker.does(move || async move {
+        let [asker, teller] = speakers;
+        let asked = ask_without_end(asker, ana, authors, stopped.clone());
+        let told = tell_without_end(teller, ana, stopped);
+        let (asked, told) = tokio::join!(asked, told);
+        Ok((asked?, told?))
+    });
+    siege.they_talk("while everything is asked for").await?;
+    // Somebody new gets all of the history meanwhile, from Ana too: that takes comparisons.
+    let carl = siege.fourth.runs(siege.lab.node("carl")).start()?;
+    carl.api.say("from the newcomer").await?;
+    until_within(PATIENCE, "a newcomer has the whole history", async || {
+        let many = carl.api.texts().await?.iter().filter(|text| text.starts_with("history")).count();
+        ensure!(many == 40, "{many} of 40");
+        ensure!(
+            siege.nodes[0].api.texts().await?.contains(&"from the newcomer".to_owned()),
+            "Ana lacks the newcomer's"
+        );
+        Ok(())
+    })
+    .await?;
+    siege.they_talk("still, while everything is asked for").await?;
+    stop.send(true)?;
+    let (asked, told) = attack.await??;
+    println!("{asked} questions were asked, {told} answers given that lead to the next");
+    siege.they_stand("after questions without end").await
+}
+
+/// Asks for the whole history, over and over, as fast as it is answered.
+async fn ask_without_end(
+    asker: Speaker,
+    ana: SocketAddr,
+    authors: Vec<NodeId>,
+    stopped: tokio::sync::watch::Receiver<bool>,
+) -> Result<u64> {
+    let mut line = asker.join(ana).await?;
+    let mut asked = 0;
+    while !*stopped.borrow() {
+        line.say(&Frame::Compare { hash: Hash([1; 32]), from: None, linked: Vec::new() }).await?;
+        for author in &authors {
+            line.say(&Frame::AskLogs { author: *author, from: None }).await?;
+            let key = LogKey { author: *author, log: LogId(asked) };
+            line.say(&Frame::Fetch(Fetch { key, first: 1, last: u64::MAX, bytes: u64::MAX })).await?;
+            asked += 2;
+        }
+        // So that the answers are read, and the link is not ended for being full.
+        line.say(&Frame::Ping { wall_ms: 1 }).await?;
+        while !matches!(line.hear().await?, Frame::Pong { .. }) {}
+    }
+    Ok(asked)
+}
+
+/// Holds things that nobody has: whenever it is asked, there is more.
+async fn tell_without_end(
+    teller: Speaker,
+    ana: SocketAddr,
+    mut stopped: tokio::sync::watch::Receiver<bool>,
+) -> Result<u64> {
+    let mut line = teller.join(ana).await?;
+    line.say(&Frame::Compare { hash: Hash([2; 32]), from: None, linked: Vec::new() }).await?;
+    let mut told = 0_u64;
+    loop {
+        let frame = tokio::select! {
+            _ = stopped.changed() => return Ok(told),
+            frame = line.hear() => frame.context("the link of whoever tells without end")?,
+        };
+        told += 1;
+        match frame {
+            Frame::Ping { wall_ms } => line.say(&Frame::Pong { wall_ms }).await?,
+            Frame::Compare { .. } => {
+                let id = |number: usize| NodeId(*blake3::hash(&(told << 16 | number as u64).to_be_bytes()).as_bytes());
+                let mut authors: Vec<_> =
+                    (0..FRAME_AUTHORS_MAX / 2).map(|number| (id(number), Hash([3; 32]))).collect();
+                authors.sort_unstable();
+                line.say(&Frame::Authors { same: false, authors, more: true, linked: Vec::new() }).await?;
+            }
+            Frame::AskLogs { author, from } => {
+                let log = LogId(from.map_or(0, |from| from.0.wrapping_add(1)));
+                let ranges = vec![Span { first: 1, last: u64::MAX >> 1, head: Hash([4; 32]) }];
+                line.say(&Frame::Logs { author, logs: vec![Holding { log, audience: None, ranges }], more: true })
+                    .await?;
+            }
+            Frame::Fetch(fetch) => line.say(&Frame::Page { key: fetch.key, batches: Vec::new(), busy: true }).await?,
+            _ => {}
+        }
+    }
+}
