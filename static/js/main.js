@@ -6,7 +6,7 @@ import * as Outbox from "./outbox.js";
 import { buildRows, dayOf } from "./rows.js";
 import { Socket, takeKeyFromAddress } from "./socket.js";
 import * as State from "./state.js";
-import { byId } from "./lib/dom.js";
+import { byId, isDialogOpen } from "./lib/dom.js";
 import { t } from "./lib/texts.js";
 import { Composer, readDraft } from "./view/composer.js";
 import { Timeline } from "./view/timeline.js";
@@ -15,6 +15,9 @@ const SENDING_SHOWN_AFTER_MS = 410;
 const BACK_SHOWN_MS = 3000;
 const DAY_CHECK_MS = 30_000;
 const JOY_FRESH_MS = 10_000;
+const FLOOD_FRAMES = 20; // more than these since the last drawing, and drawing waits until they have all been heard
+const FLOOD_PAUSE_MS = 25;
+const FLOOD_MS_MAX = 250;
 
 const state = State.create();
 const outbox = Outbox.create();
@@ -49,6 +52,8 @@ const composer = new Composer({
 
 function onFrame(frame) {
   const now = Date.now();
+  flood.frames += 1;
+  flood.heardAt = performance.now();
   if (frame.type === "error") return onError(frame);
   if (frame.type === "done") return later?.room.done(frame.ref);
   if (frame.type === "said") onSaid(frame);
@@ -178,7 +183,7 @@ function say(text, kind = "say") {
 
 /** Whether somebody looks at the end of this conversation right now. */
 function attended(key) {
-  return key === openKey && document.hasFocus() && timeline.atEnd && !document.querySelector("dialog[open]");
+  return key === openKey && document.hasFocus() && timeline.atEnd && !isDialogOpen();
 }
 
 /** Tells the node how far this conversation is read, if that moved. */
@@ -234,6 +239,7 @@ const draftKey = (key) => `roomful.draft.${state.me}.${key}`;
 
 let due = null;
 const drawn = { at: 0, took: 0 }; // when the last drawing ended, and how long it took
+const flood = { frames: 0, heardAt: 0, since: 0 }; // what was heard since the last drawing, and since when it is due
 /** Draws what changed, once before the next frame; a hidden tab has no frames, so it gets a timer. */
 function draw(parts = { rows: true, people: true, places: true }) {
   if (due !== null) {
@@ -241,6 +247,7 @@ function draw(parts = { rows: true, people: true, places: true }) {
     return;
   }
   due = { ...parts };
+  flood.since = performance.now();
   if (document.hidden) setTimeout(drawDue, 100);
   else requestAnimationFrame(drawDue);
 }
@@ -248,8 +255,10 @@ function draw(parts = { rows: true, people: true, places: true }) {
 function drawDue() {
   if (due === null) return;
   // In a flood of messages drawing must not take the time that is needed to hear them.
-  const isTooSoon = !document.hidden && performance.now() < drawn.at + 2 * drawn.took;
-  if (isTooSoon) requestAnimationFrame(drawDue);
+  const now = performance.now();
+  const isFlood = flood.frames > FLOOD_FRAMES && now - flood.heardAt < FLOOD_PAUSE_MS && now - flood.since < FLOOD_MS_MAX;
+  const isTooSoon = now < drawn.at + 2 * drawn.took;
+  if ((isFlood || isTooSoon) && !document.hidden) requestAnimationFrame(drawDue);
   else drawNow();
 }
 
@@ -257,6 +266,7 @@ function drawNow() {
   const begin = performance.now();
   const parts = due ?? { rows: true, places: true };
   due = null;
+  flood.frames = 0;
   if (state.node !== null && parts.rows) drawRoom();
   later?.drawRest(parts, { open: openKey, hasDraft, attended, back });
   drawn.at = performance.now();

@@ -11,12 +11,16 @@ const DEFAULTS = { notices: "direct", texts: true, sounds: "direct", quiet: fals
 
 const keyFor = (node) => `roomful.notices.${node}`;
 
+let kept = { text: undefined, choices: DEFAULTS }; // asked for with every message, changed once in a while
+
 /** What the user chose, for this node, in this browser. */
 export function readChoices(node) {
   try {
-    return { ...DEFAULTS, ...JSON.parse(localStorage.getItem(keyFor(node)) ?? "{}") };
+    const text = localStorage.getItem(keyFor(node)) ?? "{}";
+    if (text !== kept.text) kept = { text, choices: { ...DEFAULTS, ...JSON.parse(text) } };
+    return kept.choices;
   } catch {
-    return { ...DEFAULTS };
+    return DEFAULTS;
   }
 }
 

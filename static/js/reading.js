@@ -1,6 +1,8 @@
 // What counts as read: a message of which half was on the screen for half a second, in a tab that has the focus,
 // with no dialog over it. Looks only while something is unread; a tab at rest has no timer.
 
+import { isDialogOpen } from "./lib/dom.js";
+
 const SEEN_AFTER_MS = 500;
 const LOOK_EVERY_MS = 250;
 
@@ -23,7 +25,7 @@ export function createWatch() {
 }
 
 /** Whether somebody can be reading: the tab has the focus, and no dialog lies over the messages. */
-export const isWatched = () => document.hasFocus() && !document.querySelector("dialog[open]");
+export const isWatched = () => document.hasFocus() && !isDialogOpen();
 
 /** `visible()` gives the ids in sight, `unread()` how many are left, `seen(ids)` is told what was read. */
 export function startReading({ visible, unread, seen }) {

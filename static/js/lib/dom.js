@@ -9,6 +9,10 @@ const LINKS = new Set(["http:", "https:", "mailto:"]);
 
 export const byId = (id) => document.getElementById(id);
 
+let dialogs = null; // a live list: asked for with every message, it must not search the page each time
+/** Whether a dialog lies over the page; they are in the document only while they are open. */
+export const isDialogOpen = () => (dialogs ??= document.getElementsByTagName("dialog")).length > 0;
+
 /** A copy of a `<template>`, with the texts that its parts ask for. */
 export function clone(id) {
   const fragment = byId(id).content.cloneNode(true);

@@ -1,7 +1,7 @@
 // Where one writes. Never disabled and never waiting: what is sent goes to the outbox at once, whatever
 // the node is doing. Drafts stay in this tab, one for each conversation of each node.
 
-import { byId } from "../lib/dom.js";
+import { byId, isDialogOpen } from "../lib/dom.js";
 import { t } from "../lib/texts.js";
 
 const LIMIT_BYTES = 32 * 1024;
@@ -123,7 +123,7 @@ export class Composer {
   /** A character typed with nothing in particular focused belongs here. Never one that a control wants. */
   #typeAnywhere(event) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (event.key.length !== 1 || event.key === " " || document.querySelector("dialog[open]")) return;
+    if (event.key.length !== 1 || event.key === " " || isDialogOpen()) return;
     const focused = document.activeElement;
     const idle = focused === document.body || (focused.closest("#messages") && !focused.closest("a, button"));
     if (idle) this.focus(); // the character follows by itself

@@ -1,7 +1,7 @@
 // How one moves about: from conversation to conversation and from part to part, over the top to the messages, and
 // out again; and the dialogs that keys and buttons open. What is in those is loaded when it is asked for.
 
-import { byId } from "../lib/dom.js";
+import { byId, isDialogOpen } from "../lib/dom.js";
 import { directKey } from "../state.js";
 import { stepFrom } from "./sides.js";
 
@@ -16,7 +16,7 @@ export function startMoving(page) {
   };
   const keys = { "Control+k": "switcher", "Control+K": "switcher", "Control+Shift+F": "search", "Control+/": "help" };
   document.addEventListener("keydown", (event) => {
-    if (event.isComposing || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.isComposing || event.altKey || isDialogOpen()) return;
     const key = `${event.ctrlKey || event.metaKey ? "Control+" : ""}${event.shiftKey ? "Shift+" : ""}${event.key}`;
     if (event.key === "F6" && event.ctrlKey) {
       event.preventDefault();
@@ -27,7 +27,7 @@ export function startMoving(page) {
     open[keys[key]]();
   });
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
+    if (event.defaultPrevented || event.isComposing || isDialogOpen()) return;
     if (event.key === "Escape" && !panes.closeMembers()) toNewest();
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     if (!step || !event.altKey || event.ctrlKey || event.metaKey) return;

@@ -9,6 +9,8 @@ import { drawRow, makeRow } from "./row.js";
 
 const ROWS_MAX = 400;
 const ROWS_AT_END = 300; // how many stay when the end is read and more have gathered
+const ROWS_FIRST = 80; // how many are drawn at once; the others follow when the page is at rest
+const REST_MS = 150; // after this long without a drawing the page is at rest
 const PAGE = 100;
 const EDGE_PX = 1000;
 const STICK_PX = 48;
@@ -30,6 +32,7 @@ export class Timeline {
   #open = null;
   #leftAt = 0; // the newest arrival when the end was left: what came since is new
   #height = 0;
+  #resting = 0; // the timer after which more rows are drawn
   #news = { isTail: true, unread: 0, late: [] };
 
   /**
@@ -74,6 +77,24 @@ export class Timeline {
     this.hold();
     if (changed && this.#stuck) this.#openAtLine();
     this.#updatePills();
+    this.#growAtRest();
+  }
+
+  /** Draws what was left out above the end, so that scrolling finds it there. */
+  #growAtRest() {
+    clearTimeout(this.#resting);
+    if (!this.#isShort()) return;
+    this.#resting = setTimeout(() => {
+      if (!this.#isShort()) return;
+      this.#start = Math.max(0, this.#start - PAGE, this.#end - ROWS_AT_END);
+      this.#draw();
+      this.hold();
+      this.#growAtRest();
+    }, REST_MS);
+  }
+
+  #isShort() {
+    return this.#stuck && this.#start > 0 && this.#end - this.#start < ROWS_AT_END;
   }
 
   /** A conversation with more unread than fits begins with the first of them. */
@@ -115,8 +136,9 @@ export class Timeline {
       // Keeps what is drawn, so that the end only grows; and lets go of the top now and then.
       this.#end = count;
       const now = anchor < 0 ? -1 : this.#indexOfAnchor();
-      const kept = now < 0 ? count - ROWS_AT_END : Math.max(0, start + now - anchor);
-      this.#start = Math.max(0, count - kept > ROWS_MAX ? count - ROWS_AT_END : kept);
+      const kept = now < 0 ? count - ROWS_FIRST : start + now - anchor;
+      const isFlood = this.#rows.slice(-ROWS_FIRST).every(({ key }) => !this.#drawn.has(key));
+      this.#start = Math.max(0, isFlood ? count - ROWS_FIRST : count - kept > ROWS_MAX ? count - ROWS_AT_END : kept);
       return;
     }
     const now = this.#indexOfAnchor();
@@ -240,10 +262,12 @@ export class Timeline {
   toEnd() {
     this.#stuck = true;
     this.#end = this.#rows.length;
-    this.#start = Math.max(0, this.#end - ROWS_AT_END);
+    const isNear = this.#drawn.has(this.#rows.at(-2)?.key);
+    this.#start = Math.max(0, this.#end - (isNear ? ROWS_AT_END : ROWS_FIRST));
     this.#draw();
     this.hold();
     this.#updatePills();
+    this.#growAtRest();
     this.moved();
   }
 
