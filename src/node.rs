@@ -11,6 +11,7 @@ mod doctor;
 mod doors;
 mod likely;
 mod turn;
+mod unwritten;
 
 use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

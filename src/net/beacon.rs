@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::interfaces::{self, Interface};
 use super::link::Links;
+use super::sieve::Sieve;
 use super::udp::{Ears, send};
 use super::{Event, Refusals, Sent, far};
 use crate::proto::frame::Beacon;
@@ -62,6 +63,7 @@ impl Driver {
     /// the machine's addresses have changed.
     pub(super) async fn run(self, mut announcements: mpsc::Receiver<Beacon>, stop: CancellationToken) {
         let mut warnings = Warnings::default();
+        let mut sieve = Sieve::new();
         let mut reported: Option<Vec<IpAddr>> = None;
         // Before anything is heard: what is heard is judged by them.
         let mut interfaces = Vec::new();
@@ -83,6 +85,7 @@ impl Driver {
                     self.announce(&beacon, &interfaces, &mut warnings);
                 }
                 received = self.ears.hear(&mut packet) => match received {
+                    Ok((_, source)) if !sieve.admits(source.ip()) => self.refusals.count(Cause::BeaconFlood),
                     Ok((length, source)) => self.hear(&packet[..length], source, &interfaces),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(error) => {

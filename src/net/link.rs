@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 use tokio_util::codec::{Decoder as _, LengthDelimitedCodec};
 use tokio_util::sync::CancellationToken;
@@ -23,8 +23,8 @@ use crate::proto::batch::BatchError;
 use crate::proto::frame::{CloseReason, Frame};
 use crate::proto::ids::{LinkId, RoomId};
 use crate::proto::limits::{
-    DECODE_INLINE_BYTES_MAX, FAREWELL_MS, FRAME_BYTES_MAX, HEARD_EVERY_MS, LINK_QUEUE_BYTES_MAX, LINK_QUEUE_FRAMES_MAX,
-    LINK_WRITE_BYTES_MAX,
+    DECODE_INLINE_BYTES_MAX, FAREWELL_MS, FRAME_BYTES_MAX, FRAMES_WAITING_BYTES_MAX, HEARD_EVERY_MS,
+    LINK_QUEUE_BYTES_MAX, LINK_QUEUE_FRAMES_MAX, LINK_WRITE_BYTES_MAX,
 };
 use crate::proto::refusal::Cause;
 use crate::wire::WireError;
@@ -37,10 +37,24 @@ const READ_BYTES: usize = 16 * 1024;
 #[derive(Clone, Default)]
 pub(super) struct Links(Arc<Inner>);
 
-#[derive(Default)]
 struct Inner {
     next: AtomicU64,
     open: Mutex<BTreeMap<LinkId, Handle>>,
+    /// A permit for each byte of frames that may wait for the engine; whoever asked first gets it first.
+    room_to_wait: Arc<Semaphore>,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        let room_to_wait = Arc::new(Semaphore::new(FRAMES_WAITING_BYTES_MAX));
+        Self { next: AtomicU64::default(), open: Mutex::default(), room_to_wait }
+    }
+}
+
+/// What a frame that waits takes of the memory for all of them; it is given back with the last clone.
+#[derive(Clone, Debug)]
+pub struct Place {
+    _permit: Arc<OwnedSemaphorePermit>,
 }
 
 /// What the rest of the program holds of a link.
@@ -166,7 +180,7 @@ where
     let (mut reader, writer) = tokio::io::split(stream);
     let writing = tracker.spawn(async move { write(writer, &mut seat).await });
 
-    let ending = read(&mut reader, link, room, events, &end).await;
+    let ending = read(&mut reader, link, room, (events, &links.0.room_to_wait), &end).await;
     links.remove(link);
     let (reason, goodbye) = match ending {
         Ending::Closed(reason) => (Some(reason), false),
@@ -227,7 +241,7 @@ async fn read<R: AsyncRead + Unpin>(
     reader: &mut R,
     link: LinkId,
     room: &RoomId,
-    events: &mpsc::Sender<Event>,
+    (events, room_to_wait): (&mpsc::Sender<Event>, &Arc<Semaphore>),
     end: &End,
 ) -> Ending {
     let mut codec = LengthDelimitedCodec::builder().max_frame_length(FRAME_BYTES_MAX).new_codec();
@@ -260,6 +274,13 @@ async fn read<R: AsyncRead + Unpin>(
         };
         more = false;
         let length = LENGTH_BYTES + bytes.len();
+        let place = tokio::select! {
+            biased;
+            () = end.token.cancelled() => return Ending::Ours,
+            place = room_to_wait.clone().acquire_many_owned(u32::try_from(length).unwrap_or(u32::MAX)) => place,
+        };
+        // Nobody closes it.
+        let Ok(place) = place.map(|permit| Place { _permit: Arc::new(permit) }) else { return Ending::Ours };
         let frame = match check(bytes, room).await {
             Ok(Some(Frame::Close(reason))) => return Ending::Closed(reason),
             Ok(Some(frame)) => frame,
@@ -272,7 +293,7 @@ async fn read<R: AsyncRead + Unpin>(
             permit = events.reserve() => permit,
         };
         match permit {
-            Ok(permit) => permit.send(Event::Frame { link, frame, bytes: length }),
+            Ok(permit) => permit.send(Event::Frame { link, frame, bytes: length, place }),
             Err(_) => return Ending::Ours,
         }
         reported = Instant::now();

@@ -13,6 +13,7 @@ mod link;
 mod mesh;
 mod pending;
 mod refusals;
+mod sieve;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -121,6 +122,8 @@ pub enum Event {
         frame: Frame,
         /// How many bytes it had on the link.
         bytes: usize,
+        /// Its share of the memory for frames that wait: free again once all clones of this event are gone.
+        place: link::Place,
     },
 }
 

@@ -13,6 +13,7 @@ use super::asks::{About, Lookup, Marking, Pending};
 use super::discovery::Discovery;
 use super::doctor::Notes;
 use super::now;
+use super::unwritten::Unwritten;
 use crate::identity::DataDir;
 use crate::net::{self, Net};
 use crate::proto::engine::{Action, AskId, Engine, Input, Show, Warning};
@@ -52,6 +53,8 @@ pub(super) struct Turns {
     pub(super) stop: CancellationToken,
     /// When it was last told of a key that it is in use twice, in milliseconds of the monotonic clock.
     key_told_ms: HashMap<NodeId, u64>,
+    /// What is on its way to the disk.
+    unwritten: Unwritten,
     name: watch::Sender<Name>,
     /// Where tasks beside the loop bring what they have read or found out.
     beside: mpsc::Sender<Input>,
@@ -87,6 +90,7 @@ impl Turns {
             asked: 0,
             stop: CancellationToken::new(),
             key_told_ms: HashMap::new(),
+            unwritten: Unwritten::default(),
             name,
             beside,
             from_beside,
@@ -116,7 +120,7 @@ impl Turns {
                     ended = Some(why);
                     break;
                 }
-                Some(event) = net.recv() => self.net_event(event),
+                Some(event) = net.recv(), if self.unwritten.has_room() => self.net_event(event),
                 Some(written) = written.recv() => self.written(written),
                 Some(input) = self.from_beside.recv() => self.handle(input),
                 Some(found) = self.lookups.next() => self.looked_up(found),
@@ -145,6 +149,7 @@ impl Turns {
             | Written::Receipts(_)
             | Written::Read { .. } => None,
         };
+        self.unwritten.answered(&written);
         self.handle(Input::Written(written));
         if let Some((member, done)) = marked {
             self.marked(member, done);
@@ -175,7 +180,7 @@ impl Turns {
             }
             net::Event::LinkDown { link, reason } => Input::LinkDown { link, reason },
             net::Event::Heard { link } => Input::Heard(link),
-            net::Event::Frame { link, frame, bytes: _ } => Input::Frame { link, frame },
+            net::Event::Frame { link, frame, bytes: _, place: _ } => Input::Frame { link, frame },
         };
         self.handle(input);
     }
@@ -194,7 +199,10 @@ impl Turns {
                 }
             }
             Action::Close { link, reason } => self.net.close(link, reason),
-            Action::Write(write) => self.store.write(write.0),
+            Action::Write(write) => {
+                self.unwritten.asked(&write.0);
+                self.store.write(write.0);
+            }
             Action::ReadHistory { link, fetch } => self.read_history(link, fetch),
             Action::Answer { asker, answer } => self.answer(asker, answer),
             Action::Show(show) => self.show(show),

@@ -135,6 +135,12 @@ pub const BEACONS_PER_ADDRESS: u64 = 64;
 /// Beacons of unknown nodes that count, a second in all.
 pub const BEACONS: u64 = 512;
 
+/// Packets on the beacons' port that are looked at, a second from one address: more than the nodes of a server send.
+pub const PACKETS_PER_ADDRESS: u64 = 128;
+
+/// Packets on the beacons' port that are looked at, a second in all: a thousand nodes that start at once.
+pub const PACKETS: u64 = 1_000;
+
 /// Dials at a time: each costs a socket and a handshake at both ends.
 pub const DIALS_MAX: usize = 32;
 
@@ -197,6 +203,16 @@ pub const RELAY_PATIENCE_MS: u64 = 2_000;
 
 /// Links at a time, whoever is at the other end.
 pub const LINKS_MAX: usize = 1024;
+
+/// Strangers from one address that become members at once: the users of a server; one more every
+/// [`NEWCOMERS_PER_ADDRESS_REFILL_MS`].
+pub const NEWCOMERS_PER_ADDRESS: u64 = 64;
+
+/// How long until another stranger may come from an address, in milliseconds.
+pub const NEWCOMERS_PER_ADDRESS_REFILL_MS: u64 = 5_000;
+
+/// How long whoever said that it is full is not dialled, in milliseconds, and up to as much again.
+pub const BUSY_RETRY_MS: u64 = 2_000;
 
 /// Notices kept: more than anybody scrolls through, and they are none of the room's history.
 pub const NOTICES_KEPT: u64 = 1_000;
@@ -266,6 +282,13 @@ pub const LINK_QUEUE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// How long the last frame may take to leave before the connection is dropped, in milliseconds: a stop has 3 s in all.
 pub const FAREWELL_MS: u64 = 1_000;
+
+/// Bytes of frames that have come in and wait for the engine, over all links; beyond, links wait in turn to be read.
+pub const FRAMES_WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes of batches on their way to the disk; beyond, no more is heard until some of them are there: whoever writes
+/// faster than the disk waits, and others wait no longer than for a commit or two.
+pub const UNWRITTEN_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Bytes that the system may hold on a link before it says "full": what is said next waits behind no more than this.
 pub const TCP_NOTSENT_BYTES: u32 = 32 * 1024;
