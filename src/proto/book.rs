@@ -12,7 +12,7 @@ use super::ids::{DialId, Instance, NodeId};
 use super::limits::{
     ADDRESSES_MAX, BEACON_SILENT_MS, BEACONS, BEACONS_PER_ADDRESS, DIAL_BACKOFF_MS_MAX, DIAL_BACKOFF_MS_MIN,
     DIAL_FAILURES, DIAL_FAILURES_FORGET, DIAL_FAILURES_FORGET_SAID, DIAL_FAILURES_PER_ADDRESS,
-    DIAL_FAILURES_PER_ADDRESS_REFILL_MS, DIAL_FAILURES_REFILL_MS, DIALS_MAX, KEY_IN_USE_RETRY_MS, WRONG_KEYS_EVERY_MS,
+    DIAL_FAILURES_PER_ADDRESS_REFILL_MS, DIAL_FAILURES_REFILL_MS, DIALS_MAX, WRONG_KEYS_EVERY_MS,
 };
 
 /// Where to dial.
@@ -99,7 +99,7 @@ impl Book {
             dials: 0,
             failures: Bucket::new(DIAL_FAILURES, DIAL_FAILURES_REFILL_MS),
             failures_at: BTreeMap::new(),
-            unknown: Bucket::new(BEACONS, 1_000 / BEACONS.min(1_000)),
+            unknown: Bucket::new(BEACONS, 1_000_u64.div_ceil(BEACONS)),
             unknown_from: BTreeMap::new(),
         }
     }
@@ -252,11 +252,11 @@ impl Book {
         }
     }
 
-    /// The key of `id` is in use on two machines: its addresses have a minute before the next try.
-    pub fn rest(&mut self, id: NodeId, mono_ms: u64) {
+    /// Whoever answers as `id` wants no link now (its key is in use on two machines, it is full): not before `until_ms`.
+    pub fn rest(&mut self, id: NodeId, until_ms: u64) {
         let leads_there = |(key, row): &(&RowKey, &mut Row)| key.1 == Some(id) || row.linked == Some(id);
         for (_, row) in self.rows.iter_mut().filter(leads_there) {
-            row.next_ms = mono_ms + KEY_IN_USE_RETRY_MS;
+            row.next_ms = row.next_ms.max(until_ms);
         }
     }
 

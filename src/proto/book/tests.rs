@@ -1,6 +1,7 @@
 //! Rows, backoff and budgets, one rule at a time.
 
 use super::*;
+use crate::proto::limits::KEY_IN_USE_RETRY_MS;
 
 const ANA: NodeId = NodeId([1; 32]);
 
@@ -124,7 +125,7 @@ fn a_key_in_use_elsewhere_has_a_minute() {
     book.add(at(1), None, Source::Given, None, 0, 0);
     let dial = book.due(0, nobody)[0].dial;
     book.succeeded(dial, ANA);
-    book.rest(ANA, 5);
+    book.rest(ANA, KEY_IN_USE_RETRY_MS + 5);
     assert_eq!(book.next_ms(nobody), Some(KEY_IN_USE_RETRY_MS + 5));
 }
 

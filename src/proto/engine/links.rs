@@ -1,16 +1,19 @@
 //! One link with each peer, and who is here: what comes up, goes down, falls silent, or is there twice.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 
 use super::relay::Relaying;
 use super::sync::Fetching;
 use super::{Action, Engine, Warning};
+use crate::proto::bucket::Bucket;
 use crate::proto::clock::Now;
 use crate::proto::frame::{CloseReason, Frame, Peer, Reached, Receipt};
 use crate::proto::ids::{DialId, Instance, LinkId, LogId, NodeId, Seq};
 use crate::proto::limits::{
-    ALIVE_MS, HANDSHAKE_MS_MAX, KEY_IN_USE_RETRY_MS, LINKS_MAX, LOST_AFTER_MS, LOST_GRACE_MS, PING_AFTER_MS, PROBE_MS,
-    SLEPT_GRACE_MS, UNSURE_AFTER_MS,
+    ADDRESSES_MAX, ALIVE_MS, BUSY_RETRY_MS, HANDSHAKE_MS_MAX, KEY_IN_USE_RETRY_MS, LINKS_MAX, LOST_AFTER_MS,
+    LOST_GRACE_MS, NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PING_AFTER_MS, PROBE_MS, SLEPT_GRACE_MS,
+    UNSURE_AFTER_MS,
 };
 use crate::proto::roster::Arrival;
 
@@ -46,6 +49,8 @@ pub(super) struct Links {
     challengers: BTreeMap<NodeId, Challenger>,
     /// Members whose link ended without a goodbye, and when they count as lost.
     missed: BTreeMap<NodeId, u64>,
+    /// How many that were never seen before may still come from an address.
+    newcomers: BTreeMap<IpAddr, Bucket>,
 }
 
 #[derive(Debug)]
@@ -119,7 +124,8 @@ impl Engine {
         if let Some(dial) = dial {
             self.book.succeeded(dial, id);
         }
-        if self.stopping || id == self.own || self.links.by_id.len() >= LINKS_MAX {
+        let is_full = self.links.by_id.len() >= LINKS_MAX;
+        if self.stopping || id == self.own || is_full || !self.is_welcome(now, &peer) {
             out.push(Action::Close {
                 link,
                 reason: if self.stopping { CloseReason::Stopping } else { CloseReason::Busy },
@@ -135,6 +141,20 @@ impl Engine {
             Some(old) => self.challenged(now, id, old, link, out),
         }
         self.wake_at(now.mono_ms);
+    }
+
+    /// Whether somebody may come in: whoever was seen before, and of strangers so many from one address. Each becomes a
+    /// member that every page lists for ever, and keys cost nothing.
+    fn is_welcome(&mut self, now: Now, peer: &Peer) -> bool {
+        if self.roster.member(peer.id).is_some() {
+            return true;
+        }
+        let newcomers = &mut self.links.newcomers;
+        if newcomers.len() >= ADDRESSES_MAX && !newcomers.contains_key(&peer.address) {
+            newcomers.retain(|_, bucket| bucket.left(now.mono_ms) < NEWCOMERS_PER_ADDRESS);
+        }
+        let new = || Bucket::new(NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS);
+        newcomers.len() < ADDRESSES_MAX && newcomers.entry(peer.address).or_insert_with(new).take(now.mono_ms)
     }
 
     /// A peer has its first link, or its first after another instance of it is gone.
@@ -225,8 +245,16 @@ impl Engine {
         let Some((gone, next)) = self.links.remove(link) else { return };
         let id = gone.peer.id;
         self.relay_gone(now, link);
+        // Who said that there is no place for us now is not asked again at once.
+        let rest_ms = match reason {
+            Some(CloseReason::KeyInUse) => Some(KEY_IN_USE_RETRY_MS),
+            Some(CloseReason::Busy) => Some(BUSY_RETRY_MS + self.random() % BUSY_RETRY_MS),
+            _ => None,
+        };
+        if let Some(rest_ms) = rest_ms {
+            self.book.rest(id, now.mono_ms + rest_ms);
+        }
         if reason == Some(CloseReason::KeyInUse) {
-            self.book.rest(id, now.mono_ms);
             out.push(Action::Warn(Warning::KeyInUse(self.own)));
         }
         self.wake_at(now.mono_ms);
@@ -252,8 +280,7 @@ impl Engine {
         }
         self.tell_reach(now, id, Reached::Gone, out);
         // A link that is back within the grace is not announced at all.
-        let in_use_elsewhere = reason == Some(CloseReason::KeyInUse);
-        let wait_ms = if in_use_elsewhere { KEY_IN_USE_RETRY_MS } else { self.random() % 200 };
+        let wait_ms = rest_ms.unwrap_or(self.random() % 200);
         self.book.lost(id, gone.peer.address, now.mono_ms, wait_ms);
         self.missing_from(id, now.mono_ms + LOST_GRACE_MS);
     }
@@ -316,7 +343,7 @@ impl Engine {
                 self.links.by_id.remove(&link);
                 out.push(Action::Close { link, reason: CloseReason::KeyInUse });
                 out.push(Action::Warn(Warning::KeyInUse(id)));
-                self.book.rest(id, now.mono_ms);
+                self.book.rest(id, now.mono_ms + KEY_IN_USE_RETRY_MS);
             } else if now.mono_ms >= asked_ms + PROBE_MS {
                 self.links.challengers.remove(&id);
                 for old in old.into_iter().chain(self.links.of.get(&id).cloned().unwrap_or_default()) {

@@ -1,8 +1,12 @@
 //! Single turns of the engine, where a rule is finer than what a whole world shows.
 
 use super::*;
-use crate::proto::frame::{CloseReason, Frame, Intro, Peer};
-use crate::proto::limits::{PING_AFTER_MS, PROBE_MS, UNSURE_AFTER_MS};
+use crate::proto::frame::{CloseReason, Frame, Holding, Intro, Peer};
+use crate::proto::ids::{Hash, LogId};
+use crate::proto::limits::{
+    BUSY_RETRY_MS, COMPARE_TURN_MS, NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PING_AFTER_MS, PROBE_MS,
+    UNSURE_AFTER_MS,
+};
 use crate::proto::record::{Ref, Write};
 use crate::proto::timeline::NoticeKind;
 
@@ -181,4 +185,89 @@ fn the_same_ref_makes_one_message() {
     assert_eq!(writes(&engine.handle(at(1), say(2, 0))), 0);
     let mistaken = engine.handle(at(2), say(3, 9));
     assert!(mistaken.contains(&Action::Answer { asker: AskId(3), answer: Answer::RefUsed }));
+}
+
+#[test]
+fn strangers_from_one_address_become_members_slowly() {
+    let mut engine = engine();
+    let mut link = 0;
+    let mut come = |engine: &mut Engine, mono_ms: u64, number: u64, last: u8| {
+        link += 1;
+        let mut id = [0xfe; 32];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        let address = std::net::IpAddr::from([192, 0, 2, last]);
+        let peer = Peer { address, ..peer(NodeId(id), 1, false) };
+        let actions = up(engine, mono_ms, link, peer);
+        let refused = closed(&actions) == [(link, CloseReason::Busy)];
+        engine.handle(at(mono_ms), Input::LinkDown { link: LinkId(link), reason: None });
+        !refused
+    };
+    let let_in = (0..1_000).filter(|number| come(&mut engine, 0, *number, 1)).count() as u64;
+    assert_eq!(let_in, NEWCOMERS_PER_ADDRESS);
+    assert_eq!(engine.members().count() as u64, NEWCOMERS_PER_ADDRESS + 1, "and oneself");
+    assert!(come(&mut engine, 1, 5, 1), "who was seen before may come again");
+    assert!(come(&mut engine, 2, 2_000, 2), "another address has its own");
+    assert!(!come(&mut engine, 3, 3_000, 1));
+    assert!(come(&mut engine, NEWCOMERS_PER_ADDRESS_REFILL_MS, 3_000, 1), "one more after a while");
+}
+
+#[test]
+fn whoever_is_full_is_not_asked_again_at_once() {
+    let mut engine = engine();
+    let id = NodeId([0xff; 32]);
+    up(&mut engine, 0, 1, peer(id, 5, true));
+    let mut actions = engine.handle(at(10), Input::LinkDown { link: LinkId(1), reason: Some(CloseReason::Busy) });
+    actions.extend(pass(&mut engine, 10, 10 + BUSY_RETRY_MS - 1));
+    let dials = |actions: &[Action]| actions.iter().filter(|action| matches!(action, Action::Dial(_))).count();
+    assert_eq!(dials(&actions), 0);
+    assert_eq!(dials(&pass(&mut engine, 10 + BUSY_RETRY_MS - 1, 10 + 2 * BUSY_RETRY_MS + 200)), 1);
+}
+
+#[test]
+fn a_comparison_without_end_takes_turns_with_others_and_hears_only_what_was_asked() {
+    let mut engine = engine();
+    let (endless, honest) = (NodeId([0xfe; 32]), NodeId([0xff; 32]));
+    let mut actions = up(&mut engine, 0, 1, peer(endless, 5, true));
+    actions.extend(up(&mut engine, 0, 2, peer(honest, 5, true)));
+    let asked = |actions: &[Action], link: u64| {
+        let is_asked = |action: &&Action| match action {
+            Action::Send { links, frame: Frame::Compare { .. } | Frame::AskLogs { .. } } => links == &[LinkId(link)],
+            _ => false,
+        };
+        actions.iter().filter(is_asked).count()
+    };
+    assert_eq!((asked(&actions, 1), asked(&actions, 2)), (1, 0), "one at a time");
+    let page = |first: u8, many: u8| {
+        let authors = (first..first + many).map(|n| (NodeId([n; 32]), Hash([n; 32]))).collect();
+        Frame::Authors { same: false, authors, more: true, linked: Vec::new() }
+    };
+    let tell = |engine: &mut Engine, mono_ms: u64, frame: Frame| {
+        engine.handle(at(mono_ms), Input::Frame { link: LinkId(1), frame })
+    };
+    // Not ascending, then as it should be, then what nobody asked for any more.
+    assert_eq!(asked(&tell(&mut engine, 1, page(9, 1)), 1), 1);
+    assert_eq!(asked(&tell(&mut engine, 2, page(1, 1)), 1), 0);
+    let logs = |mono_ms: u64| {
+        let ranges = Vec::new();
+        let holding = Holding { log: LogId(mono_ms), audience: None, ranges };
+        Frame::Logs { author: NodeId([9; 32]), logs: vec![holding], more: true }
+    };
+    let mut honest_asked_ms = None;
+    for mono_ms in 3..2_000 {
+        let actions = tell(&mut engine, mono_ms, logs(mono_ms));
+        if asked(&actions, 2) == 1 {
+            honest_asked_ms = Some(mono_ms);
+            break;
+        }
+        assert_eq!(asked(&actions, 1), 1, "there is always more");
+    }
+    assert!(honest_asked_ms.is_some_and(|ms| ms <= COMPARE_TURN_MS), "{honest_asked_ms:?}");
+    // It goes on from where it was, once the other is through.
+    let same = Frame::Authors { same: true, authors: Vec::new(), more: false, linked: Vec::new() };
+    let actions = engine.handle(at(2_000), Input::Frame { link: LinkId(2), frame: same });
+    let went_on = |action: &Action| match action {
+        Action::Send { links, frame: Frame::AskLogs { from, .. } } => links == &[LinkId(1)] && from.is_some(),
+        _ => false,
+    };
+    assert!(actions.iter().any(went_on), "{actions:?}");
 }
