@@ -1,9 +1,6 @@
 //! Hosts on a switch, without hardware: network namespaces, veth pairs for cables, a bridge in a namespace of its own. All of it
 //! is gone when the value is dropped, also after a panic; nothing of the machine's own network is touched.
 
-// The tests of a network and those of attacks compile this for themselves, and use a part of it.
-#![allow(dead_code)]
-
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::AsFd as _;
