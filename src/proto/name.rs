@@ -24,7 +24,8 @@ pub enum NameError {
 impl Name {
     /// Cleans `text` and checks what is left.
     pub fn new(text: &str) -> Result<Self, NameError> {
-        let visible: String = text.nfc().map(space).filter(|c| !is_invisible(*c)).collect();
+        // Composed last: what stood apart may stand together once what was between is gone.
+        let visible: String = text.chars().map(space).filter(|c| !is_invisible(*c)).nfc().collect();
         let name = visible.split_whitespace().collect::<Vec<_>>().join(" ");
         // A joiner holds together one emoji of several; alone it would be a name nobody can see.
         if name.chars().all(is_joiner) {
@@ -93,6 +94,8 @@ mod tests {
         check("  Ana \t Lima ", Ok("Ana Lima"));
         check("Jose\u{301}", Ok("José"));
         check("a\u{202e}b\u{200b}c\u{7}", Ok("abc"));
+        check("Jose\u{7}\u{301}", Ok("José"));
+        check("a\u{8fa}\u{8a}\u{8f3}\u{8fa}", Ok("a\u{8fa}\u{8f3}\u{8fa}".nfc().collect::<String>().as_str()));
         check("👩\u{200d}💻", Ok("👩\u{200d}💻"));
         check("שלום", Ok("שלום"));
     }

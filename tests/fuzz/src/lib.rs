@@ -90,7 +90,9 @@ pub fn spans(bytes: &[u8]) {
         return;
     }
     let shown = check_spans(&span::spans(text), 1);
-    assert!(shown <= text.len(), "{shown} bytes shown of {}", text.len());
+    // Of a tab that is partly a list's indentation, the rest of its columns is code.
+    let most = text.len() + 3 * text.matches('\t').count();
+    assert!(shown <= most, "{shown} bytes shown of {}", text.len());
 }
 
 /// How many bytes of text these spans show.
