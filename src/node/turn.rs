@@ -20,9 +20,11 @@ use crate::proto::engine::{Action, AskId, Engine, Input, Show, Warning};
 use crate::proto::frame::CloseReason;
 use crate::proto::ids::{LinkId, NodeId};
 use crate::proto::limits::{SAYS_WAITING_MAX, WARN_EVERY_MS};
+use crate::proto::lookalikes::looks;
 use crate::proto::name::Name;
 use crate::proto::record::{HistoryPage, Written};
-use crate::proto::timeline::Line;
+use crate::proto::roster::Member;
+use crate::proto::timeline::{Line, Notice, NoticeKind};
 use crate::store::Store;
 use crate::web::{Ask, Event, Hub, Keys};
 use crate::wire;
@@ -237,6 +239,20 @@ impl Turns {
         );
     }
 
+    /// Tells of somebody who takes the name of a verified member, for those who see no page.
+    fn beware(&self, notice: &Notice) {
+        let looks_like = looks(notice.name.as_str());
+        let is_taken = |member: &&Member| {
+            member.marks.verified && member.id != notice.member && looks(member.name.as_str()) == looks_like
+        };
+        if notice.kind == NoticeKind::Conflict
+            && let Some(verified) = self.engine.members().find(is_taken)
+        {
+            let (other, known) = (notice.member.short(), verified.id.short());
+            tracing::warn!("{other} calls itself {}, and is not {known}, whom you have verified", notice.name);
+        }
+    }
+
     /// Whether the user wants nothing from whoever said this.
     fn is_blocked(&self, line: &Line) -> bool {
         self.engine.member(line.order.author).is_some_and(|member| member.marks.blocked)
@@ -259,7 +275,10 @@ impl Turns {
                 self.about.run = run;
                 Event::Afresh
             }
-            Show::Notice(notice) => Event::Notice(notice),
+            Show::Notice(notice) => {
+                self.beware(&notice);
+                Event::Notice(notice)
+            }
             Show::Member(member) => {
                 if member.own && *self.name.borrow() != member.name {
                     self.name.send_replace(member.name.clone());

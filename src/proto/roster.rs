@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use super::clock::{Now, Stamp};
 use super::ids::NodeId;
+use super::lookalikes::looks;
 use super::marks::Marks;
 use super::name::Name;
 use super::record::MemberRecord;
@@ -69,6 +70,13 @@ struct Entry {
     port: u16,
     /// Whether they were linked with this start of the program.
     seen: bool,
+}
+
+impl Entry {
+    /// Whether there ever was a link, or somebody who passed on: else it is known from history alone.
+    fn was_met(&self) -> bool {
+        self.port != 0 || !self.member.addresses.is_empty()
+    }
 }
 
 /// What changed, for the page and for the store.
@@ -156,7 +164,8 @@ impl Roster {
         let id = arrival.id;
         let known = self.entries.get(&id);
         let before = known.map(|entry| (entry.member.state, entry.seen));
-        let renamed = known.is_none_or(|entry| entry.member.name != arrival.name);
+        // Whoever was known from history alone is met for the first time.
+        let new_name = known.is_none_or(|entry| entry.member.name != arrival.name || !entry.was_met());
         let younger = arrival.uptime_ms < now.mono_ms - self.started_ms;
         let kind = match before {
             Some((State::Online | State::Unsure, _)) => None,
@@ -167,7 +176,7 @@ impl Roster {
         if let Some(kind) = kind {
             changes.notices.push((kind, id, arrival.name.clone()));
         }
-        if renamed && self.is_taken(id, &arrival.name) {
+        if new_name && self.is_taken(id, &arrival.name) {
             changes.notices.push((NoticeKind::Conflict, id, arrival.name.clone()));
         }
         let since_ms = match before {
@@ -289,8 +298,8 @@ impl Roster {
 
     /// Whether another known member has the same name, as a reader would see it.
     fn is_taken(&self, id: NodeId, name: &Name) -> bool {
-        let folded = name.as_str().to_lowercase();
-        self.members().any(|member| member.id != id && member.name.as_str().to_lowercase() == folded)
+        let looks_like = looks(name.as_str());
+        self.members().any(|member| member.id != id && looks(member.name.as_str()) == looks_like)
     }
 
     fn change(&mut self, id: NodeId, change: impl FnOnce(&mut Entry)) -> Changes {

@@ -21,7 +21,7 @@ import { startListKeys } from "./view/listkeys.js";
 import { startMoving } from "./view/moving.js";
 import { startPanes } from "./view/panes.js";
 import { drawConversations, drawMembers, hrefOf } from "./view/sides.js";
-import { hush, speak } from "./view/spoken.js";
+import { alarm, hush, speak } from "./view/spoken.js";
 import { drawTitle } from "./view/title.js";
 
 /** `page` is what main.js has: the state, the link, the list of messages, and the ways to go somewhere and to draw. */
@@ -76,6 +76,7 @@ export function start(page) {
 
   return {
     completion, hrefOf, hush, jumps, notices, pages, panes, reading, room, run, speak,
+    alarm: (notice) => alarm(notice, State.namesakes(state, notice.member, notice.name)),
 
     firstRun: () => mountFirstRun({ state, room }),
 

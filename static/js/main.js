@@ -62,6 +62,7 @@ function onFrame(frame) {
   const { said, live } = State.apply(state, frame, { now, attended });
   if (frame.type === "welcome") onWelcome(frame, wasMe);
   if (said && live) onLive(said, now);
+  if (frame.type === "notice" && frame.notice.kind === "conflict") later?.alarm(frame.notice);
   const people = frame.type === "welcome" || frame.type === "member" || state.names.size !== names;
   draw({ rows: true, people, places: true });
 }

@@ -1,7 +1,7 @@
 // From what is known to what stands in the timeline: one flat list of rows, each with a key that
 // stays the same as long as it is the same thing to the reader. Pure; the view draws what it is given.
 
-import { isShared } from "./state.js";
+import { isShared, namesakes } from "./state.js";
 
 const GROUP_MS = 5 * 60_000;
 const SENDING_SHOWN_AFTER_MS = 400; // a node answers faster than this; a flicker would only worry
@@ -134,9 +134,12 @@ function stateFields(state) {
 function addNotice(context, notice) {
   addDay(context, notice.at);
   context.previous = null;
+  const known = notice.kind === "conflict" ? namesakes(context.state, notice.member, notice.name) : [];
   context.rows.push({
     type: "notice", key: `n:${notice.arrival}`, notice, was: formerName(context.state, notice),
     shared: isShared(context.state, notice.name),
+    // As one text, so that rows can be compared.
+    known: known.map(({ id, name }) => `${id} ${name}`).join("\n"), alarm: known.some((member) => member.verified),
   });
 }
 

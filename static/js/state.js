@@ -2,6 +2,8 @@
 // storage; `now` is handed in. A message is never changed in place, so that a view can tell by
 // identity what it has to draw again.
 
+import { looks } from "./lib/lookalikes.js";
+
 export const GENERAL = "c:general";
 const NOTICES_MAX = 1000;
 const CLOCK_SLACK_MS = 60_000;
@@ -83,12 +85,12 @@ export function placeName(state, key) {
 
 // --- names ---
 
-/** Two names that look alike to a person are one here: case and width do not tell people apart. */
+/** Two names that look alike to a person are one here: case, width and other scripts do not tell people apart. */
 export function fold(name) {
   let folded = folds.get(name);
   if (folded === undefined) {
     if (folds.size >= FOLDS_MAX) folds.clear();
-    folds.set(name, (folded = name.normalize("NFKC").toUpperCase().toLowerCase()));
+    folds.set(name, (folded = looks(name)));
   }
   return folded;
 }
@@ -106,6 +108,12 @@ function bears(state, id, name) {
 /** Whether another key bears this name too, or did: then the name alone says nothing. */
 export function isShared(state, name) {
   return (state.names.get(fold(name ?? ""))?.size ?? 0) > 1;
+}
+
+/** The others who bear this name, or one that looks like it, as the members they are now: whom a newcomer may be taken for. */
+export function namesakes(state, id, name) {
+  const ids = state.names.get(fold(name)) ?? [];
+  return [...ids].filter((other) => other !== id).map((other) => state.members.get(other)).filter(Boolean);
 }
 
 export function othersInReach(state) {

@@ -91,6 +91,16 @@ test("names that two keys bear are marked in messages and notices", () => {
   assert.deepEqual(rows.filter((row) => "shared" in row).map((row) => row.shared), [true, true]);
 });
 
+test("who takes a known name is shown beside whom they could be taken for, and loudly if those were verified", () => {
+  const rowOf = (known) => {
+    const setup = (state) => State.apply(state, { type: "member", member: member(ANA, "Ana", known) }, { now });
+    return rowsOf([message(1)], { notices: [notice(2, "conflict", BEN, { name: "\u0410na" })], setup }).at(-1);
+  };
+  const row = rowOf({});
+  assert.deepEqual([row.shared, row.known, row.alarm], [true, `${ANA} Ana`, false]);
+  assert.equal(rowOf({ verified: true }).alarm, true);
+});
+
 test("how far a message has got", () => {
   for (const [heldBy, of, reach, expected] of [
     [0, 0, false, "saved"], [0, 2, false, "saved"], [0, 0, true, "node"], [0, 2, true, "node"], [1, 2, true, "some"],

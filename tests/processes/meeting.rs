@@ -131,5 +131,13 @@ async fn equal_names_are_two_members() -> Result<()> {
     let members = nodes[0].api.members().await?;
     ensure!(members.len() == 2 && members.iter().all(|member| member["name"] == "Alex"), "{members:?}");
     ensure!(members[0]["short"] != members[1]["short"], "told apart by their short ids: {members:?}");
+    for (node, other) in [(nodes[0], nodes[1]), (nodes[1], nodes[0])] {
+        until("each is told of the other's name", async || {
+            let count = node.api.notice_count("conflict", other.id()).await?;
+            ensure!(count == 1, "{count} conflicts: {:?}", node.api.notices().await?);
+            Ok(())
+        })
+        .await?;
+    }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What one thinks of others: who is blocked is not shown, and who is verified stays it.
 
+use super::common::api::text_of;
 use super::common::lab::Lab;
 use super::common::socket::Tab;
 use super::common::wait::until;
@@ -53,6 +54,25 @@ async fn who_is_blocked_is_not_shown_until_that_is_taken_back() -> Result<()> {
     anna.api.post(&mark, &json!({"blocked": false})).await?.with(200)?;
     ensure!(anna.api.texts().await? == ["before", "while blocked", "by anna"], "shown again");
     Ok(())
+}
+
+#[tokio::test]
+async fn who_takes_the_name_of_a_verified_member_is_told_in_the_log() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    let ben = lab.node("ben").host("127.0.0.2").start()?;
+    until("the two have met", async || super::all_met(&[&anna, &ben]).await).await?;
+    let marked = anna.api.post(&format!("/api/v1/members/{}/mark", ben.id()), &json!({ "verified": true })).await?;
+    ensure!(marked.with(200)?["verified"] == true, "{marked:?}");
+    // One letter is Cyrillic.
+    let eve = lab.node("eve").option("--name", "b\u{435}n").host("127.0.0.3").start()?;
+    until("anna is told", async || {
+        let (told, known, other) = (anna.said(), anna.api.member(ben.id()).await?, anna.api.member(eve.id()).await?);
+        let [known, other] = [known, other].map(|member| text_of(&member, "short"));
+        ensure!(told.contains(&format!("{other} calls itself b\u{435}n, and is not {known}")), "{told}");
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test]

@@ -123,6 +123,18 @@ fn no_test_is_left_out() {
 }
 
 #[test]
+fn node_and_page_take_the_same_letters_for_each_other() {
+    let pairs = |path: &str| {
+        let text = fs::read_to_string(source::top().join(path)).expect("it is there");
+        let list = text.split("PAIRS").nth(1).and_then(|rest| rest.split('"').nth(1));
+        list.expect("a list of letters").to_owned()
+    };
+    let known = pairs("src/proto/lookalikes.rs");
+    assert!(known.len() > 100, "{known}");
+    assert_eq!(known, pairs("static/js/lib/lookalikes.js"));
+}
+
+#[test]
 fn no_file_is_an_orphan() {
     assert_eq!(orphans(&source::all()), [""; 0]);
     let sample = [

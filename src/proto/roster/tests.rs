@@ -85,6 +85,19 @@ fn a_taken_name_is_a_conflict() {
 }
 
 #[test]
+fn a_name_that_looks_like_another_is_a_conflict_also_of_somebody_known_from_history() {
+    let mut roster = roster();
+    roster.came(at(100), arrival(ANA, "Ana", 500));
+    // Cyrillic.
+    let look_alike = name("\u{410}na");
+    assert_eq!(kinds(&roster.named(at(200), BEN, &look_alike, Stamp::from_ms(100))), []);
+    let came = roster.came(at(300), arrival(BEN, look_alike.as_str(), 5_000));
+    assert_eq!(kinds(&came), [NoticeKind::Conflict], "met for the first time");
+    roster.went(at(400), BEN, false);
+    assert_eq!(kinds(&roster.came(at(500), arrival(BEN, look_alike.as_str(), 6_000))), [NoticeKind::Back]);
+}
+
+#[test]
 fn names_follow_the_authors_own_time() {
     let mut roster = roster();
     roster.came(at(100), arrival(ANA, "Ana", 500));

@@ -78,6 +78,8 @@ const catalogue = {
   "notice.lost": "{name} was lost",
   "notice.renamed": "{was} is now called {name}",
   "notice.conflict": "A different {name} is here",
+  "notice.namesake": "A different {name} is here; you know {others}",
+  "notice.imposter": "Beware: {name} is not {others}, whom you have verified",
   "fold.joined": "{names} joined",
   "fold.back": { one: "{names} is back", other: "{names} are back" },
   "fold.left": "{names} left",

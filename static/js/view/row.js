@@ -25,6 +25,7 @@ export function drawRow(element, row) {
 const DRAW = {
   message: drawMessage,
   notice: (element, row) => {
+    element.classList.toggle("alarm", row.alarm);
     drawNotice(element.querySelector(".line"), row);
     drawTime(element.querySelector(".time"), row.notice.at, { text: timeText(row.notice.at) });
   },
@@ -88,10 +89,19 @@ function drawState(element, row) {
 
 function drawNotice(line, row) {
   const { kind, member, name } = row.notice;
+  if (kind === "conflict" && row.known) return drawConflict(line, row);
   const was = row.was ? nameOf(member, row.was, false) : make("code", "short", shortOf(member));
   const key = `notice.${kind}`;
   // Whoever takes a known name is told apart by the short id, whatever else is known.
   fill(line, key, { name: nameOf(member, name, row.shared || kind === "conflict"), was });
+}
+
+/** Whoever takes a known name, and whom they could be taken for: each with the short id, which nobody can take. */
+function drawConflict(line, { notice, known, alarm }) {
+  const others = known.split("\n").map((one) => nameOf(one.slice(0, one.indexOf(" ")), one.slice(one.indexOf(" ") + 1), true));
+  const names = make("span");
+  names.append(...listParts(others.map((_, i) => String(i))).map((part) => (part.type === "element" ? others[Number(part.value)] : part.value)));
+  fill(line, alarm ? "notice.imposter" : "notice.namesake", { name: nameOf(notice.member, notice.name, true), others: names });
 }
 
 function drawFold(element, row) {

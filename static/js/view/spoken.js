@@ -1,7 +1,7 @@
 // What those hear who do not see the page: one line for each new message of the open conversation, in a
 // log that only grows at its end. Never the list itself: older pages and redrawn rows must stay silent.
 
-import { byId, make } from "../lib/dom.js";
+import { byId, make, nameText } from "../lib/dom.js";
 import { t } from "../lib/texts.js";
 import { spokenLine } from "./row.js";
 
@@ -32,6 +32,14 @@ export function speak(message, shared) {
 export function hush() {
   clearTimeout(timer);
   held = 0;
+}
+
+/** Somebody takes the name of another: said at once if that one was verified, whatever else is being read. */
+export function alarm({ member, name }, known) {
+  const verified = known.filter((one) => one.verified);
+  if (verified.length === 0) return;
+  const others = verified.map((one) => nameText(one.id, one.name, true)).join(", ");
+  byId("alarm").textContent = t("notice.imposter", { name: nameText(member, name, true), others });
 }
 
 function say(text) {
