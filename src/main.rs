@@ -90,13 +90,17 @@ fn keep_to_ourselves() {
     }
 }
 
-/// The option and its variable mean this program alone. Only `RUST_LOG` opens the libraries below it, whose finest reports show what
-/// crosses the wire.
+/// The option and its variable mean this program alone. Only `RUST_LOG` opens the libraries below it, and of those none that would
+/// tell a secret.
 fn report_on_standard_error(level: Option<LogLevel>) {
     let filter = match level {
         Some(level) => EnvFilter::new(format!("warn,roomful={}", level.as_str())),
         None => EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy(),
     };
+    // These print whole frames, and with them what opens the page.
+    let filter = ["tungstenite=info", "tokio_tungstenite=info"]
+        .into_iter()
+        .fold(filter, |filter, quiet| filter.add_directive(quiet.parse().expect("our own directives can be read")));
     // No colours: what comes from a terminal's escapes could as well come from a peer.
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
 }

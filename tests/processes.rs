@@ -1,6 +1,8 @@
 //! Three real nodes, as three processes on 127.0.0.1, .2 and .3, held to the contract from outside: they meet, talk, remember,
 //! tell who is here, and stop.
 
+#[path = "processes/abuse.rs"]
+mod abuse;
 #[path = "processes/commands.rs"]
 mod commands;
 #[path = "common/mod.rs"]
@@ -17,6 +19,8 @@ mod meeting;
 mod presence;
 #[path = "processes/searching.rs"]
 mod searching;
+#[path = "processes/secrets.rs"]
+mod secrets;
 #[path = "processes/stopping.rs"]
 mod stopping;
 #[path = "processes/tabs.rs"]

@@ -234,7 +234,11 @@ impl<'a> Reader<'a> {
 
     fn since(mut self, after: Arrival, limit: usize, covered: Arrival) -> Result<Page, StoreError> {
         let found = stream(&mut self.lines, self.db, self.conversation, after, limit, self.bytes)?;
-        let last = found.lines.iter().map(|line| line.order).max().unwrap_or(BEGINNING);
+        let last = match found.lines.iter().map(|line| line.order).max() {
+            Some(last) => last,
+            // Whoever goes on from here must not get everything again.
+            None => self.older(END, 1)?.last().map_or(BEGINNING, |line| line.order),
+        };
         let arrival = found.cut.unwrap_or(covered);
         Ok(Page { lines: found.lines, notices: found.notices, before: None, after: last, arrival })
     }

@@ -18,10 +18,10 @@ pub(super) fn dress(written: &[u8]) -> Option<Vec<u8>> {
     if head.contains("\r\n\r\n") || head.contains("content-security-policy") {
         return None;
     }
-    let (status, _) = head.split_once("\r\n")?;
     let refused = Refused::from(Code::BadRequest);
     let body = to_json(&Refusal { error: refused.code, message: refused.message.clone() });
-    let mut answer = format!("{status}\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+    // Also where hyper says 414 or 431: a code of the contract has one status.
+    let mut answer = format!("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
     let dressed = with_headers(refused.into_response(), None);
     for (name, value) in dressed.headers().iter().filter_map(|(name, value)| Some((name, value.to_str().ok()?))) {
         answer += &format!("{name}: {value}\r\n");
@@ -37,7 +37,7 @@ mod tests {
     fn only_what_is_not_ours_is_dressed() {
         let bare = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
         let dressed = String::from_utf8(dress(bare).expect("dressed")).expect("text");
-        assert!(dressed.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"));
+        assert!(dressed.starts_with("HTTP/1.1 400 Bad Request\r\n"));
         assert!(dressed.contains("x-content-type-options: nosniff\r\n") && dressed.ends_with('}'));
         assert_eq!(dress(b"HTTP/1.1 200 OK\r\n\r\n"), None);
         assert_eq!(dress(b"HTTP/1.1 404 Not Found\r\ncontent-security-policy: x\r\n\r\n"), None);

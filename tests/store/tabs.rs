@@ -64,6 +64,10 @@ async fn polling_misses_nothing_and_gives_nothing_twice() {
     let filter = Filter { conversation: Some(roomful::proto::timeline::Conversation::general()) };
     let page = bed.store.page(filter, At::Since(3), 2, usize::MAX).await.expect("readable").expect("found");
     assert_eq!((numbers(&page), page.arrival), (vec![4, 5], 5));
+    let nothing_new = bed.page(At::Since(9), 100).await;
+    assert_eq!((numbers(&nothing_new), nothing_new.arrival), (vec![], 9));
+    let newest = bed.page(At::Newest, 1).await;
+    assert_eq!(nothing_new.after, newest.after, "whoever goes on from there does not begin anew");
 }
 
 #[tokio::test]

@@ -105,10 +105,43 @@ async fn a_malformed_request_is_400() {
         "GARBAGE\r\n\r\n",
         "GET / HTTP/1.1\r\nHost : localhost\r\n\r\n",
         "GET /\x01 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        &format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "x".repeat(70_000)),
+        &format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "x: y\r\n".repeat(200)),
+        &format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "y".repeat(1024 * 1024)),
     ] {
         let answer = Answer::read(&exchange(server.tcp().await, request.as_bytes()).await);
         assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"), "{request:?}");
         check_headers(request, &answer, None);
+    }
+}
+
+#[tokio::test]
+async fn no_path_leads_elsewhere() {
+    let server = Server::start().await;
+    let id = OTHER.to_string();
+    for path in [
+        "//evil.example",
+        "/\\evil.example",
+        "/%5c%5cevil.example",
+        "/..%2f..%2fetc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/static/../../etc/passwd",
+        "/static/%00/x",
+        "/static/x/%00",
+        "/api/v1/members/%00/safety",
+        &format!("/api/v1/members/{id}%2f..%2f/safety"),
+        "/api/v1/../../",
+        "/api/v1/node/",
+        "/?next=//evil.example",
+        "/api/v1/messages?channel=%00",
+        "/api/v1/messages?before=%2f%2fevil.example",
+    ] {
+        let answer = server.get(path).await;
+        let expected: &[u16] = if path.starts_with("/?") { &[200] } else { &[400, 404] };
+        assert!(expected.contains(&answer.status), "{path}: {}", answer.status);
+        assert_eq!(answer.header("location"), None, "{path}");
+        assert!(answer.header("content-security-policy").is_some(), "{path}");
+        assert!(!String::from_utf8_lossy(&answer.body).contains("root:"), "{path}");
     }
 }
 

@@ -255,6 +255,51 @@ async fn a_body_that_does_not_come_is_given_up() {
 }
 
 #[tokio::test]
+async fn who_takes_nothing_of_an_answer_is_closed_and_others_do_not_wait() {
+    let server = Server::start().await;
+    let text = "z".repeat(30 * 1024);
+    (0..500).for_each(|_| drop(server.node().commit(&text)));
+    let request = format!(
+        "GET /api/v1/messages?limit=500 HTTP/1.1\r\nHost: localhost\r\nAuthorization: {}\r\n\r\n",
+        server.bearer()
+    );
+    let mut slow = Vec::new();
+    for _ in 0..3 {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4 * 1024).expect("a small buffer");
+        let mut stream = socket.connect(([127, 0, 0, 1], server.port).into()).await.expect("connected");
+        stream.write_all(request.as_bytes()).await.expect("asked");
+        slow.push(stream);
+    }
+    // Closed by the node while this side reads nothing: then writing fails, which on an open connection it never does.
+    let begun = Instant::now();
+    for mut stream in slow {
+        while stream.write_all(b"GET /").await.is_ok() {
+            assert!(begun.elapsed() < PATIENCE * 2, "it is still open");
+            assert_eq!(server.get("/healthz").await.status, 200);
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+    assert!(begun.elapsed() >= Duration::from_secs(5), "that was too early to be for slowness");
+}
+
+#[tokio::test]
+async fn a_page_that_answers_no_ping_is_given_up() {
+    let server = Server::start().await;
+    let mut socket = server.enter_fresh().await;
+    // Read past the WebSocket's own machinery, which would answer.
+    let stream = socket.0.get_mut();
+    let begun = Instant::now();
+    let mut rest = Vec::new();
+    tokio::time::timeout(3 * PATIENCE + PATIENCE, stream.read_to_end(&mut rest))
+        .await
+        .expect("in time")
+        .expect("an end");
+    assert!(begun.elapsed() >= Duration::from_secs(40), "{:?}", begun.elapsed());
+    assert!(rest.windows(2).any(|frame| frame == [0x89, 0]), "it was pinged");
+}
+
+#[tokio::test]
 async fn a_quiet_page_hears_a_beat_and_is_pinged() {
     let server = Server::start().await;
     let mut socket = server.enter_fresh().await;
