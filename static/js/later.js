@@ -93,7 +93,9 @@ export function start(page) {
     drawSubtitle(key) {
       const direct = State.takerInReach(state, key) ? "room.direct" : "room.directWaits";
       const isChannel = key.startsWith("c:");
-      setText(byId("subtitle"), t(isChannel ? "room.everyone" : direct));
+      const isCut = document.body.hasAttribute("data-cut");
+      const everyone = isCut ? "members.lastKnown" : State.othersInReach(state) > 0 ? "room.everyone" : "room.alone";
+      setText(byId("subtitle"), t(isChannel ? everyone : direct));
       const about = byId("show-profile");
       about.hidden = isChannel;
       setText(about, t("profile.about"));

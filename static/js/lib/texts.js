@@ -17,6 +17,7 @@ const catalogue = {
   "conversations.draft": "Draft",
   "conversations.unread": "{n} unread",
   "room.everyone": "everyone in reach",
+  "room.alone": "nobody else yet",
   "room.direct": "only the two of you",
   "room.directWaits": "only the two of you · waits for a direct link",
   "self.reach": { 0: "alone for now", one: "in reach of {n} other", other: "in reach of {n} others" },

@@ -2,9 +2,9 @@
 // was said last.
 
 import { COMMANDS, channelName } from "../commands.js";
-import { byId, identicon, make, setText } from "../lib/dom.js";
+import { byId, identicon, make, nameOf, setText } from "../lib/dom.js";
 import { t } from "../lib/texts.js";
-import { channelKey, directKey, fold, placeName } from "../state.js";
+import { channelKey, directKey, fold, isShared, placeName } from "../state.js";
 import { open } from "./dialogs.js";
 import { Options } from "./options.js";
 
@@ -36,7 +36,11 @@ export function matching(places, typed) {
 }
 
 export function showSwitcher({ state, room, go }) {
-  const places = placesOf(state);
+  const memberOf = (key) => state.members.get(key?.startsWith("d:") ? key.slice(2) : undefined);
+  const places = placesOf(state).map((place) => {
+    const member = memberOf(place.key);
+    return member ? { ...place, member: { ...member, isShared: isShared(state, member.name) } } : place;
+  });
   const dialog = open("t-switcher");
   const field = dialog.querySelector("input");
   const options = new Options(field, dialog.querySelector("[role=listbox]"), (place) => {
@@ -58,10 +62,16 @@ export function showSwitcher({ state, room, go }) {
   field.focus();
 }
 
-function optionOf({ key, label, command, unread }) {
+function optionOf({ label, command, unread, member }) {
   const mark = make("span", "mark");
-  if (key?.startsWith("d:")) mark.append(identicon(key.slice(2)));
-  const parts = [mark, make("bdi", "label", label)];
+  const name = make("span", "label");
+  if (member) {
+    mark.append(identicon(member.id));
+    name.append(nameOf(member.id, member.name, member.isShared));
+  } else {
+    name.append(make("bdi", "", label));
+  }
+  const parts = [mark, name];
   if (command) parts.push(make("span", "meta", t(`command.${command}`)));
   if (unread > 0) parts.push(make("span", "badge", t("conversations.unread", { n: unread })));
   return parts;
