@@ -49,11 +49,21 @@ impl Page {
 
     /// Starts a browser and opens `link`.
     pub(crate) async fn open_in(browser: Browser, link: &str) -> Result<Self> {
-        let (process, driver) = Driver::start(browser).await?;
-        let page = Self { driver, complaints: Vec::new(), browser, _process: process };
-        page.driver.goto(link).await?;
-        page.take_note().await?;
+        let page = Self::start(browser).await?;
+        page.go(link).await?;
         Ok(page)
+    }
+
+    /// Starts a browser, with nothing in it yet.
+    pub(crate) async fn start(browser: Browser) -> Result<Self> {
+        let (process, driver) = Driver::start(browser).await?;
+        Ok(Self { driver, complaints: Vec::new(), browser, _process: process })
+    }
+
+    /// Opens `link`.
+    pub(crate) async fn go(&self, link: &str) -> Result<()> {
+        self.driver.goto(link).await?;
+        self.take_note().await
     }
 
     /// Ends the browser; an error if the page ever broke its own policy, or a script failed.
@@ -201,9 +211,35 @@ impl Page {
     /// Makes the window's inside this large.
     pub(crate) async fn resize(&self, width: u32, height: u32) -> Result<()> {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        let command = Endpoint::Devtools("Emulation.setDeviceMetricsOverride", size);
-        self.driver.cmd(command).await?;
-        Ok(())
+        self.devtools("Emulation.setDeviceMetricsOverride", size).await.map(drop)
+    }
+
+    /// Waits until these words stand anywhere on the page.
+    #[allow(dead_code, reason = "for pictures")]
+    pub(crate) async fn wait_for_text(&self, words: &str) -> Result<()> {
+        let stands = async || {
+            let text = self.run("return document.body.innerText;", vec![]).await?;
+            ensure!(text.as_str().is_some_and(|text| text.contains(words)), "{text}");
+            Ok(())
+        };
+        until(&format!("{words:?} stands there"), stands).await
+    }
+
+    /// Waits until everything that was asked for is drawn, and nothing moves any more.
+    #[allow(dead_code, reason = "for pictures")]
+    pub(crate) async fn settle(&self) -> Result<()> {
+        let script = "return (async () => {
+            await document.fonts.ready;
+            const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+            for (let i = 0; i < 3; i += 1) await frame();
+            await Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})));
+        })();";
+        self.run(script, vec![]).await.map(drop)
+    }
+
+    /// Has Chromium do something for which WebDriver has no words.
+    pub(crate) async fn devtools(&self, command: &'static str, params: Value) -> Result<Value> {
+        Ok(self.driver.cmd(Endpoint::Devtools(command, params)).await?.value()?)
     }
 
     /// Runs a script in the page.
