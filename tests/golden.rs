@@ -9,6 +9,7 @@ use ed25519_dalek::SigningKey;
 use roomful::proto::batch::{self, HEADER_VERSION, Header, Verified, sign, slot};
 use roomful::proto::body::Body;
 use roomful::proto::clock::Stamp;
+use roomful::proto::fork::{Fork, Signed};
 use roomful::proto::frame::{Beacon, CloseReason, Fetch, Frame, Hello, Holding, Intro, Reach, Reached, Receipt, Span};
 use roomful::proto::ids::{EntryId, Hash, Instance, LogId, LogKey, NodeId, RoomId, RoomTag};
 use roomful::proto::name::Name;
@@ -323,8 +324,8 @@ fn comparing() {
     );
     let span = |first, last| Span { first, last, head: hash };
     let logs = vec![
-        Holding { log: LogId(5), audience: Some(id(2)), ranges: vec![span(1, 3)] },
-        Holding { log: log().log, audience: None, ranges: vec![span(1, 2), span(9, 70_000)] },
+        Holding { log: LogId(5), audience: Some(id(2)), ranges: vec![span(1, 3)], fork: None },
+        Holding { log: log().log, audience: None, ranges: vec![span(1, 2), span(9, 70_000)], fork: None },
     ];
     check(
         &Frame::Logs { author: id(1), logs, more: false },
@@ -334,6 +335,36 @@ fn comparing() {
             aba2001b111122223333444402828301025820ababababababababababababababababababababab\
             ababababababababababab83091a000111705820abababababababababababababababababababab\
             abababababababababababab02f4",
+    );
+}
+
+#[test]
+fn a_fork_is_told_with_its_log() {
+    let say = Body::Say { text: "no".to_owned(), channel: None, reply_to: None }.encode([0xee; 16]);
+    let header = Header { entries: vec![slot(Stamp::from_ms(WALL_MS + 1), &say)], ..later().header().clone() };
+    let other = sign(&key(1), header, &[say]);
+    let fork = Fork::new(Signed::of(&later()), Signed::of(&other));
+    let holding = Holding { log: LogId(5), audience: Some(id(2)), ranges: Vec::new(), fork };
+    check(
+        &Frame::Logs { author: id(1), logs: vec![holding], more: false },
+        "000002af820ba30058208a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f\
+            6f5c0181a400050158208139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9\
+            b3940280038259012b8258e6a900010158200136e51c1b1a7cf8044b655d4417ca0e4af8bd0ae7f7\
+            02a31b34dfb5202c4f940258208a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf37488\
+            01b40f6f5c0358208139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394\
+            04050503065820dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd07\
+            582011112222333344440000000000000002420ed4a7e7a6d469dafebe6e0e9568ec0881831b01a3\
+            185c50010000183b5820d21f1469017eefc61c897fe7f0c391f24decc6c8feec14c2191ce8cbce6b\
+            9180584061c83945e12d1ffe642fbc36951e2cd4378489f2d6ddf38bf2f599a2d0f337ccf494e700\
+            06631676623c923253be6969fa0e64d98b676bc80e41571e746b310159012a8258e5a90001015820\
+            0136e51c1b1a7cf8044b655d4417ca0e4af8bd0ae7f702a31b34dfb5202c4f940258208a88e3dd74\
+            09f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c0358208139770ea87d175f56a3\
+            5466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b39404050503065820dddddddddddddddddddddd\
+            dddddddddddddddddddddddddddddddddddddddddd07582011112222333344440000000000000002\
+            420ed4a7e7a6d469dafebe6e0e9568ec0881831b01a3185c50010000175820e3eefe083f0513ae42\
+            5cbf916bd0b21e6118acd6cc9d48a3ab627cee71047fcf58401e18ce683937aec730031628a54a63\
+            d9b51d6a61c01d923a94e5441a620ca6be9f0c7d5a9f49f09681b3be43644cd4407c92048055d28a\
+            12691f60e95ffb160402f4",
     );
 }
 

@@ -4,6 +4,10 @@
 //! A failing run names its seed; `SEED=… cargo test --test sim` repeats exactly that one, and `SEEDS=…` sets how many
 //! are tried.
 
+#[path = "sim/forked.rs"]
+mod forked;
+#[path = "sim/forks.rs"]
+mod forks;
 #[path = "sim/store.rs"]
 mod store;
 #[path = "sim/world.rs"]

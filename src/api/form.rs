@@ -64,7 +64,7 @@ impl From<&roster::Member> for Member {
             verified: member.marks.verified,
             muted: member.marks.muted,
             blocked: member.marks.blocked,
-            forked: false,
+            forked: member.forked,
         }
     }
 }
@@ -134,7 +134,7 @@ pub struct Notice {
     pub arrival: Arrival,
     /// When, by this node's clock.
     pub time: String,
-    /// `joined`, `back`, `left`, `lost`, `renamed` or `conflict`.
+    /// `joined`, `back`, `left`, `lost`, `renamed`, `conflict`, or `forked`: they signed two things for one place.
     pub kind: String,
     /// To whom it happened.
     pub member: String,
@@ -150,6 +150,7 @@ impl From<&timeline::Notice> for Notice {
             NoticeKind::Left => "left",
             NoticeKind::Lost => "lost",
             NoticeKind::Renamed => "renamed",
+            NoticeKind::Forked => "forked",
             NoticeKind::Conflict => "conflict",
         };
         Self {

@@ -146,6 +146,7 @@ impl Turns {
             Written::Marked(marked) => Some((marked.member, true)),
             Written::NotMarked(member) => Some((*member, false)),
             Written::Appended { .. }
+            | Written::Changed(_)
             | Written::Failed { .. }
             | Written::Noted(_)
             | Written::Receipts(_)
@@ -210,7 +211,10 @@ impl Turns {
             Action::Show(show) => self.show(show),
             Action::Warn(Warning::KeyInUse(id)) => self.key_in_use(id),
             Action::Warn(Warning::Fork(id)) => {
-                tracing::warn!("{} said two different things in one place; the first that came is kept", id.short());
+                tracing::warn!(
+                    "{} signed two different things for one place of its log: the log ends there",
+                    id.short()
+                );
             }
         }
     }

@@ -7,6 +7,8 @@
 //!
 //! Nothing here knows what is stored; [`Held`] is asked.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use minicbor::{Decoder, Encoder};
 
@@ -106,17 +108,17 @@ impl End {
     }
 }
 
-/// A log that was forked: where it ends, and the two headers that prove it.
+/// A log that was forked: where it ends, and the two headers that prove it. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fork {
     end: End,
-    proof: [Signed; 2],
+    proof: Arc<[Signed; 2]>,
 }
 
 impl Fork {
     /// `None` if an honest author can have signed both.
     pub fn new(one: Signed, other: Signed) -> Option<Self> {
-        Some(Self { end: End::of(&one, &other)?, proof: [one, other] })
+        Some(Self { end: End::of(&one, &other)?, proof: Arc::new([one, other]) })
     }
 
     /// Where the log ends.
@@ -169,7 +171,7 @@ fn settle<H: Held>(held: &mut H, mut fork: Option<Fork>) -> Result<Option<Fork>,
     while let Some(Fork { end, proof }) = fork.clone() {
         held.cut(end)?;
         let mut earlier = false;
-        for signed in &proof {
+        for signed in proof.iter() {
             earlier |= lower(held, &mut fork, signed)?;
         }
         if !earlier {

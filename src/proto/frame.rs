@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::batch::Verified;
+use super::fork::Fork;
 use super::ids::{Hash, Instance, LogId, LogKey, NodeId, RoomTag, Seq};
 use super::name::Name;
 
@@ -177,6 +178,8 @@ pub struct Holding {
     pub audience: Option<NodeId>,
     /// Whole batches without a gap, ascending; at most 9.
     pub ranges: Vec<Span>,
+    /// Why it ends, if its author signed two things for one place.
+    pub fork: Option<Fork>,
 }
 
 /// Entries of one log without a gap between them.

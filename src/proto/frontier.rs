@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::batch::Verified;
+use super::fork::{End, Fork};
 use super::frame::{Holding, Receipt};
 use super::ids::{Hash, LogId, LogKey, NodeId, Seq};
 use super::limits::{COMPARE_PAGE_BYTES_MAX, LOGS_PER_AUTHOR_MAX, RANGES_PER_LOG_MAX};
@@ -38,11 +39,23 @@ impl Frontier {
     pub fn new(own: NodeId, logs: Vec<LogRecord>) -> Self {
         let mut authors: BTreeMap<NodeId, Author> = BTreeMap::new();
         for record in logs {
-            let held = Ranges::new(record.ranges);
-            let log = Log { audience: record.audience, taken: held.clone(), held };
-            authors.entry(record.key.author).or_default().logs.insert(record.key.log, log);
+            authors.entry(record.key.author).or_default().logs.insert(record.key.log, log(record));
         }
         Self { own, authors }
+    }
+
+    /// The store holds something else of a log than was to be expected. `flying`: what of it is on its way there still.
+    pub fn replace<'a>(&mut self, record: LogRecord, flying: impl Iterator<Item = &'a Verified>) {
+        let key = record.key;
+        let mut log = log(record);
+        for batch in flying {
+            if log.taken.fit(batch) == Fit::Fits {
+                log.taken.add(batch);
+            }
+        }
+        let author = self.authors.entry(key.author).or_default();
+        author.logs.insert(key.log, log);
+        author.room_hash = None;
     }
 
     /// Whether this node may hold a log of `author` for `audience` at all.
@@ -55,9 +68,19 @@ impl Frontier {
         let header = batch.header();
         let Some(author) = self.authors.get(&header.author) else { return Fit::Fits };
         match author.logs.get(&header.log) {
-            Some(log) if log.audience != header.audience => Fit::Broken,
-            Some(log) => log.taken.fit(batch),
-            None if author.logs.len() >= LOGS_PER_AUTHOR_MAX => Fit::Broken,
+            Some(log) if log.audience != header.audience => Fit::Refused,
+            Some(log) => match log.fork.as_ref().map(Fork::end) {
+                Some(end) if !end.admits(header, batch.hash()) => {
+                    // Beyond the end nothing can show that the log ended earlier; but what this node itself wrote there is not lost.
+                    if header.first_seq > end.seq && header.author != self.own {
+                        Fit::Refused
+                    } else {
+                        Fit::Contradicts
+                    }
+                }
+                Some(_) | None => log.taken.fit(batch),
+            },
+            None if author.logs.len() >= LOGS_PER_AUTHOR_MAX => Fit::Refused,
             None => Fit::Fits,
         }
     }
@@ -110,7 +133,7 @@ impl Frontier {
     /// The logs of an author in the scope with `peer` of which something is on the disk, ascending.
     fn scoped(&self, peer: NodeId, author: NodeId) -> impl Iterator<Item = (&LogId, &Log)> {
         let logs = self.authors.get(&author).into_iter().flat_map(|author| &author.logs);
-        logs.filter(move |(_, log)| !log.held.is_empty() && self.in_scope(peer, author, log.audience))
+        logs.filter(move |(_, log)| log.is_of_note() && self.in_scope(peer, author, log.audience))
     }
 
     /// The hash of what is held of one author in the scope with `peer`; `None` where that is nothing.
@@ -131,6 +154,10 @@ impl Frontier {
                 hasher.update(&span.first.to_be_bytes());
                 hasher.update(&span.last.to_be_bytes());
                 hasher.update(&span.head.0);
+            }
+            if let Some(End { seq, head }) = log.fork.as_ref().map(Fork::end) {
+                hasher.update(&seq.to_be_bytes());
+                hasher.update(&head.unwrap_or(Hash([0; 32])).0);
             }
         }
         let hash = (!empty).then(|| Hash(*hasher.finalize().as_bytes()));
@@ -179,11 +206,15 @@ impl Frontier {
     pub fn logs_page(&self, peer: NodeId, author: NodeId, from: Option<LogId>) -> (Vec<Holding>, bool) {
         let mut page = Vec::new();
         let rest = self.scoped(peer, author).filter(|(id, _)| from.is_none_or(|from| **id > from));
+        let mut bytes = 0;
         for (id, log) in rest {
-            if page.len() * HOLDING_BYTES + HOLDING_BYTES > COMPARE_PAGE_BYTES_MAX {
+            let proof = log.fork.iter().flat_map(Fork::proof).map(|signed| signed.bytes().len() + 8);
+            bytes += HOLDING_BYTES + proof.sum::<usize>();
+            if bytes > COMPARE_PAGE_BYTES_MAX && !page.is_empty() {
                 return (page, true);
             }
-            page.push(Holding { log: *id, audience: log.audience, ranges: log.held.spans().collect() });
+            let (audience, ranges, fork) = (log.audience, log.held.spans().collect(), log.fork.clone());
+            page.push(Holding { log: *id, audience, ranges, fork });
         }
         (page, false)
     }
@@ -196,20 +227,66 @@ impl Frontier {
         self.scoped(peer, self.own).flat_map(spans).collect()
     }
 
-    /// What a peer holds of one log of `author` and this node lacks: entries from, entries to.
-    pub fn lacking(&self, peer: NodeId, author: NodeId, holding: &Holding) -> Vec<(Seq, Seq)> {
+    /// What a peer holds of one log of `author` and this node lacks.
+    pub fn lacking(&self, peer: NodeId, author: NodeId, holding: &Holding) -> Vec<Lack> {
         let ours = self.authors.get(&author).and_then(|author| author.logs.get(&holding.log));
         if !self.in_scope(peer, author, holding.audience) || ours.is_some_and(|log| log.audience != holding.audience) {
             return Vec::new();
         }
-        let gaps = |first, last| match ours {
-            Some(log) => log.taken.missing(first, last),
-            None => vec![(first, last)],
-        };
         // What lies the wrong way round is nothing that anybody holds.
         let spans = holding.ranges.iter().filter(|span| span.first <= span.last);
-        spans.flat_map(|span| gaps(span.first, span.last)).collect()
+        let Some(log) = ours else {
+            return spans.map(|span| Lack { first: span.first, last: span.last, doubt: false }).collect();
+        };
+        let mut lacking = Vec::new();
+        for span in spans {
+            let gaps = log.missing(span.first, span.last).into_iter();
+            lacking.extend(gaps.map(|(first, last)| Lack { first, last, doubt: false }));
+            // The same entries with another end, or the end of a forked log: somewhere before there are two of one.
+            let mut same_last = log.held.spans().filter(|ours| ours.last == span.last);
+            let end = log.fork.as_ref().map(Fork::end).filter(|_| log.lacks_end());
+            let end = end.map(|end| end.seq).filter(|seq| (span.first..=span.last).contains(seq));
+            let other = same_last.any(|ours| ours.head != span.head).then_some(span.last);
+            lacking.extend(end.or(other).map(|last| Lack { first: 1, last, doubt: true }));
+        }
+        lacking
     }
+
+    /// Whether a fork that a peer tells says something new of a log that this node may hold.
+    pub fn is_news(&self, peer: NodeId, fork: &Fork) -> bool {
+        let (key, audience) = (fork.key(), fork.proof()[0].header().audience);
+        let allowed = self.in_scope(peer, key.author, audience) && self.concerns_us(key.author, audience);
+        let known = self.authors.get(&key.author);
+        let known = known.map_or(Ok(None), |author| match author.logs.get(&key.log) {
+            Some(log) if log.audience != audience => Err(()),
+            Some(log) => Ok(log.fork.as_ref()),
+            None if author.logs.len() >= LOGS_PER_AUTHOR_MAX => Err(()),
+            None => Ok(None),
+        });
+        allowed && known.is_ok_and(|known| known.is_none_or(|known| fork.end() < known.end()))
+    }
+
+    /// The authors who signed two things for one place.
+    pub fn forked(&self) -> impl Iterator<Item = NodeId> {
+        let is_forked = |(_, author): &(&NodeId, &Author)| author.logs.values().any(|log| log.fork.is_some());
+        self.authors.iter().filter(is_forked).map(|(id, _)| *id)
+    }
+}
+
+/// Part of a log that a peer holds and this node lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lack {
+    /// The first entry.
+    pub first: Seq,
+    /// The last entry.
+    pub last: Seq,
+    /// Whether something else may be held for these entries: they are wanted all the same, from the last one back.
+    pub doubt: bool,
+}
+
+fn log(record: LogRecord) -> Log {
+    let held = Ranges::new(record.ranges);
+    Log { audience: record.audience, taken: held.clone(), held, fork: record.fork }
 }
 
 #[cfg(test)]
@@ -243,7 +320,11 @@ mod tests {
         let c = chain(2);
         let mut forked = c[..1].to_vec();
         forked.extend(branch(&c[..1], 1, "y"));
-        assert_ne!(holding(&c).hash(PEER), holding(&forked).hash(PEER));
+        let (mut ours, theirs) = (holding(&c), holding(&forked));
+        assert_ne!(ours.hash(PEER), holding(&forked).hash(PEER));
+        let author = c[0].header().author;
+        let (logs, _) = theirs.logs_page(US, author, None);
+        assert_eq!(ours.lacking(PEER, author, &logs[0]), [Lack { first: 1, last: 2, doubt: true }]);
     }
 
     #[test]
@@ -269,7 +350,8 @@ mod tests {
         let author = c[0].header().author;
         assert_eq!(ours.differing(PEER, &page), [author]);
         let (logs, _) = theirs.logs_page(US, author, None);
-        assert_eq!(ours.lacking(PEER, author, &logs[0]), [(2, 3), (5, 5)]);
+        let lack = |first, last| Lack { first, last, doubt: false };
+        assert_eq!(ours.lacking(PEER, author, &logs[0]), [lack(2, 3), lack(5, 5)]);
         assert_eq!(theirs.lacking(US, author, &ours.logs_page(PEER, author, None).0[0]), []);
     }
 
@@ -277,7 +359,7 @@ mod tests {
     fn a_span_the_wrong_way_round_is_nothing_to_ask_for() {
         let head = chain(1)[0].hash();
         let spans = [(9, 1), (u64::MAX, 0)].map(|(first, last)| crate::proto::frame::Span { first, last, head });
-        let told = Holding { log: LogId(7), audience: None, ranges: spans.to_vec() };
+        let told = Holding { log: LogId(7), audience: None, ranges: spans.to_vec(), fork: None };
         assert_eq!(holding(&[]).lacking(PEER, PEER, &told), []);
     }
 

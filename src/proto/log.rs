@@ -1,6 +1,7 @@
 //! What is held of one log: whole batches, in ranges without a gap, and whether another batch fits to them.
 
 use super::batch::{Header, Verified};
+use super::fork::Fork;
 use super::frame::Span;
 use super::ids::{Hash, NodeId, Seq};
 use super::limits::RANGES_PER_LOG_MAX;
@@ -15,12 +16,34 @@ pub struct Log {
     pub held: Ranges,
     /// That and what is on its way to the disk: what a further batch must fit to.
     pub taken: Ranges,
+    /// Where the log ends for ever, if its author signed two things for one place.
+    pub fork: Option<Fork>,
 }
 
 impl Log {
     /// A log of which nothing is held yet.
     pub fn new(audience: Option<NodeId>) -> Self {
-        Self { audience, held: Ranges::default(), taken: Ranges::default() }
+        Self { audience, held: Ranges::default(), taken: Ranges::default(), fork: None }
+    }
+
+    /// The parts of `first..=last` that belong to the log and are neither held nor on their way, ascending.
+    pub fn missing(&self, first: Seq, last: Seq) -> Vec<(Seq, Seq)> {
+        let last = match self.fork.as_ref().map(Fork::end) {
+            Some(end) if end.head.is_some() => last.min(end.seq),
+            Some(end) => last.min(end.seq - 1),
+            None => last,
+        };
+        self.taken.missing(first, last)
+    }
+
+    /// Whether there is anything to tell a peer about.
+    pub fn is_of_note(&self) -> bool {
+        !self.held.is_empty() || self.fork.is_some()
+    }
+
+    /// Whether the batch with which a forked log ends is still to be found.
+    pub fn lacks_end(&self) -> bool {
+        self.fork.as_ref().map(Fork::end).is_some_and(|end| end.head.is_some() && !self.taken.contains(end.seq))
     }
 }
 
@@ -35,10 +58,13 @@ pub enum Fit {
     Fits,
     /// It is held already.
     Held,
-    /// It says something else for a place that is held: its author signed two things for one place.
-    Fork,
-    /// It contradicts what is held: another audience, or a time that does not grow.
-    Broken,
+    /// Something is held for its place; only the store knows whether it is this.
+    Inside,
+    /// No honest author signs this beside what is held: another batch for the same place, or a time that does not grow. The
+    /// store finds out where the log ends then.
+    Contradicts,
+    /// It is not taken: another audience than that of its log, behind the end of the log, or one log too many.
+    Refused,
     /// It would make more ranges than a log may have; it comes again when the gaps before it are filled.
     TooManyGaps,
 }
@@ -77,25 +103,22 @@ impl Ranges {
         for run in &self.0 {
             if run.last < new.first {
                 let linked = new.prev == Some(run.head);
-                if run.last + 1 == new.first && !linked {
-                    return Fit::Fork;
-                }
-                if run.last_time >= new.first_time {
-                    return Fit::Broken;
+                if (run.last + 1 == new.first && !linked) || run.last_time >= new.first_time {
+                    return Fit::Contradicts;
                 }
             } else if run.first > new.last {
                 let linked = run.prev == Some(new.head);
-                if run.first == new.last + 1 && !linked {
-                    return Fit::Fork;
-                }
-                if new.last_time >= run.first_time {
-                    return Fit::Broken;
+                if (run.first == new.last + 1 && !linked) || new.last_time >= run.first_time {
+                    return Fit::Contradicts;
                 }
             } else {
                 let inside = run.first <= new.first && new.last <= run.last;
                 let same_start = run.first != new.first || run.prev == new.prev;
-                let same_end = run.last != new.last || run.head == new.head;
-                return if inside && same_start && same_end { Fit::Held } else { Fit::Fork };
+                return match (inside && same_start, run.last == new.last) {
+                    (true, true) if run.head == new.head => Fit::Held,
+                    (true, false) => Fit::Inside,
+                    (true | false, _) => Fit::Contradicts,
+                };
             }
         }
         let joins = self.0.iter().any(|run| run.last + 1 == new.first || new.last + 1 == run.first);
@@ -234,6 +257,7 @@ pub(crate) mod tests {
         let ranges = ranges(&[&c[0], &c[1], &c[3]]);
         check_spans(&ranges, &[(1, 2), (4, 4)]);
         assert_eq!(ranges.fit(&c[1]), Fit::Held);
+        assert_eq!(ranges.fit(&c[0]), Fit::Inside);
         assert_eq!(ranges.fit(&c[2]), Fit::Fits);
         assert_eq!(ranges.missing(1, 9), [(3, 3), (5, 9)]);
         assert_eq!(ranges.missing(4, 4), []);
@@ -243,12 +267,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn two_things_for_one_place_are_a_fork() {
+    fn two_things_for_one_place_contradict_each_other() {
         let c = chain(3);
         let other = branch(&c[..1], 2, "y");
         let ranges = ranges(&[&c[0], &c[1]]);
-        assert_eq!(ranges.fit(&other[0]), Fit::Fork);
-        assert_eq!(ranges.fit(&other[1]), Fit::Fork);
+        assert_eq!(ranges.fit(&other[0]), Fit::Contradicts);
+        assert_eq!(ranges.fit(&other[1]), Fit::Contradicts);
     }
 
     #[test]

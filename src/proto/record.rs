@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use super::batch::Verified;
+use super::body::Body;
 use super::clock::Stamp;
+use super::fork::Fork;
 use super::frame::Fetch;
 use super::ids::{Arrival, EntryId, Hash, LogId, LogKey, NodeId, Seq};
 use super::marks::{MarkChange, Marks};
@@ -20,6 +22,8 @@ pub enum Write {
         /// In the order they get their arrival numbers.
         batches: Vec<Append>,
     },
+    /// Somebody found that two things were signed for one place of a log; answered by [`Written::Changed`].
+    Fork(Fork),
     /// Others have stored entries of own logs; answered by [`Written::Receipts`].
     Receipts(Vec<MemberReceipt>),
     /// Number and keep a notice; answered by [`Written::Noted`].
@@ -69,6 +73,8 @@ pub struct OwnBatch {
     pub refs: Vec<Option<Ref>>,
     /// The other members in reach (of a direct message: the recipient).
     pub of: Vec<NodeId>,
+    /// What of [`Fallen`] is said again in it, by number.
+    pub again: Vec<u64>,
 }
 
 /// A caller's own name for a message: the same one never makes a second.
@@ -104,7 +110,11 @@ pub enum Written {
         lines: Vec<Line>,
         /// Messages stored before whose order changed.
         moved: Vec<Line>,
+        /// What else became of the logs that were written to.
+        changed: Changed,
     },
+    /// Logs were cut.
+    Changed(Changed),
     /// Nothing of this [`Write::Append`] was stored.
     Failed {
         /// The token of the request.
@@ -138,6 +148,32 @@ pub struct Marked {
     pub marks: Marks,
     /// If other messages are shown now than before: the name of the run that has begun, since tabs can't go on.
     pub run: Option<String>,
+}
+
+/// What an engine could not foresee of what became of its logs.
+#[derive(Clone, Debug, Default)]
+pub struct Changed {
+    /// Logs of which something was refused, or fell: all that is held of them now.
+    pub logs: Vec<LogRecord>,
+    /// What this node's user said there and is to be said again.
+    pub fallen: Vec<Fallen>,
+    /// If messages are gone: the name of the run that has begun, since tabs can't go on.
+    pub run: Option<String>,
+    /// In that case: the greatest place of each conversation, and whose it is.
+    pub tops: Vec<(Conversation, Place, EntryId)>,
+}
+
+/// Something that this node's user said in a log that ended before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fallen {
+    /// Its number in the store, which forgets it once it is said again.
+    pub number: u64,
+    /// To whom; none: to the room.
+    pub audience: Option<NodeId>,
+    /// What.
+    pub body: Body,
+    /// The caller's own name for it.
+    pub reference: Option<Ref>,
 }
 
 /// Why nothing was stored.
@@ -182,6 +218,8 @@ pub struct Snapshot {
     pub own: Vec<OwnLine>,
     /// What others have stored of own logs.
     pub receipts: Vec<MemberReceipt>,
+    /// What is still to be said again.
+    pub fallen: Vec<Fallen>,
 }
 
 /// What is held of one log.
@@ -193,6 +231,8 @@ pub struct LogRecord {
     pub audience: Option<NodeId>,
     /// Ascending; only the first may begin at 1.
     pub ranges: Vec<Run>,
+    /// Where it ends for ever, if its author signed two things for one place.
+    pub fork: Option<Fork>,
 }
 
 /// Whole batches of one log without a gap.

@@ -59,6 +59,8 @@ pub struct Member {
     pub clock_error_ms: Option<i64>,
     /// What this node's user thinks of them.
     pub marks: Marks,
+    /// Whether they signed two things for one place of a log.
+    pub forked: bool,
 }
 
 /// What else the roster keeps of a member.
@@ -133,6 +135,7 @@ impl Roster {
                 via: None,
                 clock_error_ms: None,
                 marks: Marks::default(),
+                forked: false,
             };
             let entry = Entry { member, name_time: record.name_time, port: record.port, seen: false };
             roster.entries.insert(record.id, entry);
@@ -183,7 +186,7 @@ impl Roster {
             Some((State::Online, _)) => self.entries[&id].member.since_ms,
             _ => now.wall_ms,
         };
-        let marks = self.member(id).map_or_else(Marks::default, |member| member.marks);
+        let (marks, forked) = self.member(id).map_or_else(Default::default, |member| (member.marks, member.forked));
         let member = Member {
             id,
             name: arrival.name,
@@ -195,6 +198,7 @@ impl Roster {
             via: arrival.via,
             clock_error_ms: arrival.wall_ms.map(|wall_ms| difference(wall_ms, now.wall_ms)),
             marks,
+            forked,
         };
         let known_time = self.entries.get(&id).map(|entry| entry.name_time).unwrap_or_default();
         let name_time = arrival.wall_ms.map_or(known_time, Stamp::from_ms);
@@ -207,6 +211,20 @@ impl Roster {
     pub fn mark(&mut self, id: NodeId, marks: Marks) -> Changes {
         let mut changes = self.change(id, |entry| entry.member.marks = marks);
         changes.records.clear();
+        changes
+    }
+
+    /// Two things were found that a member signed for one place of a log. Says so the first time only.
+    pub fn forked(&mut self, now: Now, id: NodeId) -> Changes {
+        let mut changes = Changes::default();
+        if !self.entries.contains_key(&id) {
+            let name = Name::lossy(&id.short(), "?");
+            changes = self.named(now, id, &name, Stamp::default());
+        }
+        let Some(entry) = self.entries.get_mut(&id).filter(|entry| !entry.member.forked) else { return changes };
+        entry.member.forked = true;
+        changes.members = vec![entry.member.clone()];
+        changes.notices.push((NoticeKind::Forked, id, entry.member.name.clone()));
         changes
     }
 

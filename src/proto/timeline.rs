@@ -162,6 +162,8 @@ pub enum NoticeKind {
     Renamed,
     /// Took the name of another known member.
     Conflict,
+    /// Signed two things for one place of a log.
+    Forked,
 }
 
 /// What the rule for places needs to look up and write; the store has it in SQL, tests in maps.
@@ -184,8 +186,15 @@ pub trait Places {
 /// them. Returns the entries outside the batch whose place changed.
 pub fn settle<P: Places>(places: &mut P, batch: &Verified) -> Result<Vec<(LogKey, Seq)>, P::Error> {
     let header = batch.header();
+    let mut moved = resettle(places, vec![(header.key(), header.first_seq)])?;
+    moved.retain(|(key, seq)| *key != header.key() || !(header.first_seq..=header.last_seq()).contains(seq));
+    Ok(moved)
+}
+
+/// Puts entries where they belong, and then all that stands on them: something that they stood on has come or gone.
+/// Returns the entries whose place changed.
+pub fn resettle<P: Places>(places: &mut P, mut work: Vec<(LogKey, Seq)>) -> Result<Vec<(LogKey, Seq)>, P::Error> {
     let mut moved = BTreeSet::new();
-    let mut work: Vec<(LogKey, Seq)> = vec![(header.key(), header.first_seq)];
     while let Some((key, seq)) = work.pop() {
         // What follows in the log is settled in this walk, so that a long batch needs no long list of work.
         let mut seq = seq;
@@ -196,15 +205,11 @@ pub fn settle<P: Places>(places: &mut P, batch: &Verified) -> Result<Vec<(LogKey
                 None => None,
             };
             let place = [before, named].into_iter().flatten().map(|place| place + 1).fold(time.0, Place::max);
-            let new = key == header.key() && (header.first_seq..=header.last_seq()).contains(&seq);
-            let old = places.place(key, seq)?;
-            if old == Some(place) {
+            if places.place(key, seq)? == Some(place) {
                 break;
             }
             places.put(key, seq, place)?;
-            if !new {
-                moved.insert((key, seq));
-            }
+            moved.insert((key, seq));
             work.extend(places.followers(key, seq)?);
             seq += 1;
         }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params};
-use tracing::warn;
 
 use super::error::StoreError;
+use super::fall::{Falls, said_again};
 use super::line::{Lines, Row, rows};
 use super::numbers::{Numbers, extend};
 use super::places::{Settling, find};
@@ -15,7 +15,7 @@ use crate::proto::body::Body;
 use crate::proto::clock::Stamp;
 use crate::proto::ids::{Arrival, LogKey, NodeId, Seq};
 use crate::proto::limits::{REF_MS, RENAMED_LINES_MAX};
-use crate::proto::record::{Append, OwnBatch};
+use crate::proto::record::{Append, Changed, OwnBatch};
 use crate::proto::timeline::{Conversation, Line, settle};
 
 /// The writer's view of the tables. After a rollback it must be made anew.
@@ -33,6 +33,8 @@ pub(super) struct Appended {
     pub(super) lines: Vec<Line>,
     /// Messages stored before whose order changed.
     pub(super) moved: Vec<Line>,
+    /// What was refused, or had to go.
+    pub(super) changed: Changed,
 }
 
 impl Appender {
@@ -45,12 +47,16 @@ impl Appender {
     pub(super) fn append(&mut self, db: &Connection, batches: &[Append]) -> Result<Appended, StoreError> {
         let first = self.highest + 1;
         let mut moved = BTreeSet::new();
+        let mut falls = Falls::default();
         for append in batches {
-            moved.extend(self.store(db, append)?);
-            moved.extend(self.renamed(db, &append.batch)?);
+            if let Some(others) = self.store(db, append, &mut falls)? {
+                moved.extend(others);
+                moved.extend(self.renamed(db, &append.batch)?);
+            }
         }
+        let changed = self.changed(db, falls)?;
         let mut lines = Lines::new(db, self.own);
-        let mut appended = Appended::default();
+        let mut appended = Appended { changed, ..Appended::default() };
         if self.highest >= first {
             const NEW: &str =
                 rows!("entry e", "WHERE e.arrival >= ?1 AND e.conversation IS NOT NULL ORDER BY e.arrival");
@@ -68,13 +74,18 @@ impl Appender {
         Ok(appended)
     }
 
-    /// Stores one batch; returns the entries outside it whose place changed.
-    fn store(&mut self, db: &Connection, append: &Append) -> Result<Vec<(LogKey, Seq)>, StoreError> {
+    /// Stores one batch; returns the entries outside it whose place changed. `None` if it is here already, or refused.
+    fn store(
+        &mut self,
+        db: &Connection,
+        append: &Append,
+        falls: &mut Falls,
+    ) -> Result<Option<Vec<(LogKey, Seq)>>, StoreError> {
         let batch = &append.batch;
         let header = batch.header();
-        let number = self.numbers.log_of(db, batch)?;
-        if self.is_taken(db, number, batch)? {
-            return Ok(Vec::new());
+        let number = self.numbers.log_of(db, header)?;
+        if !self.admit(db, number, batch, falls)? {
+            return Ok(None);
         }
         let start = self.highest + 1;
         db.prepare_cached(
@@ -104,7 +115,7 @@ impl Appender {
         if let Some(log) = self.numbers.log(db, header.key())? {
             extend(db, log, batch)?;
         }
-        Ok(moved)
+        Ok(Some(moved))
     }
 
     /// Messages behind a name that came late: they were told under an earlier one. The newest are enough, since pages
@@ -131,18 +142,6 @@ impl Appender {
             mark.execute(params![arrival, int(self.highest)])?;
         }
         Ok(found.into_iter().map(|(_, seq)| (header.key(), seq.unsigned_abs())).collect())
-    }
-
-    /// Whether this batch is here already, or another one stands in its way, which is the engine's business.
-    fn is_taken(&mut self, db: &Connection, number: i64, batch: &Verified) -> Result<bool, StoreError> {
-        let (key, first, last) = (batch.header().key(), batch.header().first_seq, batch.header().last_seq());
-        if !self.numbers.log(db, key)?.is_some_and(|log| log.overlaps(first, last)) {
-            return Ok(false);
-        }
-        if find(db, number, first)?.is_none_or(|found| found.hash != batch.hash()) {
-            warn!(author = key.author.short(), log = %key.log, first, "a batch overlaps what is held, and is not stored");
-        }
-        Ok(true)
     }
 
     /// One row for each entry, what it does to its author's name, and what is unread.
@@ -220,6 +219,7 @@ impl Appender {
             None => None,
         };
         db.prepare_cached("INSERT INTO own (batch, reach) VALUES (?1, ?2)")?.execute(params![int(start), reach])?;
+        said_again(db, own.map_or(&[], |own| &own.again))?;
         let refs = own.map_or(&[][..], |own| &own.refs);
         for (index, (name, slot)) in refs.iter().zip(&batch.header().entries).enumerate() {
             let Some(name) = name else { continue };

@@ -123,13 +123,14 @@ fn kind_word(kind: NoticeKind) -> &'static str {
         NoticeKind::Lost => "lost",
         NoticeKind::Renamed => "renamed",
         NoticeKind::Conflict => "conflict",
+        NoticeKind::Forked => "forked",
     }
 }
 
 /// The reverse of [`kind_word`]; the table lets nothing else in.
 pub(super) fn kind_of(word: &str) -> Option<NoticeKind> {
-    use NoticeKind::{Back, Conflict, Joined, Left, Lost, Renamed};
-    [Joined, Back, Left, Lost, Renamed, Conflict].into_iter().find(|kind| kind_word(*kind) == word)
+    use NoticeKind::{Back, Conflict, Forked, Joined, Left, Lost, Renamed};
+    [Joined, Back, Left, Lost, Renamed, Conflict, Forked].into_iter().find(|kind| kind_word(*kind) == word)
 }
 
 /// This node's name when it last ran.

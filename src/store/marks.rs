@@ -21,6 +21,12 @@ impl Appender {
         if before.blocked == marks.blocked {
             return Ok(Marked { member, marks, run: None });
         }
+        Ok(Marked { member, marks, run: Some(self.afresh(db)?) })
+    }
+
+    /// Other messages are shown from now on, also of the past: counts what is unread anew, and begins a run. Returns its
+    /// name.
+    pub(super) fn afresh(&mut self, db: &Connection) -> Result<String, StoreError> {
         let own = self.numbers.author(db, self.own)?;
         db.prepare_cached(
             "UPDATE conversation SET unread = (
@@ -33,7 +39,7 @@ impl Appender {
         let run = format!("{:016x}", rand::random::<u64>());
         db.prepare_cached("DELETE FROM run")?.execute([])?;
         db.prepare_cached("INSERT INTO run (id, start) VALUES (?1, ?2)")?.execute(params![run, int(self.highest)])?;
-        Ok(Marked { member, marks, run: Some(run) })
+        Ok(run)
     }
 
     /// Whether pages are to show nothing of an author.

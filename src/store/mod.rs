@@ -13,6 +13,8 @@ mod checkpoint;
 mod error;
 mod export;
 mod failure;
+mod fall;
+mod fork;
 mod keep;
 mod line;
 mod look;

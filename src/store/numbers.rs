@@ -6,10 +6,13 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StoreError;
+use super::fork::fork;
 use super::sql::{Blob32, Count, int, log_id};
-use crate::proto::batch::Verified;
+use crate::proto::batch::{Header, Verified};
 use crate::proto::clock::Stamp;
+use crate::proto::fork::Fork;
 use crate::proto::ids::{Arrival, Hash, LogKey, NodeId, Seq};
+use crate::proto::log::{Fit, Ranges};
 use crate::proto::record::Run;
 use crate::proto::timeline::Conversation;
 
@@ -20,19 +23,31 @@ const LOGS_REMEMBERED_MAX: usize = 16_384;
 #[derive(Clone, Debug)]
 pub(super) struct Log {
     pub(super) number: i64,
+    /// The one other member it is for.
+    pub(super) audience: Option<NodeId>,
     /// What is held of it, ascending.
     pub(super) spans: Vec<Run>,
+    /// Where it ends, if its author signed two things for one place.
+    pub(super) fork: Option<Fork>,
 }
 
 impl Log {
     /// Whether this entry is held.
     pub(super) fn holds(&self, seq: Seq) -> bool {
-        self.overlaps(seq, seq)
+        self.spans.iter().any(|span| (span.first..=span.last).contains(&seq))
     }
 
-    /// Whether any of these entries is held.
-    pub(super) fn overlaps(&self, first: Seq, last: Seq) -> bool {
-        self.spans.iter().any(|span| span.first <= last && first <= span.last)
+    /// How a batch stands to what is held.
+    pub(super) fn fit(&self, batch: &Verified) -> Fit {
+        if self.audience != batch.header().audience || !self.admits(batch) {
+            return Fit::Refused;
+        }
+        Ranges::new(self.spans.clone()).fit(batch)
+    }
+
+    /// Whether the log does not end before a batch.
+    fn admits(&self, batch: &Verified) -> bool {
+        self.fork.as_ref().is_none_or(|fork| fork.end().admits(batch.header(), batch.hash()))
     }
 }
 
@@ -62,21 +77,23 @@ impl Numbers {
     pub(super) fn log(&mut self, db: &Connection, key: LogKey) -> Result<Option<&mut Log>, StoreError> {
         if !self.logs.contains_key(&key) {
             let mut statement = db.prepare_cached(
-                "SELECT log FROM log WHERE id = ?1 AND author = (SELECT author FROM author WHERE key = ?2)",
+                "SELECT log, audience FROM log WHERE id = ?1 AND author = (SELECT author FROM author WHERE key = ?2)",
             )?;
-            let found = statement.query_row(params![log_id(key.log), Blob32(key.author.0)], |row| row.get(0));
-            let Some(number) = found.optional()? else { return Ok(None) };
+            let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, Option<Blob32>>(1)?));
+            let found = statement.query_row(params![log_id(key.log), Blob32(key.author.0)], read);
+            let Some((number, audience)) = found.optional()? else { return Ok(None) };
             if self.logs.len() >= LOGS_REMEMBERED_MAX {
                 self.logs.clear();
             }
-            self.logs.insert(key, Log { number, spans: spans(db, number)? });
+            let (audience, fork) = (audience.map(|id| NodeId(id.0)), fork(db, number)?);
+            self.logs.insert(key, Log { number, audience, spans: spans(db, number)?, fork });
         }
         Ok(self.logs.get_mut(&key))
     }
 
-    /// The log of a batch; made if this is its first.
-    pub(super) fn log_of(&mut self, db: &Connection, batch: &Verified) -> Result<i64, StoreError> {
-        let (key, audience) = (batch.header().key(), batch.header().audience);
+    /// The log that a header belongs to; made if this is the first of it.
+    pub(super) fn log_of(&mut self, db: &Connection, header: &Header) -> Result<i64, StoreError> {
+        let (key, audience) = (header.key(), header.audience);
         if let Some(log) = self.log(db, key)? {
             return Ok(log.number);
         }
@@ -87,7 +104,7 @@ impl Numbers {
             audience.map(Blob32::from)
         ])?;
         let number = db.last_insert_rowid();
-        self.logs.insert(key, Log { number, spans: Vec::new() });
+        self.logs.insert(key, Log { number, audience, spans: Vec::new(), fork: None });
         Ok(number)
     }
 
@@ -189,13 +206,25 @@ pub(super) fn extend(db: &Connection, log: &mut Log, batch: &Verified) -> Result
         let mut statement = db.prepare_cached("DELETE FROM span WHERE log = ?1 AND first_seq = ?2")?;
         statement.execute(params![log.number, int(right.first)])?;
     }
+    put_span(db, log.number, &span)?;
+    let mut statement = db.prepare_cached("UPDATE log SET bytes = bytes + ?2 WHERE log = ?1")?;
+    statement.execute(params![log.number, int(batch.bytes().len() as u64)])?;
+    let joined = |held: &Run| [left, right].into_iter().flatten().any(|old| old.first == held.first);
+    log.spans.retain(|held| !joined(held));
+    let at = log.spans.partition_point(|held| held.first < span.first);
+    log.spans.insert(at, span);
+    Ok(())
+}
+
+/// Writes a span; one that begins at the same entry becomes it.
+pub(super) fn put_span(db: &Connection, log: i64, span: &Run) -> Result<(), StoreError> {
     db.prepare_cached(
         "INSERT INTO span (log, first_seq, last_seq, prev, head, first_time, last_time)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE
          SET last_seq = excluded.last_seq, head = excluded.head, last_time = excluded.last_time",
     )?
     .execute(params![
-        log.number,
+        log,
         int(span.first),
         int(span.last),
         span.prev.map(Blob32::from),
@@ -203,10 +232,6 @@ pub(super) fn extend(db: &Connection, log: &mut Log, batch: &Verified) -> Result
         int(span.first_time.0),
         int(span.last_time.0)
     ])?;
-    let joined = |held: &Run| [left, right].into_iter().flatten().any(|old| old.first == held.first);
-    log.spans.retain(|held| !joined(held));
-    let at = log.spans.partition_point(|held| held.first < span.first);
-    log.spans.insert(at, span);
     Ok(())
 }
 

@@ -14,8 +14,8 @@ use crate::proto::timeline::{Place, Places};
 pub(super) struct Settling<'a> {
     db: &'a Connection,
     numbers: &'a mut Numbers,
-    batch: &'a Verified,
-    key: LogKey,
+    /// The batch that is being stored; none: something is gone.
+    batch: Option<&'a Verified>,
     /// The places of the batch's entries, as far as they are known.
     pub(super) places: Vec<Option<Place>>,
     /// Who names an entry of the batch: its number, and the first entry of the batch that names it.
@@ -35,14 +35,19 @@ impl<'a> Settling<'a> {
         let header = batch.header();
         let followers = named_by(db, header.log, header.first_seq, header.last_seq())?;
         let places = vec![None; header.entries.len()];
-        Ok(Self { db, numbers, batch, key: header.key(), places, followers, moved })
+        Ok(Self { db, numbers, batch: Some(batch), places, followers, moved })
+    }
+
+    /// Begins without a batch: something is gone on which others stood.
+    pub(super) fn alone(db: &'a Connection, numbers: &'a mut Numbers, moved: Arrival) -> Self {
+        Self { db, numbers, batch: None, places: Vec::new(), followers: Vec::new(), moved }
     }
 
     /// The index in the batch, if the entry is in it.
     fn index(&self, key: LogKey, seq: Seq) -> Option<usize> {
-        let first = self.batch.header().first_seq;
-        let index = usize::try_from(seq.checked_sub(first)?).ok()?;
-        (key == self.key && index < self.places.len()).then_some(index)
+        let header = self.batch?.header();
+        let index = usize::try_from(seq.checked_sub(header.first_seq)?).ok()?;
+        (key == header.key() && index < self.places.len()).then_some(index)
     }
 
     /// The arrival number of an entry that is held and not in the batch.
@@ -67,8 +72,8 @@ impl Places for Settling<'_> {
     }
 
     fn place_of_id(&mut self, id: EntryId) -> Result<Option<Place>, StoreError> {
-        let index = self.index(self.key, id.seq).filter(|index| self.batch.entry_id(*index) == id);
-        if let Some(index) = index {
+        let here = self.batch.and_then(|batch| Some((batch, self.index(batch.header().key(), id.seq)?)));
+        if let Some((_, index)) = here.filter(|(batch, index)| batch.entry_id(*index) == id) {
             return Ok(self.places[index]);
         }
         match by_id(self.db, id)? {
@@ -78,8 +83,8 @@ impl Places for Settling<'_> {
     }
 
     fn signed(&mut self, key: LogKey, seq: Seq) -> Result<Option<(Stamp, Option<EntryId>)>, StoreError> {
-        if let Some(index) = self.index(key, seq) {
-            let header = self.batch.header();
+        if let (Some(index), Some(batch)) = (self.index(key, seq), self.batch) {
+            let header = batch.header();
             return Ok(Some((Stamp(header.entries[index].time), header.after.filter(|_| index == 0))));
         }
         let Some(found) = self.find(key, seq)? else { return Ok(None) };
@@ -168,7 +173,12 @@ fn named(db: &Connection, batch: Arrival) -> Result<Option<EntryId>, StoreError>
 }
 
 /// The batches that name an entry from `first` to `last` of the log: the entry's number, and their own first entry.
-fn named_by(db: &Connection, log: LogId, first: Seq, last: Seq) -> Result<Vec<(Seq, LogKey, Seq)>, StoreError> {
+pub(super) fn named_by(
+    db: &Connection,
+    log: LogId,
+    first: Seq,
+    last: Seq,
+) -> Result<Vec<(Seq, LogKey, Seq)>, StoreError> {
     let mut statement = db.prepare_cached(
         "SELECT n.seq, b.first_seq, l.id, a.key FROM named n CROSS JOIN batch b ON b.batch = n.batch
          CROSS JOIN log l ON l.log = b.log CROSS JOIN author a ON a.author = l.author

@@ -146,7 +146,7 @@ impl Salvage<'_> {
 
 /// What stood beside an own batch.
 fn own_batch(old: &Connection, number: i64, entries: usize) -> Result<OwnBatch, StoreError> {
-    let mut own = OwnBatch { refs: vec![None; entries], of: Vec::new() };
+    let mut own = OwnBatch { refs: vec![None; entries], ..OwnBatch::default() };
     let mut statement =
         old.prepare_cached("SELECT arrival - ?1, name, content FROM ref WHERE arrival >= ?1 AND arrival < ?1 + ?2")?;
     let mut rows = statement.query(params![number, entries as i64])?;

@@ -20,6 +20,20 @@ const MIGRATIONS: &[&str] = &[
      ALTER TABLE author ADD COLUMN verified INTEGER NOT NULL DEFAULT 0;
      ALTER TABLE author ADD COLUMN muted INTEGER NOT NULL DEFAULT 0;
      ALTER TABLE author ADD COLUMN blocked INTEGER NOT NULL DEFAULT 0",
+    // 3: forks, what fell with them, damaged batches, what a log takes, and a kind of notice more.
+    "ALTER TABLE log ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+     UPDATE log SET bytes = (SELECT coalesce(sum(length(b.bytes)), 0) FROM batch b WHERE b.log = log.log);
+     CREATE TABLE fork (log INTEGER PRIMARY KEY, one BLOB NOT NULL, other BLOB NOT NULL) STRICT;
+     CREATE TABLE fallen (fallen INTEGER PRIMARY KEY, hash BLOB NOT NULL, place INTEGER NOT NULL, audience BLOB, body BLOB,
+         name TEXT, content BLOB, UNIQUE (hash, place)) STRICT;
+     CREATE TABLE damaged (batch INTEGER PRIMARY KEY, log INTEGER NOT NULL, first_seq INTEGER NOT NULL,
+         bytes BLOB NOT NULL) STRICT;
+     ALTER TABLE notice RENAME TO older_notice;
+     CREATE TABLE notice (arrival INTEGER PRIMARY KEY, wall_ms INTEGER NOT NULL,
+         kind TEXT NOT NULL CHECK (kind IN ('joined', 'back', 'left', 'lost', 'renamed', 'conflict', 'forked')),
+         member INTEGER NOT NULL, name TEXT NOT NULL) STRICT;
+     INSERT INTO notice SELECT * FROM older_notice;
+     DROP TABLE older_notice",
 ];
 
 /// The version of [`SCHEMA`].

@@ -1,4 +1,4 @@
--- Version 2 of a room's database. This file always describes today; what an older one needs stands in schema.rs.
+-- Version 3 of a room's database. This file always describes today; what an older one needs stands in schema.rs.
 --
 -- Numbers are SQLite's signed 64 bits. Times are stamps (milliseconds since 1970 x 65,536 + a counter), except where
 -- a name ends in _ms. Log ids are random 64-bit numbers and are kept with their highest bit flipped, so that SQLite's
@@ -43,8 +43,36 @@ CREATE TABLE log (
     id INTEGER NOT NULL,         -- its random number, highest bit flipped
     author INTEGER NOT NULL,
     audience BLOB,               -- the one other member it is for; null: the whole room
-    closed TEXT,                 -- why nothing more is taken, if so
+    closed TEXT,                 -- not used any more
+    bytes INTEGER NOT NULL DEFAULT 0, -- what its batches take
     UNIQUE (id, author)          -- id first: an entry's id names log and place, not the author
+) STRICT;
+
+-- Logs whose author signed two things for one place: the two headers with their signatures, which say where it ends.
+CREATE TABLE fork (
+    log INTEGER PRIMARY KEY,
+    one BLOB NOT NULL,           -- CBOR: [header, signature]
+    other BLOB NOT NULL
+) STRICT;
+
+-- What this node's user said in a log that ended before it: to be said again, once. The row stays, so that it is once.
+CREATE TABLE fallen (
+    fallen INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL,          -- header hash of its batch
+    place INTEGER NOT NULL,      -- its index there
+    audience BLOB,               -- the one other member it was for; null: the whole room
+    body BLOB,                   -- null: it is said again
+    name TEXT,                   -- the caller's own name for it, if there was one
+    content BLOB,                -- hash of what was asked for
+    UNIQUE (hash, place)
+) STRICT;
+
+-- Batches that the disk changed, as they were found: taken out of their logs, and asked of others again.
+CREATE TABLE damaged (
+    batch INTEGER PRIMARY KEY,   -- the arrival number of its first entry
+    log INTEGER NOT NULL,
+    first_seq INTEGER NOT NULL,
+    bytes BLOB NOT NULL
 ) STRICT;
 
 -- What is held of each log: whole batches without a gap. At most 9 rows a log, so a start need not read every batch.
@@ -151,7 +179,7 @@ CREATE TABLE receipt (
 CREATE TABLE notice (
     arrival INTEGER PRIMARY KEY,
     wall_ms INTEGER NOT NULL,    -- by this node's wall clock
-    kind TEXT NOT NULL CHECK (kind IN ('joined', 'back', 'left', 'lost', 'renamed', 'conflict')),
+    kind TEXT NOT NULL CHECK (kind IN ('joined', 'back', 'left', 'lost', 'renamed', 'conflict', 'forked')),
     member INTEGER NOT NULL,     -- author number
     name TEXT NOT NULL           -- theirs then
 ) STRICT;

@@ -3,6 +3,8 @@
 use rusqlite::Connection;
 
 use super::error::StoreError;
+use super::fall::fallen;
+use super::fork::fork;
 use super::line::{Lines, Row, rows};
 use super::look::own_newest;
 use super::marks::marks;
@@ -24,6 +26,7 @@ pub(super) fn snapshot(db: &Connection, own: NodeId) -> Result<Snapshot, StoreEr
         marks: marks(db)?,
         own: own_lines(db, own)?,
         receipts: receipts(db)?,
+        fallen: fallen(db)?,
     })
 }
 
@@ -38,12 +41,14 @@ fn logs(db: &Connection) -> Result<Vec<LogRecord>, StoreError> {
             key: LogKey { log: row.get::<_, LogColumn>(1)?.0, author: NodeId(row.get::<_, Blob32>(2)?.0) },
             audience: row.get::<_, Option<Blob32>>(3)?.map(|id| NodeId(id.0)),
             ranges: spans(db, row.get(0)?)?,
+            fork: fork(db, row.get(0)?)?,
         });
     }
     Ok(logs)
 }
 
-fn tops(db: &Connection) -> Result<Vec<(Conversation, Place, EntryId)>, StoreError> {
+/// The greatest place of each conversation, and whose it is.
+pub(super) fn tops(db: &Connection) -> Result<Vec<(Conversation, Place, EntryId)>, StoreError> {
     const TOP: &str = rows!(
         "conversation c CROSS JOIN entry e ON e.arrival = (SELECT arrival FROM entry t INDEXED BY entry_conversation
          WHERE t.conversation = c.conversation ORDER BY t.place DESC LIMIT 1)",

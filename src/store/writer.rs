@@ -10,15 +10,17 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tracing::warn;
 
-use super::append::Appender;
+use super::append::{Appended, Appender};
 use super::checkpoint::Wal;
 use super::error::StoreError;
 use super::failure::Failure;
+use super::fall::Falls;
 use super::keep::own_name;
 use super::search::index;
 use crate::proto::ids::Arrival;
 use crate::proto::limits::{
-    COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, DISK_FULL_RETRY_MS, INDEX_BEHIND_MAX, WARN_EVERY_MS, WRITES_DEFERRED_MAX,
+    COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, DISK_FULL_RETRY_MS, HEADER_BYTES_MAX, INDEX_BEHIND_MAX, WARN_EVERY_MS,
+    WRITES_DEFERRED_MAX,
 };
 use crate::proto::record::{Write, WriteError, Written};
 
@@ -245,7 +247,13 @@ impl Writer {
         Ok(match write {
             Write::Append { token, batches } => {
                 let appended = appender.append(db, batches)?;
-                Some(Written::Appended { token: *token, lines: appended.lines, moved: appended.moved })
+                let Appended { lines, moved, changed } = appended;
+                Some(Written::Appended { token: *token, lines, moved, changed })
+            }
+            Write::Fork(fork) => {
+                let mut falls = Falls::default();
+                appender.fork_told(db, fork, &mut falls)?;
+                Some(Written::Changed(appender.changed(db, falls)?))
             }
             Write::Receipts(receipts) => {
                 for receipt in receipts {
@@ -296,6 +304,7 @@ fn weight(write: &Write) -> usize {
     match write {
         Write::Append { batches, .. } => batches.iter().map(|append| append.batch.bytes().len()).sum(),
         Write::Receipts(receipts) => receipts.len() * 64,
+        Write::Fork(_) => 2 * HEADER_BYTES_MAX,
         Write::Notice { .. } | Write::Member(_) | Write::OwnName(_) | Write::Mark { .. } | Write::Read { .. } => 256,
     }
 }
@@ -400,9 +409,11 @@ mod tests {
                 Written::Appended { token, lines, .. } => format!("{token} at {}", lines[0].arrival),
                 Written::Failed { token, error: WriteError::DiskFull } => format!("{token} refused"),
                 Written::Noted(notice) => format!("notice at {}", notice.arrival),
-                Written::Receipts(_) | Written::Read { .. } | Written::Marked(_) | Written::NotMarked(_) => {
-                    "something else".to_owned()
-                }
+                Written::Changed(_)
+                | Written::Receipts(_)
+                | Written::Read { .. }
+                | Written::Marked(_)
+                | Written::NotMarked(_) => "something else".to_owned(),
             });
         }
         // Two shared a transaction with the one that was too much; numbers of what was refused are given again.

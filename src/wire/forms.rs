@@ -8,6 +8,7 @@ use minicbor::bytes::{ByteArray, ByteSlice};
 use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
+use crate::proto::fork::Fork;
 use crate::proto::frame;
 use crate::proto::ids::{Hash, Instance, LogId, NodeId, RoomTag, Seq};
 use crate::proto::limits::{
@@ -207,22 +208,24 @@ pub(super) struct Span {
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Holding {
+pub(super) struct Holding<'b> {
     #[n(0)]
     pub(super) log: LogId,
     #[n(1)]
     pub(super) audience: Option<NodeId>,
     #[n(2)]
     pub(super) ranges: List<Span, { RANGES_PER_LOG_MAX + 1 }>,
+    #[b(3)]
+    pub(super) fork: Option<List<&'b ByteSlice, 2>>,
 }
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Logs {
+pub(super) struct Logs<'b> {
     #[n(0)]
     pub(super) author: NodeId,
-    #[n(1)]
-    pub(super) logs: List<Holding, FRAME_LOGS_MAX>,
+    #[b(1)]
+    pub(super) logs: List<Holding<'b>, FRAME_LOGS_MAX>,
     #[n(2)]
     pub(super) more: bool,
 }
@@ -302,16 +305,22 @@ impl From<Receipt> for frame::Receipt {
     }
 }
 
-impl From<&frame::Holding> for Holding {
-    fn from(holding: &frame::Holding) -> Self {
+impl<'b> From<&'b frame::Holding> for Holding<'b> {
+    fn from(holding: &'b frame::Holding) -> Self {
         let span = |span: &frame::Span| Span { first: span.first, last: span.last, head: span.head };
-        Self { log: holding.log, audience: holding.audience, ranges: List::new(holding.ranges.iter().map(span)) }
+        let proof =
+            |fork: &'b Fork| List::new(fork.proof().iter().map(|signed| <&ByteSlice>::from(signed.bytes().as_ref())));
+        Self {
+            log: holding.log,
+            audience: holding.audience,
+            ranges: List::new(holding.ranges.iter().map(span)),
+            fork: holding.fork.as_ref().map(proof),
+        }
     }
 }
 
-impl From<Holding> for frame::Holding {
-    fn from(holding: Holding) -> Self {
-        let span = |span: Span| frame::Span { first: span.first, last: span.last, head: span.head };
-        Self { log: holding.log, audience: holding.audience, ranges: holding.ranges.0.into_iter().map(span).collect() }
+impl From<Span> for frame::Span {
+    fn from(span: Span) -> Self {
+        Self { first: span.first, last: span.last, head: span.head }
     }
 }

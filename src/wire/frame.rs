@@ -8,7 +8,8 @@ use minicbor::{Decoder, Encode, Encoder};
 use super::forms::{self, List};
 use super::{WireError, kind};
 use crate::proto::batch::{self, BatchError, Verified};
-use crate::proto::frame::{CloseReason, Fetch, Frame, Hello, Intro, Reach, Reached};
+use crate::proto::fork::{Fork, Signed};
+use crate::proto::frame::{CloseReason, Fetch, Frame, Hello, Holding, Intro, Reach, Reached};
 use crate::proto::ids::{LogKey, NodeId, RoomId};
 use crate::proto::limits::FRAME_BYTES_MAX;
 use crate::proto::name::Name;
@@ -151,8 +152,8 @@ pub fn decode(bytes: &Bytes, room: &RoomId) -> Result<Option<Frame>, WireError> 
             Frame::AskLogs { author: form.author, from: form.from }
         }
         kind::LOGS => {
-            let form: forms::Logs = d.decode()?;
-            let logs = form.logs.0.into_iter().map(Into::into).collect();
+            let form: forms::Logs<'_> = d.decode()?;
+            let logs = form.logs.0.into_iter().map(|form| holding(bytes, form, room)).collect::<Result<_, _>>()?;
             Frame::Logs { author: form.author, logs, more: form.more }
         }
         kind::FETCH => {
@@ -240,6 +241,21 @@ fn verify_all<const MAX: usize>(
         }
     }
     Ok(verified)
+}
+
+/// Reads what is held of a log. What proves no fork, or only to a newer program, is passed over.
+fn holding(bytes: &Bytes, form: forms::Holding<'_>, room: &RoomId) -> Result<Holding, WireError> {
+    let mut proof = Vec::new();
+    for part in form.fork.iter().flat_map(|parts| &parts.0) {
+        match Signed::verify(&bytes.slice_ref(part), room) {
+            Ok(signed) => proof.push(signed),
+            Err(BatchError::Version(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let fork = <[Signed; 2]>::try_from(proof).ok().and_then(|[one, other]| Fork::new(one, other));
+    let ranges = form.ranges.0.into_iter().map(Into::into).collect();
+    Ok(Holding { log: form.log, audience: form.audience, ranges, fork })
 }
 
 fn reached_number(reached: Reached) -> u64 {

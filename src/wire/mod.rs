@@ -198,7 +198,8 @@
 //! - The **hash of an author** is BLAKE3 over, for each of that author's logs in scope of which anything is held,
 //!   ascending by log number: log (8 bytes), count of ranges (8), and for each range, ascending, first seq (8), last
 //!   seq (8) and head (32), the header hash of the range's last batch. A range is a run of whole batches without a gap;
-//!   a log has at most 9 (one from the beginning, and 8 beyond gaps).
+//!   a log has at most 9 (one from the beginning, and 8 beyond gaps). Of a forked log (see "Forks") follow, behind its
+//!   ranges, the seq of its end (8) and the header hash there (32; zeros if there is none).
 //! - The **hash of everything** is BLAKE3 over, for each author of whom anything in scope is held, ascending by id as
 //!   bytes: the id (32) and the hash of that author (32).
 //!
@@ -223,7 +224,7 @@
 //! | Logs | field | type | |
 //! | --- | --- | --- | --- |
 //! | 0 | author | id | whose logs |
-//! | 1 | logs | list<map, 256> | ascending: 0 log; 1 audience (id?, none: the whole room); 2 ranges, list<[first seq, last seq, head], 9> (open) |
+//! | 1 | logs | list<map, 256> | ascending: 0 log; 1 audience (id?, none: the whole room); 2 ranges, list<[first seq, last seq, head], 9> (open); 3 fork, list<byte string, 2>?, see "Forks" |
 //! | 2 | more | bool | whether greater numbers follow |
 //!
 //! Pages have at most 16 KiB. A node compares with one peer at a time and looks after itself: it asks, and fetches what
@@ -311,8 +312,28 @@
 //!
 //! A log belongs to one instance of its author and one audience. Times grow along it. `first_seq` is one more than the
 //! last seq of the batch that `prev` hashes. A batch that verifies is stored even if what stands before it is lacking
-//! still. One that contradicts what is held of its log (another `prev`, another batch for the same seq, a time that
-//! does not grow, another audience) is not taken.
+//! still. One of another audience than its log is not taken. One that contradicts what is held of its
+//! log in any other way makes a fork.
+//!
+//! ## Forks
+//!
+//! No honest author signs two headers for one seq of one log (unless its machine was put back to an earlier state while
+//! it ran). Of any two headers of one log and audience, X with the smaller `first_seq` and Y:
+//!
+//! | if | then the seq | is claimed by |
+//! | --- | --- | --- |
+//! | both have the same `first_seq` and `prev` | `first_seq` | the hashes of X and Y |
+//! | both have the same `first_seq`, and not the same `prev` | `first_seq` - 1 | both `prev` |
+//! | X holds the seq before Y, and Y's `prev` is not the hash of X | Y's `first_seq` - 1 | the hash of X, and Y's `prev` |
+//! | none of these, but X holds Y's first seq, or its last time is not below Y's first | Y's `first_seq` | nobody |
+//!
+//! The log *ends* at that seq with the batch that has the smaller of the two hashes, or, claimed by nobody, before it. A
+//! node keeps of all ends that it can find or is told the least one (by seq, then by hash, nobody's first) and the two
+//! headers that prove it; it keeps no batch that holds the end's seq or a later one, but the one with the end's hash.
+//! Both headers are told in Logs, as byte strings that each hold the CBOR array `[header, signature]`; who is told
+//! compares them like any batch with what it holds. Where two nodes hold the same last seq with another head, or one lacks
+//! the end, it fetches from that seq back to where they part. The member is marked for good; what the author's own node
+//! held of the part that fell it says again in a new log.
 //!
 //! ## Bodies
 //!

@@ -215,8 +215,12 @@ async fn tell_without_end(
             Frame::AskLogs { author, from } => {
                 let log = LogId(from.map_or(0, |from| from.0.wrapping_add(1)));
                 let ranges = vec![Span { first: 1, last: u64::MAX >> 1, head: Hash([4; 32]) }];
-                line.say(&Frame::Logs { author, logs: vec![Holding { log, audience: None, ranges }], more: true })
-                    .await?;
+                line.say(&Frame::Logs {
+                    author,
+                    logs: vec![Holding { log, audience: None, ranges, fork: None }],
+                    more: true,
+                })
+                .await?;
             }
             Frame::Fetch(fetch) => line.say(&Frame::Page { key: fetch.key, batches: Vec::new(), busy: true }).await?,
             _ => {}

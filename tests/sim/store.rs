@@ -12,17 +12,20 @@ use roomful::proto::name::Name;
 use roomful::proto::record::{HistoryPage, LogRecord, MemberReceipt, MemberRecord, OwnLine, Snapshot, Write, Written};
 use roomful::proto::timeline::{Conversation, Held, Line, LineKind, Notice, Order, Place, Places, settle};
 
+use super::forks::Forks;
+
 /// What a simulated node has on its disk.
 #[derive(Clone, Debug)]
 pub struct Disk {
-    own: NodeId,
-    batches: BTreeMap<(LogKey, Seq), Verified>,
-    places: BTreeMap<(LogKey, Seq), Place>,
+    pub(crate) own: NodeId,
+    pub(crate) batches: BTreeMap<(LogKey, Seq), Verified>,
+    pub(crate) places: BTreeMap<(LogKey, Seq), Place>,
     arrivals: BTreeMap<(LogKey, Seq), Arrival>,
     last_arrival: Arrival,
     members: BTreeMap<NodeId, MemberRecord>,
     receipts: Vec<MemberReceipt>,
     own_lines: Vec<OwnLine>,
+    pub forks: Forks,
     pub name: Option<Name>,
 }
 
@@ -37,6 +40,7 @@ impl Disk {
             members: BTreeMap::new(),
             receipts: Vec::new(),
             own_lines: Vec::new(),
+            forks: Forks::default(),
             name: None,
         }
     }
@@ -48,7 +52,13 @@ impl Disk {
             let log = logs.entry(batch.header().key()).or_insert_with(|| (batch.header().audience, Default::default()));
             log.1.add(batch);
         }
-        let logs = logs.into_iter().map(|(key, (audience, ranges))| LogRecord { key, audience, ranges: ranges.runs() });
+        for fork in self.forks.known.values() {
+            logs.entry(fork.key()).or_insert_with(|| (fork.proof()[0].header().audience, Default::default()));
+        }
+        let logs = logs.into_iter().map(|(key, (audience, ranges))| {
+            let fork = self.forks.known.get(&key).cloned();
+            LogRecord { key, audience, ranges: ranges.runs(), fork }
+        });
         let mut tops: BTreeMap<Conversation, (Place, EntryId)> = BTreeMap::new();
         for line in self.lines() {
             let top = tops.entry(line.conversation).or_insert((line.order.place, line.id));
@@ -61,6 +71,7 @@ impl Disk {
             marks: Vec::new(),
             own: self.own_lines.clone(),
             receipts: self.receipts.clone(),
+            fallen: self.forks.fallen.values().flatten().cloned().collect(),
         }
     }
 
@@ -80,6 +91,12 @@ impl Disk {
                 let mut moved = BTreeSet::new();
                 for append in batches {
                     let own = append.own.as_ref();
+                    for number in own.iter().flat_map(|own| &own.again) {
+                        self.forks.said_again(*number);
+                    }
+                    if !self.admit(&append.batch) {
+                        continue;
+                    }
                     lines.extend(self.append(&append.batch, &mut moved));
                     if let Some(own) = own {
                         let ids = (0..append.batch.header().entries.len()).map(|index| append.batch.entry_id(index));
@@ -87,7 +104,16 @@ impl Disk {
                     }
                 }
                 let moved = moved.into_iter().filter_map(|(key, seq)| self.line(key, seq)).collect();
-                Some(Written::Appended { token, lines, moved })
+                // What was shown a moment ago may have fallen with a later batch of the same write.
+                lines.retain(|line| {
+                    self.line(LogKey { author: line.order.author, log: line.id.log }, line.id.seq).is_some()
+                });
+                let changed = self.changed();
+                Some(Written::Appended { token, lines, moved, changed })
+            }
+            Write::Fork(fork) => {
+                self.fork_told(fork);
+                Some(Written::Changed(self.changed()))
             }
             Write::Receipts(receipts) => {
                 self.receipts.extend(receipts.iter().copied());

@@ -84,7 +84,7 @@ impl Ord for Scheduled {
 type End = (usize, LinkId);
 
 pub struct Node {
-    key: SigningKey,
+    pub key: SigningKey,
     pub id: NodeId,
     pub disk: Disk,
     pub engine: Option<Engine>,
@@ -124,6 +124,8 @@ pub struct World {
     /// Pairs of nodes that can't reach each other, in that direction.
     pub cut: BTreeSet<(usize, usize)>,
     asked: u64,
+    /// Pages of history that were asked for.
+    pub fetches: u64,
     pub trace: u64,
 }
 
@@ -141,6 +143,7 @@ impl World {
             links: BTreeMap::new(),
             cut: BTreeSet::new(),
             asked: 0,
+            fetches: 0,
             trace: 0,
         }
     }
@@ -401,6 +404,7 @@ impl World {
                 }
             }
             Action::Send { links, frame } => {
+                self.fetches += u64::from(matches!(frame, Frame::Fetch(_)));
                 for link in links {
                     self.send(node, link, frame.clone());
                 }

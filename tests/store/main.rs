@@ -2,6 +2,7 @@
 
 mod damage;
 mod export;
+mod forks;
 mod marks;
 mod order;
 mod own;

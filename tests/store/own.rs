@@ -19,7 +19,7 @@ async fn who_holds_an_own_message_is_counted_among_those_in_reach() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let (mut own, ana, ben, cid) = (me(), Author::new(2).id(), Author::new(3).id(), Author::new(4).id());
-    let of = OwnBatch { refs: vec![], of: vec![ben, ana] };
+    let of = OwnBatch { of: vec![ben, ana], ..OwnBatch::default() };
     let first = bed.append_own(&own.say("one"), of.clone()).await;
     bed.append_own(&own.say("two"), of).await;
     let alone = bed.append_own(&own.say("nobody here"), OwnBatch::default()).await;
@@ -62,7 +62,7 @@ async fn a_ref_is_known_for_thirty_days_over_restarts() {
     let said = Ref { name: "r1".to_owned(), content: Hash([5; 32]) };
     let mut bed = Bed::open(location.clone(), NOON);
     let batch = own.say_all(&["without", "with"]);
-    let with = OwnBatch { refs: vec![None, Some(said.clone())], of: vec![] };
+    let with = OwnBatch { refs: vec![None, Some(said.clone())], ..OwnBatch::default() };
     let batches = vec![Append { batch, own: Some(with) }];
     let (lines, _) = bed.append_all(batches).await.expect("room");
     assert_eq!(bed.store.by_ref("r1".to_owned()).await.expect("readable"), Some((said, lines[1].clone())));
@@ -80,7 +80,7 @@ async fn a_ref_is_known_for_thirty_days_over_restarts() {
     for (text, at_ms) in [("second", REF_MS + 100_000), ("third", 2 * REF_MS + 200_000)] {
         own.at_ms = at_ms;
         let refs = vec![Some(Ref { name: text.to_owned(), content: Hash([6; 32]) })];
-        bed.append_own(&own.say(text), OwnBatch { refs, of: vec![] }).await;
+        bed.append_own(&own.say(text), OwnBatch { refs, ..OwnBatch::default() }).await;
     }
     assert_eq!(bed.store.by_ref("second".to_owned()).await.expect("readable"), None);
     assert!(bed.store.by_ref("third".to_owned()).await.expect("readable").is_some());

@@ -5,7 +5,7 @@ use roomful::proto::batch::{HEADER_VERSION, Header, Verified, sign, slot};
 use roomful::proto::body::{Body, SALT_BYTES};
 use roomful::proto::clock::Stamp;
 use roomful::proto::ids::{EntryId, Hash, LogId, LogKey, NodeId, RoomId};
-use roomful::proto::record::{Append, OwnBatch, Write, WriteError, Written};
+use roomful::proto::record::{Append, Changed, OwnBatch, Write, WriteError, Written};
 use roomful::proto::timeline::{Line, Notice, NoticeKind};
 use roomful::store::{At, Filter, Location, Opened, Page, Store};
 use tempfile::TempDir;
@@ -120,6 +120,8 @@ pub(crate) struct Bed {
     pub(crate) store: Store,
     pub(crate) opened: Opened,
     token: u64,
+    /// What the last append did beside storing.
+    pub(crate) changed: Changed,
 }
 
 impl Bed {
@@ -129,7 +131,7 @@ impl Bed {
 
     pub(crate) fn open(location: Location, wall_ms: u64) -> Self {
         let (store, opened) = Store::open(location, room(), me().id(), wall_ms).expect("opens");
-        Self { store, opened, token: 0 }
+        Self { store, opened, token: 0, changed: Changed::default() }
     }
 
     pub(crate) async fn answer(&mut self) -> Written {
@@ -142,7 +144,10 @@ impl Bed {
         self.token += 1;
         self.store.write(Write::Append { token: self.token, batches });
         match self.answer().await {
-            Written::Appended { token, lines, moved } if token == self.token => Ok((lines, moved)),
+            Written::Appended { token, lines, moved, changed } if token == self.token => {
+                self.changed = changed;
+                Ok((lines, moved))
+            }
             Written::Failed { token, error } if token == self.token => Err(error),
             other => panic!("not expected here: {other:?}"),
         }

@@ -143,6 +143,7 @@ pub(crate) fn member() -> Member {
         via: None,
         clock_error_ms: None,
         marks: Default::default(),
+        forked: false,
     }
 }
 

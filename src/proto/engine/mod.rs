@@ -6,11 +6,12 @@
 //!
 //! The parts, each an `impl Engine` of its own: `find` meets others, `links` keeps one link with each and knows who
 //! is here, `talk` signs what this node's user says, `push` sends it, `relay` reaches those whom only others
-//! reach, `take` checks and stores what others say, `compare` finds out what is
+//! reach, `take` checks and stores what others say, `forks` settles what they may not say, `compare` finds out what is
 //! lacking, and `sync` fetches it.
 
 mod compare;
 mod find;
+mod forks;
 mod io;
 mod links;
 mod push;
@@ -129,10 +130,15 @@ impl Engine {
             via: None,
             clock_error_ms: Some(0),
             marks: Marks::default(),
+            forked: false,
         };
         let mut roster = Roster::new(now, member, snapshot.members);
         for (id, marks) in snapshot.marks {
             roster.mark(id, marks);
+        }
+        let frontier = Frontier::new(own, snapshot.logs);
+        for id in frontier.forked() {
+            roster.forked(now, id);
         }
         Self {
             own,
@@ -151,13 +157,13 @@ impl Engine {
             announcer: Announcer::new(now.mono_ms),
             book,
             roster,
-            frontier: Frontier::new(own, snapshot.logs),
+            frontier,
             receipts: Receipts::new(&snapshot.receipts, snapshot.own),
             tops: snapshot.tops.into_iter().map(|(conversation, place, id)| (conversation, (place, id))).collect(),
             tokens: 0,
             refused: Tally::default(),
             links: links::Links::default(),
-            talk: talk::Talk::default(),
+            talk: talk::Talk::new(snapshot.fallen),
             taking: take::Taking::default(),
             relays: relay::Relays::default(),
             sync: sync::Sync::new(now.mono_ms),

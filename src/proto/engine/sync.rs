@@ -6,15 +6,16 @@
 use std::collections::VecDeque;
 
 use super::compare::{Comparing, Question};
-use super::{Action, Engine};
+use super::{Action, Engine, WriteAction};
 use crate::proto::batch::Verified;
 use crate::proto::clock::Now;
 use crate::proto::frame::{Fetch, Frame, Holding, Receipt};
-use crate::proto::ids::{LinkId, LogKey, NodeId, Seq};
+use crate::proto::frontier::Lack;
+use crate::proto::ids::{LinkId, LogKey, NodeId};
 use crate::proto::limits::{
     COMPARE_EVERY_MS, FETCH_PATIENCE_MS, FETCHES_SERVED_MAX, PAGE_BYTES_MAX, PAGE_BYTES_MIN, PAGE_MS,
 };
-use crate::proto::record::HistoryPage;
+use crate::proto::record::{HistoryPage, Write};
 
 /// A peer that was busy is asked again after this time.
 const BUSY_RETRY_MS: u64 = 500;
@@ -29,7 +30,7 @@ const WANTS_MAX: usize = 4_096;
 #[derive(Debug)]
 pub(super) struct Fetching {
     /// Entries that the peer holds and this node lacked when it compared.
-    wants: VecDeque<(LogKey, Seq, Seq)>,
+    wants: VecDeque<(LogKey, Lack)>,
     step: Step,
     page_bytes: u64,
     not_before_ms: u64,
@@ -87,6 +88,7 @@ impl Engine {
         self.receipts_turn(now, out);
         if now.mono_ms >= self.sync.next_round_ms {
             self.sync.next_round_ms = now.mono_ms + COMPARE_EVERY_MS;
+            self.say_again(now, out);
             let last = self.sync.last_peer;
             let next = self.links.peers().find(|peer| last.is_none_or(|last| *peer > last));
             self.sync.last_peer = next.or_else(|| self.links.peers().next());
@@ -123,11 +125,16 @@ impl Engine {
                 }
             }
             let key = LogKey { author, log: holding.log };
+            if let Some(fork) = holding.fork.as_ref().filter(|fork| fork.key() == key)
+                && self.frontier.is_news(peer, fork)
+            {
+                out.push(Action::Write(WriteAction(Write::Fork(fork.clone()))));
+            }
             let lacking = self.frontier.lacking(peer, author, holding);
             let Some(entry) = self.links.get_mut(link) else { return };
-            for (first, last) in lacking {
-                if entry.fetching.wants.len() < WANTS_MAX && !entry.fetching.wants.contains(&(key, first, last)) {
-                    entry.fetching.wants.push_back((key, first, last));
+            for want in lacking.into_iter().map(|lack| (key, lack)) {
+                if entry.fetching.wants.len() < WANTS_MAX && !entry.fetching.wants.contains(&want) {
+                    entry.fetching.wants.push_back(want);
                 }
             }
         }
@@ -173,16 +180,24 @@ impl Engine {
         };
         for _ in 0..many {
             let entry = self.links.get_mut(link)?;
-            let (key, first, last) = entry.fetching.wants.pop_front()?;
+            let (key, lack) = entry.fetching.wants.pop_front()?;
+            let Lack { first, last, doubt } = lack;
             let bytes = entry.fetching.page_bytes;
-            let gaps = self.frontier.log(key).map_or(vec![(first, last)], |log| log.taken.missing(first, last));
+            let whole = vec![(first, last)];
+            let gaps = match self.frontier.log(key) {
+                Some(log) if !doubt => log.missing(first, last),
+                Some(_) | None => whole,
+            };
             let (Some(oldest), Some(newest)) = (gaps.first(), gaps.last()) else { continue };
             let entry = self.links.get_mut(link)?;
             if busy.contains(&key) {
-                entry.fetching.wants.push_back((key, first, last));
+                entry.fetching.wants.push_back((key, lack));
                 continue;
             }
-            entry.fetching.wants.push_front((key, first, last));
+            entry.fetching.wants.push_front((key, lack));
+            if doubt {
+                return Some(Fetch { key, first, last, bytes });
+            }
             // The beginning of a log says its author's name; then the newest, and back from there.
             let (first, last) = if oldest.0 == 1 { (1, 1) } else { *newest };
             return Some(Fetch { key, first, last, bytes });
@@ -255,14 +270,18 @@ impl Engine {
         self.fetch_turn(now, link, out);
     }
 
-    /// A fetched page is on the disk: on with the next.
-    pub(super) fn fetch_stored(&mut self, now: Now, link: LinkId, out: &mut Vec<Action>) {
+    /// A fetched page is on the disk: on with the next. Unless all of it was taken, no more of that log is asked for until
+    /// the next comparison.
+    pub(super) fn fetch_stored(&mut self, now: Now, link: LinkId, is_whole: bool, out: &mut Vec<Action>) {
         let Some(entry) = self.links.get_mut(link) else { return };
         entry.fetching.step = Step::Idle;
-        entry.fetching.came = true;
+        entry.fetching.came |= is_whole;
         // Logs take turns, so that the newest of all of them is here before the old of one.
-        if let Some(want) = entry.fetching.wants.pop_front() {
-            entry.fetching.wants.push_back(want);
+        if let Some((key, lack)) = entry.fetching.wants.pop_front()
+            && is_whole
+            && !lack.doubt
+        {
+            entry.fetching.wants.push_back((key, lack));
         }
         self.fetch_turn(now, link, out);
     }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Engine, Show, Warning, WriteAction};
+use super::{Action, Engine, Show, WriteAction};
 use crate::proto::batch::Verified;
 use crate::proto::body::Body;
 use crate::proto::clock::{Now, Stamp};
 use crate::proto::frame::{Frame, Receipt};
+use crate::proto::ids::LogKey;
 use crate::proto::ids::{LinkId, NodeId};
 use crate::proto::limits::{FRAME_RECEIPTS_MAX, PUSH_UNRECEIPTED_BYTES_MAX, RECEIPT_GATHER_MS};
 use crate::proto::log::Fit;
@@ -25,9 +26,20 @@ pub(super) struct Taking {
 
 #[derive(Debug)]
 struct Flight {
+    /// What is new here.
     batches: Vec<Verified>,
+    /// What the store only looks at, since it may be here already, or have no place.
+    doubtful: Vec<Verified>,
     /// The link that fetched them, which asks for more when they are stored.
     fetched_on: Option<LinkId>,
+}
+
+impl Taking {
+    /// What of a log is on its way to the disk.
+    pub(super) fn flying(&self, key: LogKey) -> impl Iterator<Item = &Verified> {
+        let batches = self.flights.values().flat_map(|flight| &flight.batches);
+        batches.filter(move |batch| batch.header().key() == key)
+    }
 }
 
 impl Engine {
@@ -53,7 +65,7 @@ impl Engine {
         fetched_on: Option<LinkId>,
         out: &mut Vec<Action>,
     ) -> bool {
-        let mut new = Vec::new();
+        let (mut new, mut doubtful, mut appends) = (Vec::new(), Vec::new(), Vec::new());
         for batch in batches {
             let header = batch.header();
             let ours = self.frontier.concerns_us(header.author, header.audience);
@@ -63,8 +75,17 @@ impl Engine {
             }
             match self.frontier.fit(&batch) {
                 Fit::Fits => {
+                    if header.author == self.own {
+                        self.is_written_elsewhere(header.log);
+                    }
                     self.frontier.take(&batch);
+                    appends.push(Append { batch: batch.clone(), own: None });
                     new.push(batch);
+                }
+                // The store looks at what it has there, and says what is to be thought of it.
+                Fit::Inside | Fit::Contradicts => {
+                    appends.push(Append { batch: batch.clone(), own: None });
+                    doubtful.push(batch);
                 }
                 // On the disk already, so its author may know; what is only on its way is told when it is there.
                 Fit::Held if self.frontier.holds(header.key(), header.last_seq()) => {
@@ -73,31 +94,27 @@ impl Engine {
                     }
                 }
                 Fit::Held => {}
-                Fit::Broken => self.refused.count(Cause::Misplaced),
+                Fit::Refused => self.refused.count(Cause::Misplaced),
                 Fit::TooManyGaps => self.refused.count(Cause::TooManyGaps),
-                Fit::Fork => {
-                    self.refused.count(Cause::Forked);
-                    out.push(Action::Warn(Warning::Fork(header.author)));
-                }
             }
         }
-        if new.is_empty() {
+        if appends.is_empty() {
             return false;
         }
         let token = self.token();
-        let batches = new.iter().map(|batch| Append { batch: batch.clone(), own: None }).collect();
-        out.push(Action::Write(WriteAction(Write::Append { token, batches })));
-        self.taking.flights.insert(token, Flight { batches: new, fetched_on });
+        out.push(Action::Write(WriteAction(Write::Append { token, batches: appends })));
+        self.taking.flights.insert(token, Flight { batches: new, doubtful, fetched_on });
         true
     }
 
     /// The store has done something.
     pub(super) fn written(&mut self, now: Now, written: Written, out: &mut Vec<Action>) {
         match written {
-            Written::Appended { token, lines, moved } => {
-                let asked = self.own_stored(now, token, &lines, out);
+            Written::Appended { token, lines, moved, changed } => {
+                let refused: Vec<LogKey> = changed.logs.iter().map(|log| log.key).collect();
+                let asked = self.own_stored(now, token, &lines, &refused, out);
                 if asked.is_none() {
-                    self.taken(now, token, out);
+                    self.taken(now, token, &refused, out);
                 }
                 // First what moved: a tab that goes away between the two comes back for the new lines.
                 for line in moved {
@@ -109,7 +126,9 @@ impl Engine {
                     let asker = asked.as_ref().and_then(|askers| askers.get(&line.id)).copied();
                     out.push(Action::Show(Show::Line { line, asker }));
                 }
+                self.logs_changed(now, changed, out);
             }
+            Written::Changed(changed) => self.logs_changed(now, changed, out),
             Written::Receipts(receipts) => {
                 for receipt in receipts {
                     let grown = self.receipts.add(receipt);
@@ -128,9 +147,18 @@ impl Engine {
         }
     }
 
-    /// Batches of others are on the disk.
-    fn taken(&mut self, now: Now, token: u64, out: &mut Vec<Action>) {
-        let Some(flight) = self.taking.flights.remove(&token) else { return };
+    /// Batches of others are on the disk, but for those of logs of which the store `refused` something.
+    fn taken(&mut self, now: Now, token: u64, refused: &[LogKey], out: &mut Vec<Action>) {
+        let Some(mut flight) = self.taking.flights.remove(&token) else { return };
+        let before = flight.batches.len();
+        let is_stored = |batch: &Verified| !refused.contains(&batch.header().key());
+        flight.batches.retain(is_stored);
+        let is_whole = !flight.batches.is_empty() && flight.batches.len() == before;
+        // Stored before, or just now because what stood in its way had fallen. Whoever sent it may not know the former.
+        for batch in flight.doubtful.iter().filter(|batch| is_stored(batch)) {
+            self.frontier.hold(batch);
+            self.owe_receipt(now, batch);
+        }
         for batch in &flight.batches {
             self.frontier.hold(batch);
             self.owe_receipt(now, batch);
@@ -138,7 +166,7 @@ impl Engine {
         }
         self.pass_on(&flight.batches, out);
         if let Some(link) = flight.fetched_on {
-            self.fetch_stored(now, link, out);
+            self.fetch_stored(now, link, is_whole, out);
         }
     }
 

@@ -10,10 +10,10 @@ use super::{Action, Answer, AskId, Engine, Say, WriteAction};
 use crate::proto::batch::{HEADER_VERSION, Header, Verified, sign, slot};
 use crate::proto::body::{Body, SALT_BYTES};
 use crate::proto::clock::{Now, Stamp, next_stamp};
-use crate::proto::ids::{EntryId, Hash, LogId, NodeId, Seq};
+use crate::proto::ids::{EntryId, Hash, LogId, LogKey, NodeId, Seq};
 use crate::proto::limits::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, SAYS_WAITING_MAX, SIGN_AT_ONCE_MAX};
 use crate::proto::name::Name;
-use crate::proto::record::{Append, OwnBatch, Ref, Write, WriteError};
+use crate::proto::record::{Append, Fallen, OwnBatch, Ref, Write, WriteError};
 use crate::proto::timeline::{Conversation, Line, Place};
 
 /// Bytes of header, signature and marks that a batch needs beside its bodies, for each entry and once.
@@ -25,11 +25,14 @@ const REFS_REMEMBERED_MAX: usize = 2 * SAYS_WAITING_MAX;
 
 /// What waits to be signed.
 #[derive(Debug)]
-struct Draft {
-    asker: AskId,
-    body: Body,
-    conversation: Option<Conversation>,
-    reference: Option<Ref>,
+pub(super) struct Draft {
+    /// None: nobody waits for an answer.
+    pub(super) asker: Option<AskId>,
+    pub(super) body: Body,
+    pub(super) conversation: Option<Conversation>,
+    pub(super) reference: Option<Ref>,
+    /// What was said before, in a log that ended before it.
+    pub(super) again: Option<Fallen>,
 }
 
 /// Where the next entry of an own log goes.
@@ -59,9 +62,11 @@ struct Flight {
     before: Option<Tip>,
     batches: Vec<Verified>,
     of: Arc<[NodeId]>,
-    askers: BTreeMap<EntryId, (AskId, Option<Ref>)>,
+    askers: BTreeMap<EntryId, (Option<AskId>, Option<Ref>)>,
     /// Questions that are answered by the commit alone.
     others: Vec<AskId>,
+    /// What is said again.
+    again: Vec<Fallen>,
 }
 
 /// A ref that was used lately.
@@ -81,6 +86,31 @@ pub(super) struct Talk {
     waiting: usize,
     refs: BTreeMap<String, Used>,
     refs_by_age: VecDeque<String>,
+    /// What is to be said again as soon as there is room.
+    pub(super) fallen: Vec<Fallen>,
+}
+
+impl Talk {
+    /// `fallen`: what the last run had still to say again.
+    pub(super) fn new(fallen: Vec<Fallen>) -> Self {
+        Self { fallen, ..Self::default() }
+    }
+
+    /// Whether more than this waits to be signed.
+    pub(super) fn is_full(&self, most: usize) -> bool {
+        self.waiting >= most
+    }
+
+    /// Never writes to this log again.
+    pub(super) fn leave(&mut self, log: LogId) {
+        let is_it = |tip: &mut Tip| tip.log == log;
+        for stream in self.streams.values_mut() {
+            stream.tip.take_if(is_it);
+            if let Some(flight) = &mut stream.flight {
+                flight.before.take_if(is_it);
+            }
+        }
+    }
 }
 
 impl Engine {
@@ -101,7 +131,8 @@ impl Engine {
         };
         let channel = to.is_none().then(|| channel.as_str().to_owned());
         let body = if hooray { Body::Hooray { text, channel } } else { Body::Say { text, channel, reply_to } };
-        self.draft(now, to, Draft { asker, body, conversation: Some(conversation), reference }, out);
+        let conversation = Some(conversation);
+        self.draft(now, to, Draft { asker: Some(asker), body, conversation, reference, again: None }, out);
     }
 
     fn may_say(&self, say: &Say) -> Result<(), Answer> {
@@ -160,10 +191,11 @@ impl Engine {
         let changes = self.roster.named(now, self.own, &name, Stamp::from_ms(now.wall_ms));
         self.changed(now, changes, out);
         let body = Body::Profile { name: name.as_str().to_owned(), status: None };
-        self.draft(now, None, Draft { asker, body, conversation: None, reference: None }, out);
+        let asker = Some(asker);
+        self.draft(now, None, Draft { asker, body, conversation: None, reference: None, again: None }, out);
     }
 
-    fn draft(&mut self, now: Now, audience: Option<NodeId>, draft: Draft, out: &mut Vec<Action>) {
+    pub(super) fn draft(&mut self, now: Now, audience: Option<NodeId>, draft: Draft, out: &mut Vec<Action>) {
         self.talk.waiting += 1;
         self.talk.streams.entry(audience).or_default().queue.push_back(draft);
         self.sign_next(now, audience, out);
@@ -185,14 +217,23 @@ impl Engine {
             None => self.roster.here().into(),
         };
         let token = self.token();
-        let mut flight =
-            Flight { token, before, batches: Vec::new(), of: of.clone(), askers: BTreeMap::new(), others: Vec::new() };
+        let mut flight = Flight {
+            token,
+            before,
+            batches: Vec::new(),
+            of: of.clone(),
+            askers: BTreeMap::new(),
+            others: Vec::new(),
+            again: Vec::new(),
+        };
         let mut appends = Vec::new();
         while !drafts.is_empty() {
+            let so_far = flight.again.len();
             let Some((batch, refs)) = self.sign_batch(now, audience, &mut tip, &mut drafts, &mut flight) else { break };
+            let again = flight.again[so_far..].iter().map(|fallen| fallen.number).collect();
             self.frontier.take(&batch);
             flight.batches.push(batch.clone());
-            appends.push(Append { batch, own: Some(OwnBatch { refs, of: of.to_vec() }) });
+            appends.push(Append { batch, own: Some(OwnBatch { refs, of: of.to_vec(), again }) });
         }
         let done = flight.batches.is_empty();
         if done {
@@ -249,12 +290,13 @@ impl Engine {
             let Some(draft) = drafts.pop_front() else { break };
             if matches!(draft.body, Body::Profile { .. }) {
                 // The name is said already, in front of everything.
-                flight.others.push(draft.asker);
+                flight.others.extend(draft.asker);
                 continue;
             }
             add(&draft.body, &mut bodies, self.salt());
             askers.push((bodies.len() - 1, draft.asker, draft.reference.clone()));
             refs.push(draft.reference);
+            flight.again.extend(draft.again);
         }
         if bodies.is_empty() {
             *tip = Some(at);
@@ -303,9 +345,15 @@ impl Engine {
         now: Now,
         token: u64,
         lines: &[Line],
+        refused: &[LogKey],
         out: &mut Vec<Action>,
     ) -> Option<BTreeMap<EntryId, AskId>> {
-        let (audience, flight) = self.landed(token)?;
+        let (audience, mut flight) = self.landed(token)?;
+        if flight.batches.iter().any(|batch| refused.contains(&batch.header().key())) {
+            // The log had ended meanwhile. What of it was not stored is not said; whoever asked may ask again.
+            flight.batches.clear();
+            self.unsaid(&mut flight, lines, &Answer::Busy, out);
+        }
         for batch in &flight.batches {
             self.frontier.hold(batch);
         }
@@ -314,8 +362,9 @@ impl Engine {
         for line in lines {
             self.receipts.follow(line.id, flight.of.clone());
             let Some((asker, reference)) = flight.askers.get(&line.id) else { continue };
-            askers.insert(line.id, *asker);
-            out.push(Action::Answer { asker: *asker, answer: Answer::Said(Box::new(line.clone())) });
+            askers.extend(asker.map(|asker| (line.id, asker)));
+            let answer = |asker: AskId| Action::Answer { asker, answer: Answer::Said(Box::new(line.clone())) };
+            out.extend(asker.map(answer));
             let used = reference.as_ref().and_then(|reference| self.talk.refs.get_mut(&reference.name));
             let Some(used) = used else { continue };
             used.id = Some(line.id);
@@ -329,25 +378,32 @@ impl Engine {
 
     /// Own batches could not be stored: nothing of them was said. False if the token is not an own one.
     pub(super) fn own_failed(&mut self, now: Now, token: u64, error: WriteError, out: &mut Vec<Action>) -> bool {
-        let Some((audience, flight)) = self.landed(token) else { return false };
+        let Some((audience, mut flight)) = self.landed(token) else { return false };
         for batch in &flight.batches {
             self.frontier.give_up(batch);
         }
         let answer = match error {
             WriteError::DiskFull => Answer::DiskFull,
         };
-        let mut askers = flight.others;
-        for (asker, reference) in flight.askers.into_values() {
-            askers.push(asker);
-            let used = reference.and_then(|reference| self.talk.refs.remove(&reference.name));
-            askers.extend(used.into_iter().flat_map(|used| used.again));
-        }
-        out.extend(askers.into_iter().map(|asker| Action::Answer { asker, answer: answer.clone() }));
+        self.unsaid(&mut flight, &[], &answer, out);
         if let Some(stream) = self.talk.streams.get_mut(&audience) {
             stream.tip = flight.before;
         }
         self.sign_next(now, audience, out);
         true
+    }
+
+    /// Answers for everything in a flight that is not in `lines`, and forgets its refs: it may be asked for again.
+    fn unsaid(&mut self, flight: &mut Flight, lines: &[Line], answer: &Answer, out: &mut Vec<Action>) {
+        let mut askers = std::mem::take(&mut flight.others);
+        let said = |id: &EntryId| lines.iter().any(|line| line.id == *id);
+        for (_, (asker, reference)) in flight.askers.extract_if(.., |id, _| !said(id)) {
+            askers.extend(asker);
+            let used = reference.and_then(|reference| self.talk.refs.remove(&reference.name));
+            askers.extend(used.into_iter().flat_map(|used| used.again));
+        }
+        self.talk.fallen.append(&mut flight.again);
+        out.extend(askers.into_iter().map(|asker| Action::Answer { asker, answer: answer.clone() }));
     }
 
     fn landed(&mut self, token: u64) -> Option<(Option<NodeId>, Flight)> {

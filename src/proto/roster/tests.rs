@@ -26,6 +26,7 @@ fn roster() -> Roster {
         via: None,
         clock_error_ms: None,
         marks: Marks::default(),
+        forked: false,
     };
     Roster::new(at(0), own, Vec::new())
 }

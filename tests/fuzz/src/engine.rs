@@ -19,11 +19,14 @@ use roomful::proto::record::{Write, WriteError, Written};
 use roomful::wire;
 
 use super::room::{self, Reader, WALL_MS};
-use disk::Disk;
+use store::Disk;
 
 #[path = "../../sim/store.rs"]
 #[allow(dead_code, reason = "the simulation needs more of it")]
-mod disk;
+mod store;
+#[path = "../../sim/forks.rs"]
+#[allow(dead_code, reason = "the simulation needs more of it")]
+mod forks;
 
 /// Inputs in one sequence: enough for everything to happen to everybody.
 const INPUTS_MAX: usize = 400;
@@ -339,6 +342,7 @@ fn frame(reader: &mut Reader<'_>) -> Frame {
                 log: reader.log(),
                 audience: reader.maybe_id(),
                 ranges: vec![span(reader), span(reader)],
+                fork: None,
             };
             let logs = (0..many).map(&mut holding).collect();
             Frame::Logs { author: reader.id(), logs, more: reader.byte() % 2 == 1 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use roomful::proto::frame::{Frame, Holding, Span};
-use roomful::proto::frontier::Frontier;
+use roomful::proto::frontier::{Frontier, Lack};
 use roomful::proto::ids::{LogKey, NodeId};
 use roomful::proto::limits::{FRAME_AUTHORS_MAX, FRAME_LOGS_MAX, RANGES_PER_LOG_MAX};
 use roomful::proto::log::Fit;
@@ -18,7 +18,7 @@ pub fn frontier(bytes: &[u8]) {
     for batch in reader.batches() {
         match frontier.fit(&batch) {
             Fit::Fits => frontier.hold(&batch),
-            Fit::Held | Fit::Fork | Fit::Broken | Fit::TooManyGaps => {}
+            Fit::Held | Fit::Inside | Fit::Contradicts | Fit::Refused | Fit::TooManyGaps => {}
         }
     }
     while !reader.is_empty() {
@@ -63,15 +63,16 @@ fn made_up(reader: &mut Reader<'_>) -> Holding {
     let (log, audience) = (reader.log(), reader.maybe_id());
     let many = usize::from(reader.byte()) % (RANGES_PER_LOG_MAX + 2);
     let span = |_| Span { first: reader.number(), last: reader.number(), head: reader.hash() };
-    Holding { log, audience, ranges: (0..many).map(span).collect() }
+    Holding { log, audience, ranges: (0..many).map(span).collect(), fork: None }
 }
 
 /// What a node would ask for is named in the page, lies the right way round, and is not held.
 fn check_lacking(frontier: &Frontier, peer: NodeId, author: NodeId, holding: &Holding) {
     let lacking = frontier.lacking(peer, author, holding);
-    assert!(lacking.len() <= holding.ranges.len() * (RANGES_PER_LOG_MAX + 2), "{lacking:?}");
+    assert!(lacking.len() <= holding.ranges.len() * (RANGES_PER_LOG_MAX + 3), "{lacking:?}");
     let key = LogKey { author, log: holding.log };
-    for (first, last) in lacking {
+    // What is in doubt is asked for from the last entry back, whatever is held there.
+    for Lack { first, last, .. } in lacking.into_iter().filter(|lack| !lack.doubt) {
         assert!(first <= last, "{first} to {last}");
         assert!(!frontier.holds(key, first) && !frontier.holds(key, last));
         assert!(holding.ranges.iter().any(|span| span.first <= first && last <= span.last));

@@ -1,0 +1,168 @@
+//! Logs in which two things were signed for one place, on the disk of a simulated node: the rule of `proto::fork` over
+//! maps. To see one, have somebody sign two batches for one place (`proto::batch::sign` with the same key, log and first
+//! number) and give each to another node.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+
+use roomful::proto::batch::Verified;
+use roomful::proto::body::Body;
+use roomful::proto::fork::{End, Fork, Held, Signed, found, told};
+use roomful::proto::ids::{Hash, LogKey, Seq};
+use roomful::proto::log::{Fit, Ranges};
+use roomful::proto::record::{Changed, Fallen, LogRecord};
+use roomful::proto::timeline::resettle;
+
+use super::store::Disk;
+
+/// What a disk knows of forks.
+#[derive(Clone, Debug, Default)]
+pub struct Forks {
+    pub known: BTreeMap<LogKey, Fork>,
+    /// Own messages that fell, by their place in a batch; none: said again.
+    pub fallen: BTreeMap<(Hash, usize), Option<Fallen>>,
+    /// Since the engine was told last.
+    refused: BTreeSet<LogKey>,
+    new: Vec<Fallen>,
+    messages: bool,
+    runs: u64,
+}
+
+impl Forks {
+    pub fn said_again(&mut self, number: u64) {
+        for fallen in self.fallen.values_mut() {
+            fallen.take_if(|fallen| fallen.number == number);
+        }
+    }
+}
+
+struct HeldLog<'a> {
+    disk: &'a Disk,
+    key: LogKey,
+    end: Option<End>,
+}
+
+impl Held for HeldLog<'_> {
+    type Error = Infallible;
+
+    fn neighbours(&mut self, seq: Seq) -> Result<Vec<Signed>, Infallible> {
+        let admits = |batch: &&Verified| self.end.is_none_or(|end| end.admits(batch.header(), batch.hash()));
+        let range = |from, to| self.disk.batches.range((self.key, from)..(self.key, to)).map(|(_, batch)| batch);
+        let before = range(0, seq).rev().find(admits);
+        let rest = range(seq, Seq::MAX).filter(admits).take(2);
+        Ok(before.into_iter().chain(rest).map(Signed::of).collect())
+    }
+
+    fn cut(&mut self, end: End) -> Result<(), Infallible> {
+        self.end = Some(end);
+        Ok(())
+    }
+}
+
+impl Disk {
+    /// Whether a batch is to be stored, after whatever it does to its log.
+    pub fn admit(&mut self, batch: &Verified) -> bool {
+        let key = batch.header().key();
+        if self.batches.get(&(key, batch.header().first_seq)) == Some(batch) {
+            return false;
+        }
+        if self.fits(batch) {
+            return true;
+        }
+        let known = self.forks.known.get(&key).cloned();
+        let mut held = HeldLog { disk: self, key, end: known.as_ref().map(Fork::end) };
+        let Ok(fork) = found(&mut held, known, &Signed::of(batch));
+        if let Some(fork) = fork {
+            self.forked(key, fork);
+        }
+        let fits = self.fits(batch);
+        if !fits {
+            self.forks.refused.insert(key);
+            self.keep_fallen(batch);
+        }
+        fits
+    }
+
+    pub fn fork_told(&mut self, fork: Fork) {
+        let key = fork.key();
+        let known = self.forks.known.get(&key).cloned();
+        let mut held = HeldLog { disk: self, key, end: known.as_ref().map(Fork::end) };
+        let Ok(fork) = told(&mut held, known, fork);
+        if let Some(fork) = fork {
+            self.forked(key, fork);
+        }
+    }
+
+    /// What the engine has to hear since it heard last.
+    pub fn changed(&mut self) -> Changed {
+        if self.forks.refused.is_empty() && self.forks.new.is_empty() {
+            return Changed::default();
+        }
+        let snapshot = self.snapshot();
+        let refused = std::mem::take(&mut self.forks.refused);
+        let empty = |key: &LogKey| LogRecord { key: *key, audience: None, ranges: Vec::new(), fork: None };
+        let record = |key: LogKey| snapshot.logs.iter().find(|log| log.key == key).cloned().unwrap_or(empty(&key));
+        let mut changed = Changed {
+            logs: refused.into_iter().map(record).collect(),
+            fallen: std::mem::take(&mut self.forks.new),
+            ..Changed::default()
+        };
+        if std::mem::take(&mut self.forks.messages) {
+            self.forks.runs += 1;
+            (changed.run, changed.tops) = (Some(self.forks.runs.to_string()), snapshot.tops);
+        }
+        changed
+    }
+
+    fn fits(&self, batch: &Verified) -> bool {
+        let key = batch.header().key();
+        // Those next to it are enough: what is held fits together.
+        let (before, rest) = (self.batches.range((key, 0)..(key, batch.header().first_seq)), batch.header().first_seq);
+        let mut ranges = Ranges::default();
+        for (_, held) in before.rev().take(1).chain(self.batches.range((key, rest)..(key, Seq::MAX)).take(1)) {
+            ranges.add(held);
+        }
+        let end = self.forks.known.get(&key).map(Fork::end);
+        ranges.fit(batch) == Fit::Fits && end.is_none_or(|end| end.admits(batch.header(), batch.hash()))
+    }
+
+    fn forked(&mut self, key: LogKey, fork: Fork) {
+        let end = fork.end();
+        self.forks.known.insert(key, fork);
+        self.forks.refused.insert(key);
+        let held = self.batches.range((key, 0)..(key, Seq::MAX)).map(|(_, batch)| batch);
+        let gone: Vec<Verified> = held.filter(|batch| !end.admits(batch.header(), batch.hash())).cloned().collect();
+        let mut unsettled = Vec::new();
+        for batch in &gone {
+            let header = batch.header();
+            self.keep_fallen(batch);
+            for seq in header.first_seq..=header.last_seq() {
+                self.forks.messages |= self.line(key, seq).is_some();
+                self.places.remove(&(key, seq));
+            }
+            self.batches.remove(&(key, header.first_seq));
+            let ids: Vec<_> = (0..header.entries.len()).map(|index| batch.entry_id(index)).collect();
+            let names = |other: &&Verified| other.header().after.is_some_and(|after| ids.contains(&after));
+            let standing = self.batches.values().filter(names);
+            unsettled.extend(standing.map(|other| (other.header().key(), other.header().first_seq)));
+        }
+        let Ok(_) = resettle(self, unsettled);
+    }
+
+    fn keep_fallen(&mut self, batch: &Verified) {
+        if batch.header().author != self.own {
+            return;
+        }
+        for index in 0..batch.header().entries.len() {
+            let Some(body) = batch.body(index).filter(|body| !matches!(body, Body::Profile { .. })) else { continue };
+            let number = self.forks.fallen.len() as u64 + 1;
+            let key = (batch.hash(), index);
+            if self.forks.fallen.contains_key(&key) {
+                continue;
+            }
+            let fallen = Fallen { number, audience: batch.header().audience, body, reference: None };
+            self.forks.fallen.insert(key, Some(fallen.clone()));
+            self.forks.new.push(fallen);
+        }
+    }
+}
