@@ -19,7 +19,7 @@ pub async fn members(node: &Node, json: bool) -> Result<(), Error> {
             format!("{}{own}", print::harmless(&member.name)),
             print::harmless(&member.short),
             print::harmless(&member.addresses.join(", ")),
-            print::harmless(&member.state),
+            format!("{}{}", print::harmless(&member.state), if member.forked { " (forked)" } else { "" }),
             print::local(&member.since),
         ]
     });

@@ -2,6 +2,8 @@
 
 #[path = "floods.rs"]
 mod floods;
+#[path = "forking.rs"]
+mod forking;
 #[path = "lying.rs"]
 mod lying;
 #[path = "posing.rs"]

@@ -78,6 +78,11 @@ impl Siege {
         SocketAddr::from(([10, 77, 0, 1], PORT))
     }
 
+    /// Where Ben listens.
+    pub(crate) fn ben(&self) -> SocketAddr {
+        SocketAddr::from(([10, 77, 0, 2], PORT))
+    }
+
     /// That the two are linked with each other.
     pub(crate) async fn are_linked(&self) -> Result<()> {
         for (node, other) in [(0, 1), (1, 0)] {

@@ -9,7 +9,8 @@ use roomful::proto::ids::{LogId, NodeId, RoomId};
 
 use crate::speaker::{Speaker, wall_ms};
 
-/// One log of one author, as far as it is written.
+/// One log of one author, as far as it is written. A clone of it goes on from the same place: the way to a fork.
+#[derive(Clone)]
 pub(crate) struct Writer {
     key: SigningKey,
     room: RoomId,

@@ -27,7 +27,7 @@ test("every text that is asked for exists", () => {
 test("every text with a computed key exists", () => {
   const keys = {
     state: ["quiet", "waiting", "sending", "saved", "savedDirect", "node", "some", "all", "failed"],
-    notice: ["joined", "back", "left", "lost", "renamed", "conflict", "namesake", "imposter"],
+    notice: ["joined", "back", "left", "lost", "renamed", "conflict", "namesake", "imposter", "forked"],
     fold: ["joined", "back", "left", "lost", "returned", "visited"],
     member: ["online", "unsure", "left", "lost"],
     connection: ["cut", "stopping"],

@@ -150,6 +150,7 @@ function drawMeta(meta, state, member, now) {
     meta.textContent = t(`member.${member.state}`, { address, when });
   }
   if (!inReach(member) && member.addresses[0]) meta.title = member.addresses[0];
+  if (member.forked) meta.append(make("br"), make("span", "warn", t("member.forked")));
   const error = member.clock_error_ms ?? 0;
   if (!inReach(member) || Math.abs(error) < CLOCK_WORTH_SAYING_MS) return;
   const clock = t(error > 0 ? "member.ahead" : "member.behind", { span: spanText(Math.abs(error)) });

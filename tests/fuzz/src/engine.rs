@@ -21,12 +21,12 @@ use roomful::wire;
 use super::room::{self, Reader, WALL_MS};
 use store::Disk;
 
-#[path = "../../sim/store.rs"]
-#[allow(dead_code, reason = "the simulation needs more of it")]
-mod store;
 #[path = "../../sim/forks.rs"]
 #[allow(dead_code, reason = "the simulation needs more of it")]
 mod forks;
+#[path = "../../sim/store.rs"]
+#[allow(dead_code, reason = "the simulation needs more of it")]
+mod store;
 
 /// Inputs in one sequence: enough for everything to happen to everybody.
 const INPUTS_MAX: usize = 400;
