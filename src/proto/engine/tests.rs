@@ -249,7 +249,7 @@ fn a_comparison_without_end_takes_turns_with_others_and_hears_only_what_was_aske
     assert_eq!(asked(&tell(&mut engine, 2, page(1, 1)), 1), 0);
     let logs = |mono_ms: u64| {
         let ranges = Vec::new();
-        let holding = Holding { log: LogId(mono_ms), audience: None, ranges };
+        let holding = Holding { log: LogId(mono_ms), audience: None, ranges, fork: None };
         Frame::Logs { author: NodeId([9; 32]), logs: vec![holding], more: true }
     };
     let mut honest_asked_ms = None;
