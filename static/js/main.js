@@ -60,11 +60,11 @@ function onFrame(frame) {
   const wasMe = state.me;
   const names = state.names.size;
   const { said, live } = State.apply(state, frame, { now, attended });
-  if (frame.type === "welcome") onWelcome(frame, wasMe);
   if (said && live) onLive(said, now);
   if (frame.type === "notice" && frame.notice.kind === "conflict") later?.alarm(frame.notice);
   const people = frame.type === "welcome" || frame.type === "member" || state.names.size !== names;
   draw({ rows: true, people, places: true });
+  if (frame.type === "welcome") onWelcome(frame, wasMe); // what it draws at once has everybody in it
 }
 
 function onSaid({ ref, message }) {

@@ -1,5 +1,5 @@
-// Sets the theme before the first paint, so nothing ever flashes in the wrong one. A classic script
-// because a module would run too late. The choice lives in this browser: there are no cookies.
+// Sets the theme before the first paint, so nothing ever flashes in the wrong one. A classic script, after the
+// link to the dark colours, because a module would run too late. The choice lives in this browser: there are no cookies.
 "use strict";
 (() => {
   const root = document.documentElement;
@@ -18,6 +18,7 @@
     const chosen = choice();
     const isDark = chosen === "dark" || (chosen !== "light" && dark.matches);
     root.dataset.theme = isDark ? "dark" : "light";
+    document.getElementById("dark").media = isDark ? "all" : "not all";
     root.dataset.contrast = chosen === "contrast" || contrast.matches ? "more" : "normal";
   }
 

@@ -3,8 +3,8 @@
 use crate::source::Source;
 use crate::{Complaints, breaks, holds, keeps};
 
-/// The one file in which a colour may be written as such.
-const COLOURS: &str = "static/css/tokens.css";
+/// The files in which a colour may be written as such: by day and in the dark.
+const COLOURS: [&str; 2] = ["static/css/tokens.css", "static/css/dark.css"];
 
 /// What turns text into HTML or code.
 const TEXT_INTO_CODE: &[&str] = &[
@@ -63,7 +63,7 @@ fn nothing_is_inline(source: &Source) -> Complaints {
 }
 
 fn colours_have_names(source: &Source) -> Complaints {
-    if !is_page(source) || source.path == COLOURS {
+    if !is_page(source) || COLOURS.contains(&source.path.as_str()) {
         return Complaints::new();
     }
     if source.is_a("css") {
@@ -160,7 +160,9 @@ fn colours_are_written_once() {
         breaks(colours_have_names, "static/css/base.css", css);
     }
     breaks(colours_have_names, "static/js/joy.js", "const confetti = [\"#ff0000\"];");
-    keeps(colours_have_names, COLOURS, ":root { --bg: #ffffff; }");
+    for file in COLOURS {
+        keeps(colours_have_names, file, ":root { --bg: #ffffff; }");
+    }
     for css in
         ["#add, #fade { color: var(--text) }", "/* #fff */ a:hover { color: Highlight }", "p { white-space: nowrap }"]
     {

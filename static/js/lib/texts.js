@@ -26,6 +26,7 @@ const catalogue = {
   "members.show": "{n} here",
   "members.count": { 0: "only you", other: "{n} in reach" },
   "members.lastKnown": "last known",
+  "members.showKnown": "{n} last known",
   "members.in": "In reach",
   "members.out": "Out of reach",
   "members.self": "you",
@@ -270,7 +271,7 @@ function fillGaps(text, values) {
 const preferred = globalThis.navigator?.languages?.find((tag) => tag.split("-")[0] === LANGUAGE);
 const locale = preferred ?? "en-GB";
 const format = (options) => new Intl.DateTimeFormat(locale, options);
-const clock = format({ hour: "numeric", minute: "2-digit" });
+const clock = format({ timeStyle: "short" });
 const full = format({ dateStyle: "full", timeStyle: "medium" });
 const longDay = format({ weekday: "long", day: "numeric", month: "long" });
 const longDayYear = format({ weekday: "long", day: "numeric", month: "long", year: "numeric" });

@@ -17,25 +17,26 @@ export function showProfile({ state, socket }, id) {
   const facts = [
     ["profile.state", t(`profile.${member.state}`, { when: whenText(Date.parse(member.since), Date.now()) })],
     ["profile.address", member.addresses.join(", ") || t("member.nowhere")],
-    ["profile.short", member.short ?? shortOf(id)], ["profile.id", id],
+    ["profile.short", make("code", "", member.short ?? shortOf(id))], ["profile.id", make("code", "", id)],
   ];
-  dialog.querySelector(".facts").append(...facts.flatMap(([name, value]) => [make("dt", "", t(name)), make("dd", "", value)]));
+  dialog.querySelector(".facts").append(...facts.flatMap(([name, value]) => [make("dt", "", t(name)), within("dd", value)]));
   dialog.querySelector("h2").focus();
   const trust = dialog.querySelector(".trust");
-  trust.hidden = member.self;
+  for (const part of [trust, ...dialog.querySelectorAll(".mute, .block")]) part.hidden = member.self;
   if (member.self) return;
 
   /** Tells the node; the member changes by what the node says afterwards. */
   async function mark(what, said) {
     try {
       await socket.post(`/api/v1/members/${id}/mark`, what);
+      if (what.verified !== undefined) trust.querySelector(".verified").hidden = !what.verified;
       setText(status, t(said, { name: member.name }));
     } catch {
       setText(status, t("profile.failed"));
     }
   }
   const toggle = (kind) => {
-    const button = trust.querySelector(`.${kind}`);
+    const button = dialog.querySelector(`.${kind}`);
     const label = (isOn) => setText(button, t(`profile.${isOn ? "un" : ""}${kind}`));
     let isOn = kind === "mute" ? member.muted : member.blocked;
     label(isOn);
@@ -59,6 +60,12 @@ export function showProfile({ state, socket }, id) {
       setText(status, t("profile.failed"));
     }
   });
+}
+
+function within(tag, content) {
+  const element = make(tag);
+  element.append(content);
+  return element;
 }
 
 function wordsOf(member, words, hex, mark) {

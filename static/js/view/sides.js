@@ -90,7 +90,7 @@ export function drawMembers(state, { isCut, now }) {
   const gone = all.filter((member) => !inReach(member)).sort((a, b) => Date.parse(b.since) - Date.parse(a.since));
   const others = othersInReach(state);
   setText(byId("members-count"), isCut ? t("members.lastKnown") : t("members.count", { n: others }));
-  setText(byId("show-members"), isCut ? t("members.lastKnown") : t("members.show", { n: here.length }));
+  setText(byId("show-members"), t(isCut ? "members.showKnown" : "members.show", { n: here.length }));
 
   const lists = [memberList("members.in", here, false, state, now)];
   if (gone.length > 0) lists.push(memberList("members.out", gone, true, state, now));
