@@ -1,6 +1,9 @@
-//! Takes a picture of every scene, at 1280x800 and 480x900, light and dark, and checks by machine what a machine can see: overflow,
-//! cut text, targets that are too small, and whatever axe finds. `cargo test --test scenes` puts them into `target/scenes`, with
-//! a fixed clock and the same people each time; a word after `--` chooses scenes by their name.
+//! Takes a picture of every scene, at 1280x800 and 480x900, light and dark, and of those in which most can go wrong in more ways; and
+//! checks by machine what a machine can see: overflow, cut and colliding text, contrast, rings, targets, and whatever axe finds.
+//!
+//! `cargo test --test scenes -- --pictures` puts them into `target/scenes`, with a fixed clock and the same people each time, and
+//! says which are other than those that were there. More words choose pictures by their name. Without `--pictures`, as among all
+//! tests, each scene is only checked, once in the light and once in the dark.
 //!
 //! It needs npm once, for axe-core; nothing of that is ever part of the page.
 
@@ -8,6 +11,7 @@
 mod common;
 #[path = "../browser/driver.rs"]
 mod driver;
+mod looks;
 #[allow(dead_code, reason = "tests use what pictures do not")]
 #[path = "../browser/page.rs"]
 mod page;
@@ -15,12 +19,14 @@ mod room;
 mod scene;
 mod world;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{Context, Result, Value, bail, ensure, json};
 use data_encoding::BASE64;
 use driver::Browser;
+use looks::{Look, looks_of};
 use page::Page;
 use scene::Scene;
 use world::{NOW_MS, World};
@@ -29,121 +35,190 @@ const TOP: &str = env!("CARGO_MANIFEST_DIR");
 const CHECKS: &str = include_str!("checks.js");
 const AXE: &str = "axe-core@4.14.1";
 
-/// A window, a theme, and what else the user asked the system for.
-#[derive(Clone, Copy)]
-struct Look {
-    name: &'static str,
-    width: u32,
-    height: u32,
-    features: &'static [(&'static str, &'static str)],
-    is_mirrored: bool,
-    /// Whether only the machine looks at it.
-    is_unseen: bool,
-}
+/// From how many percent of its pixels on a picture is worth a look.
+const CHANGED_MIN: f64 = 0.1;
 
-const fn look(name: &'static str, width: u32, height: u32, theme: &'static [(&'static str, &'static str)]) -> Look {
-    Look { name, width, height, features: theme, is_mirrored: false, is_unseen: false }
-}
-
-const LIGHT: &[(&str, &str)] = &[("prefers-color-scheme", "light")];
-const DARK: &[(&str, &str)] = &[("prefers-color-scheme", "dark")];
-
-/// How each scene is looked at.
-const LOOKS: [Look; 4] = [
-    look("1280-light", 1280, 800, LIGHT),
-    look("1280-dark", 1280, 800, DARK),
-    look("480-light", 480, 900, LIGHT),
-    look("480-dark", 480, 900, DARK),
-];
-
-/// How scenes C, D, E and K are looked at as well.
-const MORE_LOOKS: [Look; 7] = [
-    Look { is_unseen: true, ..look("320", 320, 640, LIGHT) },
-    Look { is_unseen: true, ..look("768", 768, 900, LIGHT) },
-    Look { is_unseen: true, ..look("1024", 1024, 768, LIGHT) },
-    Look { is_mirrored: true, ..look("1280-rtl", 1280, 800, LIGHT) },
-    look("1280-forced", 1280, 800, &[("forced-colors", "active")]),
-    look("1280-contrast", 1280, 800, &[("prefers-contrast", "more")]),
-    Look { is_unseen: true, ..look("1280-still", 1280, 800, &[("prefers-reduced-motion", "reduce")]) },
-];
+/// How many percent of the pixels of two pictures differ; all, if they are not of one size.
+const DIFFERENCE: &str = "return (async (pictures) => {
+    const pixels = await Promise.all(pictures.map(async (text) => {
+      const bitmap = await createImageBitmap(new Blob([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))]));
+      const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+      context.drawImage(bitmap, 0, 0);
+      return new Uint32Array(context.getImageData(0, 0, bitmap.width, bitmap.height).data.buffer);
+    }));
+    const [before, after] = pixels;
+    if (before.length !== after.length) return 100;
+    return after.reduce((count, pixel, i) => count + (pixel !== before[i]), 0) * 100 / after.length;
+  })([arguments[0], arguments[1]]);";
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let Wanted { names, has_pictures } = Wanted::by(std::env::args().skip(1));
+    let is_wanted = |name: &str| names.is_empty() || names.iter().any(|word| name.contains(word.as_str()));
     let place = Path::new(TOP).join("target/scenes");
     std::fs::create_dir_all(&place)?;
-    let axe = std::fs::read_to_string(axe()?)?;
-    let page = Page::start(Browser::Chromium).await?;
-    prepare(&page).await?;
-    let mut problems = Vec::new();
-    for scene in Scene::ALL {
-        if !wanted.is_empty() && !wanted.iter().any(|word| scene.name().contains(word.as_str())) {
-            continue;
-        }
-        let has_more = ["c-", "d-", "e-", "k-"].iter().any(|letter| scene.name().starts_with(letter));
-        for look in LOOKS.iter().chain(MORE_LOOKS.iter().filter(|_| has_more)) {
-            let name = format!("{}-{}", scene.name(), look.name);
-            let found =
-                take(&page, scene, *look, &axe, &place.join(format!("{name}.png"))).await.context(name.clone())?;
-            println!("{name}: {}", if found.is_empty() { "fine".to_owned() } else { format!("{found:#?}") });
-            problems.extend(found);
+    let mut studio = Studio::open().await?;
+    let mut problems = 0;
+    for (scene, called) in Scene::ALL {
+        for look in looks_of(called, has_pictures) {
+            let name = format!("{called}-{}", look.name);
+            if !is_wanted(&name) {
+                continue;
+            }
+            let file = has_pictures.then(|| place.join(format!("{name}.png")));
+            let taken = studio.take(scene, look, file.as_deref()).await.context(name.clone())?;
+            println!("{name}: {taken}");
+            problems += taken.problems.len();
         }
     }
-    page.close().await?;
-    ensure!(problems.is_empty(), "{} problems", problems.len());
-    println!("The pictures are in {}. Look at them.", place.display());
+    studio.page.close().await?;
+    ensure!(problems == 0, "{problems} problems");
+    if has_pictures {
+        println!("The pictures are in {}. Look at them.", place.display());
+    }
     Ok(())
 }
 
-/// The same clock, zone and language on every machine.
-async fn prepare(page: &Page) -> Result<()> {
-    let clock = format!(
-        "{{ const begun = performance.now(), Real = Date;
-            const now = () => Math.round({NOW_MS} + performance.now() - begun);
-            globalThis.Date = class extends Real {{
-              constructor(...args) {{ if (args.length === 0) super(now()); else super(...args); }}
-              static now() {{ return now(); }} }}; }}"
-    );
-    page.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": clock })).await?;
-    page.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": "UTC" })).await?;
-    page.devtools("Emulation.setLocaleOverride", json!({ "locale": "en-GB" })).await?;
-    let agent = page.run("return navigator.userAgent;", vec![]).await?;
-    page.devtools("Emulation.setUserAgentOverride", json!({ "userAgent": agent, "acceptLanguage": "en-GB" })).await?;
-    page.devtools("Emulation.setFocusEmulationEnabled", json!({ "enabled": true })).await?;
-    Ok(())
+/// What was asked for on the command line, among what Cargo and its tests understand.
+#[derive(Default)]
+struct Wanted {
+    names: Vec<String>,
+    has_pictures: bool,
 }
 
-/// Takes one picture. Answers what a machine finds wrong on it.
-async fn take(page: &Page, scene: Scene, look: Look, axe: &str, file: &Path) -> Result<Vec<String>> {
-    let world = World::open(scene.stage()).await?;
-    page.resize(look.width, look.height).await?;
-    let features: Vec<Value> =
-        look.features.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
-    page.devtools("Emulation.setEmulatedMedia", json!({ "media": "", "features": features })).await?;
-    let script = json!({ "value": scene.is_without_script() });
-    page.devtools("Emulation.setScriptExecutionDisabled", script).await?;
-    scene.play(page, &world).await?;
-    if look.is_mirrored {
-        page.run("document.documentElement.dir = 'rtl';", vec![]).await?;
+impl Wanted {
+    fn by(mut args: impl Iterator<Item = String>) -> Self {
+        let mut wanted = Self::default();
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--pictures" => wanted.has_pictures = true,
+                // The names of tests that are left out elsewhere.
+                "--skip" => drop(args.next()),
+                flag if flag.starts_with('-') => {}
+                _ => wanted.names.push(arg),
+            }
+        }
+        wanted
     }
-    let mut problems = Vec::new();
-    if scene.is_without_script() {
-        // The driver's own questions are scripts too: the picture waits for the parts by itself.
-        page.devtools("Page.captureScreenshot", json!({})).await?;
-    } else {
-        page.settle().await?;
-        problems = serde_json::from_value(page.run(CHECKS, vec![]).await?)?;
-        page.run(&format!("if (!window.axe) {{ {axe} }}"), vec![]).await?;
-        let found = "const { violations } = await axe.run(document, { resultTypes: ['violations'] });
-            return violations.flatMap(({ id, nodes }) => nodes.map(({ html, any }) => `${id}: ${html.slice(0, 200)} ${any[0]?.message ?? ''}`));";
-        let found = page.run(&format!("return (async () => {{ {found} }})();"), vec![]).await?;
-        problems.extend(serde_json::from_value::<Vec<String>>(found)?);
+}
+
+/// What a picture turned out to be.
+struct Taken {
+    /// What a machine finds wrong on it.
+    problems: Vec<String>,
+    /// How much of it is other than on the picture before, in percent of its pixels; none if there is nothing to compare with.
+    changed: Option<f64>,
+}
+
+impl fmt::Display for Taken {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let changed = match self.changed {
+            Some(percent) if percent > CHANGED_MIN => format!(", {percent:.1} % other than before"),
+            _ => String::new(),
+        };
+        match self.problems.as_slice() {
+            [] => write!(out, "fine{changed}"),
+            problems => write!(out, "{problems:#?}{changed}"),
+        }
     }
-    if !look.is_unseen {
-        let picture = page.devtools("Page.captureScreenshot", json!({ "format": "png" })).await?;
-        std::fs::write(file, BASE64.decode(picture["data"].as_str().context("a picture")?.as_bytes())?)?;
+}
+
+/// Where pictures are taken: one browser for all of them.
+struct Studio {
+    page: Page,
+    axe: String,
+    /// The clock's script, to be taken away for another one.
+    clock: Option<Value>,
+}
+
+impl Studio {
+    /// The same zone and language on every machine, and the focus where it would be if somebody sat there.
+    async fn open() -> Result<Self> {
+        let axe = std::fs::read_to_string(axe()?)?;
+        let page = Page::start(Browser::Chromium).await?;
+        page.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": "UTC" })).await?;
+        page.devtools("Emulation.setLocaleOverride", json!({ "locale": "en-GB" })).await?;
+        let agent = page.run("return navigator.userAgent;", vec![]).await?;
+        page.devtools("Emulation.setUserAgentOverride", json!({ "userAgent": agent, "acceptLanguage": "en-GB" }))
+            .await?;
+        page.devtools("Emulation.setFocusEmulationEnabled", json!({ "enabled": true })).await?;
+        Ok(Self { page, axe, clock: None })
     }
-    Ok(problems)
+
+    /// A clock that stands still, unless the scene is one of waiting.
+    async fn set_clock(&mut self, is_running: bool) -> Result<()> {
+        if let Some(clock) = self.clock.take() {
+            self.page.devtools("Page.removeScriptToEvaluateOnNewDocument", json!({ "identifier": clock })).await?;
+        }
+        let passed = if is_running { "performance.now() - begun" } else { "0" };
+        let source = format!(
+            "{{ const sheet = new CSSStyleSheet();
+                sheet.replaceSync('* {{ caret-color: transparent !important; }}');
+                document.adoptedStyleSheets.push(sheet);
+                const begun = performance.now(), Real = Date;
+                const now = () => Math.round({NOW_MS} + {passed});
+                globalThis.Date = class extends Real {{
+                  constructor(...args) {{ if (args.length === 0) super(now()); else super(...args); }}
+                  static now() {{ return now(); }} }}; }}"
+        );
+        let added = self.page.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source })).await?;
+        self.clock = Some(added["identifier"].clone());
+        Ok(())
+    }
+
+    /// Plays a scene and looks at it; with a file, what is seen goes there.
+    async fn take(&mut self, scene: Scene, look: Look, file: Option<&Path>) -> Result<Taken> {
+        let world = World::open(scene.stage()).await?;
+        self.set_clock(scene.is_about_time()).await?;
+        look.set(&self.page).await?;
+        self.let_scripts_run(!scene.is_without_script()).await?;
+        scene.play(&self.page, &world).await?;
+        if scene.is_without_script() {
+            // The driver's own questions are scripts too: a first picture waits for the parts by itself.
+            self.page.devtools("Page.captureScreenshot", json!({})).await?;
+        } else {
+            look.dress(&self.page).await?;
+            self.page.settle().await?;
+        }
+        let picture = self.page.devtools("Page.captureScreenshot", json!({ "format": "png" })).await?;
+        self.let_scripts_run(true).await?;
+        let changed = match file {
+            Some(file) => self.keep(picture["data"].as_str().context("a picture")?, file).await?,
+            None => None,
+        };
+        let problems = if scene.is_without_script() { Vec::new() } else { self.judge().await? };
+        Ok(Taken { problems, changed })
+    }
+
+    async fn let_scripts_run(&self, may_run: bool) -> Result<()> {
+        let value = json!({ "value": !may_run });
+        self.page.devtools("Emulation.setScriptExecutionDisabled", value).await.map(drop)
+    }
+
+    /// Writes a picture. Answers how much is other than on the one that was there.
+    async fn keep(&self, picture: &str, file: &Path) -> Result<Option<f64>> {
+        let before = std::fs::read(file).ok().map(|bytes| BASE64.encode(&bytes));
+        std::fs::write(file, BASE64.decode(picture.as_bytes())?)?;
+        let Some(before) = before else { return Ok(None) };
+        if before == picture {
+            return Ok(Some(0.0));
+        }
+        let percent = self.page.run(DIFFERENCE, vec![json!(before), json!(picture)]).await?;
+        Ok(Some(percent.as_f64().context("a number")?))
+    }
+
+    /// What a machine finds wrong.
+    async fn judge(&self) -> Result<Vec<String>> {
+        let mut problems: Vec<String> = serde_json::from_value(self.page.run(CHECKS, vec![]).await?)?;
+        self.page.run(&format!("if (!window.axe) {{ {} }}", self.axe), vec![]).await?;
+        let found = "return (async () => {
+            const { violations } = await axe.run(document, { resultTypes: ['violations'] });
+            return violations.flatMap(({ id, nodes }) =>
+              nodes.map(({ html, any }) => `${id}: ${html.slice(0, 200)} ${any[0]?.message ?? ''}`));
+          })();";
+        problems.extend(serde_json::from_value::<Vec<String>>(self.page.run(found, vec![]).await?)?);
+        Ok(problems)
+    }
 }
 
 /// Where axe is; brought by npm if it is not there yet.

@@ -7,6 +7,9 @@ use crate::world::{NOW_MS, Stage, channel, direct};
 
 const HOUR_S: u64 = 3600;
 
+/// Who is called Miryam, by the key that gives her a colour of her own.
+const MIRYAM: &str = "miryam 9";
+
 /// Six people, two of one name, and a machine.
 pub(crate) fn people() -> Stage {
     let mut stage = Stage::empty();
@@ -21,7 +24,7 @@ pub(crate) fn people() -> Stage {
         gpu.direct = false;
         gpu.via = Some(ben);
     });
-    stage.member("miryam", "Miryam מרים", |miryam| {
+    stage.member(MIRYAM, "Miryam מרים", |miryam| {
         miryam.state = State::Unsure;
         miryam.clock_error_ms = Some(200_000);
     });
@@ -48,9 +51,9 @@ pub(crate) fn busy() -> Stage {
     stage.say("ana", 2700, "the blue cable under desk 3 is mine, please leave it plugged in 🙂");
     stage.say("ana", 2650, "it feeds half of the room…");
     stage.say("other ana", 2500, "hi all, first day here! **which** channel is for lunch?");
-    stage.say("miryam", 2400, "שלום אנה, ברוכה הבאה");
-    stage.say("miryam", 2380, "مرحبا بكم جميعا في الغرفة");
-    for (word, kind) in [("miryam", NoticeKind::Lost), ("miryam", NoticeKind::Back), ("ben", NoticeKind::Left)] {
+    stage.say(MIRYAM, 2400, "שלום אנה, ברוכה הבאה");
+    stage.say(MIRYAM, 2380, "مرحبا بكم جميعا في الغرفة");
+    for (word, kind) in [(MIRYAM, NoticeKind::Lost), (MIRYAM, NoticeKind::Back), ("ben", NoticeKind::Left)] {
         stage.notice(word, 2300, kind);
     }
     stage.notice("ben", 2290, NoticeKind::Joined);
@@ -80,10 +83,37 @@ pub(crate) fn unread() -> Stage {
     for number in 0..30_u64 {
         stage.say("ben", 9000 - number * 60, &format!("before lunch, note {number}"));
     }
-    for number in 0..25_u64 {
-        let who = ["ana", "other ana", "ben", "miryam"][usize::try_from(number).unwrap_or(0) / 3 % 4];
-        stage.say(who, 3000 - number * 70, &format!("while you were away, {number}: {}", "and more of it ".repeat(3)));
+    for number in 0..45_u64 {
+        let who = ["ana", "other ana", "ben", MIRYAM][usize::try_from(number).unwrap_or(0) / 3 % 4];
+        stage.say(who, 4000 - number * 70, &format!("while you were away, {number}: {}", "and more of it ".repeat(3)));
     }
-    stage.read_but(&[(roomful::proto::timeline::Conversation::general(), 25)]);
+    stage.read_but(&[(roomful::proto::timeline::Conversation::general(), 45)]);
+    stage
+}
+
+/// Somebody was here, and nobody is now: what is said waits.
+pub(crate) fn left_alone() -> Stage {
+    let mut stage = Stage::empty();
+    stage.member("ben", "Ben Okafor", |ben| {
+        ben.state = State::Left;
+        ben.since_ms = NOW_MS - 690_000;
+    });
+    stage.say("ben", 700, "I shut my machine down for the day, see you");
+    stage.notice("ben", 690, NoticeKind::Left);
+    stage.say("kai", 600, "is anybody else here?");
+    stage.held(0, 0);
+    stage.read_but(&[]);
+    stage
+}
+
+/// Somebody comes under a name that looks like that of one whom one has verified.
+pub(crate) fn posed() -> Stage {
+    let mut stage = busy();
+    // With a letter of Cyrillic in front.
+    stage.member("not ben", "Ben Оkafor", |other| other.since_ms = NOW_MS - 60_000);
+    stage.notice("not ben", 60, NoticeKind::Joined);
+    stage.notice("not ben", 59, NoticeKind::Conflict);
+    stage.say("not ben", 40, "hi, it's me, on another machine. could you send me the door code?");
+    stage.read_but(&[]);
     stage
 }

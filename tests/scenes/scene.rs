@@ -2,16 +2,14 @@
 
 use thirtyfour::Key;
 
-use roomful::proto::roster::State;
-use roomful::proto::timeline::NoticeKind;
 use roomful::web::ask::SayError;
 
 use crate::common::Result;
 use crate::page::Page;
-use crate::room::{busy, long_message, people, unread};
+use crate::room::{busy, left_alone, long_message, people, posed, unread};
 use crate::world::{Stage, World};
 
-/// What is played. The letters are those by which they are scored.
+/// What is played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scene {
     FirstRun,
@@ -19,18 +17,26 @@ pub(crate) enum Scene {
     AloneFailing,
     Busy,
     Long,
+    List,
+    Posed,
+    Line,
     Unread,
     Delivery,
+    HeldByAll,
+    Saved,
     Completion,
+    Hint,
     Switcher,
     Search,
     Members,
     Profile,
     Words,
+    Differ,
     Cut,
     Stopped,
     NoKey,
     Help,
+    Settings,
     Exit,
     Find,
     Large,
@@ -38,74 +44,47 @@ pub(crate) enum Scene {
 }
 
 impl Scene {
-    /// All of them.
-    pub(crate) const ALL: [Self; 21] = [
-        Self::FirstRun,
-        Self::Alone,
-        Self::AloneFailing,
-        Self::Busy,
-        Self::Long,
-        Self::Unread,
-        Self::Delivery,
-        Self::Completion,
-        Self::Switcher,
-        Self::Search,
-        Self::Members,
-        Self::Profile,
-        Self::Words,
-        Self::Cut,
-        Self::Stopped,
-        Self::NoKey,
-        Self::Help,
-        Self::Exit,
-        Self::Find,
-        Self::Large,
-        Self::NoScript,
+    /// All of them, with what their pictures are called: the letters are those by which they are scored.
+    pub(crate) const ALL: [(Self, &str); 29] = [
+        (Self::FirstRun, "a-first-run"),
+        (Self::Alone, "b-alone"),
+        (Self::AloneFailing, "b-alone-failing"),
+        (Self::Busy, "c-busy"),
+        (Self::Long, "c-long"),
+        (Self::List, "c-list"),
+        (Self::Posed, "c-posed"),
+        (Self::Line, "d-line"),
+        (Self::Unread, "d-unread"),
+        (Self::Delivery, "e-delivery"),
+        (Self::HeldByAll, "e-held-by-all"),
+        (Self::Saved, "e-saved"),
+        (Self::Completion, "g-completion"),
+        (Self::Hint, "g-hint"),
+        (Self::Switcher, "h-switcher"),
+        (Self::Search, "i-search"),
+        (Self::Members, "j-members"),
+        (Self::Profile, "j-profile"),
+        (Self::Words, "j-words"),
+        (Self::Differ, "j-differ"),
+        (Self::Cut, "k-cut"),
+        (Self::Stopped, "k-stopped"),
+        (Self::NoKey, "k-no-key"),
+        (Self::Help, "l-help"),
+        (Self::Settings, "l-settings"),
+        (Self::Exit, "l-exit"),
+        (Self::Find, "l-find"),
+        (Self::Large, "n-large"),
+        (Self::NoScript, "o-no-script"),
     ];
-
-    /// What its pictures are called.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::FirstRun => "a-first-run",
-            Self::Alone => "b-alone",
-            Self::AloneFailing => "b-alone-failing",
-            Self::Busy => "c-busy",
-            Self::Long => "c-long",
-            Self::Unread => "d-unread",
-            Self::Delivery => "e-delivery",
-            Self::Completion => "g-completion",
-            Self::Switcher => "h-switcher",
-            Self::Search => "i-search",
-            Self::Members => "j-members",
-            Self::Profile => "j-profile",
-            Self::Words => "j-words",
-            Self::Cut => "k-cut",
-            Self::Stopped => "k-stopped",
-            Self::NoKey => "k-no-key",
-            Self::Help => "l-help",
-            Self::Exit => "l-exit",
-            Self::Find => "l-find",
-            Self::Large => "n-large",
-            Self::NoScript => "o-no-script",
-        }
-    }
 
     /// Who is there and what was said before it begins.
     pub(crate) fn stage(self) -> Stage {
         let mut stage = match self {
             Self::FirstRun => people(),
             Self::Alone | Self::AloneFailing => Stage::empty(),
-            Self::Unread => unread(),
-            Self::Find => {
-                let mut stage = Stage::empty();
-                stage.member("ben", "Ben Okafor", |ben| ben.state = State::Left);
-                stage.say("ben", 700, "I shut my machine down for the day, see you");
-                stage.notice("ben", 690, NoticeKind::Left);
-                stage.say("kai", 600, "is anybody else here?");
-                stage.held(0, 0);
-                stage.read_but(&[]);
-                stage
-            }
+            Self::Line | Self::Unread => unread(),
+            Self::Saved | Self::Find => left_alone(),
+            Self::Posed => posed(),
             _ => busy(),
         };
         match self {
@@ -121,6 +100,7 @@ impl Scene {
             }
             Self::Long => _ = stage.say("ben", 60, &long_message()),
             Self::Delivery => stage.held(2, 5),
+            Self::HeldByAll => stage.held(5, 5),
             _ => {}
         }
         stage
@@ -131,15 +111,21 @@ impl Scene {
         self == Self::NoScript
     }
 
+    /// Whether its clock must run, because something is waited for.
+    pub(crate) fn is_about_time(self) -> bool {
+        matches!(self, Self::Delivery | Self::Cut | Self::Stopped)
+    }
+
     /// Opens the page and does what leads to the picture.
     pub(crate) async fn play(self, page: &Page, world: &World) -> Result<()> {
         let is_strange = matches!(self, Self::NoKey | Self::NoScript);
         let link = world.link();
         page.go(if is_strange { link.split('#').next().unwrap_or(&link) } else { &link }).await?;
-        if is_strange {
-            return Ok(());
+        match self {
+            Self::NoScript => return Ok(()),
+            Self::NoKey => return page.wait_for("button", "Copy").await.map(drop),
+            _ => page.wait_for_connection("saved on this machine").await?,
         }
-        page.wait_for_connection("saved on this machine").await?;
         if self != Self::FirstRun {
             page.run(
                 "document.querySelector('.first')?.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }));",
@@ -152,11 +138,16 @@ impl Scene {
                 page.wait_for("button", "Jump to newest").await?;
                 world.hear_late("ben", 8000, "this one took a detour");
                 world.hear("ana", "and this is the newest");
-                page.run("document.getElementById('messages').scrollTop += 400;", vec![]).await?;
+                page.run("document.getElementById('messages').scrollTop += 300;", vec![]).await?;
                 page.wait_for_text("earlier message arrived").await?;
             }
             Self::Delivery => deliver(page, world).await?,
+            Self::List => page.press("Back to conversations 3 unread").await?,
             Self::Completion => type_text(page, "/h").await?,
+            Self::Hint => {
+                page.say("/hoory").await?;
+                page.wait_for_text("There is no command").await?;
+            }
             Self::Switcher => {
                 page.chord(&[Key::Control], "k").await?;
                 page.wait_for("dialog", "Go to a conversation, a person or a command").await?;
@@ -173,15 +164,19 @@ impl Scene {
                 page.chord(&[], Key::Enter).await?;
                 page.wait_for_focus("complementary", "Members").await?;
             }
-            Self::Profile | Self::Words => {
+            Self::Profile | Self::Words | Self::Differ => {
                 type_text(page, "/msg Ben Okafor").await?;
                 page.chord(&[], Key::Enter + Key::Enter).await?;
                 page.wait_for_text("just between us").await?;
                 page.press("About Ben Okafor").await?;
                 page.wait_for("dialog", "Ben Okafor").await?;
-                if self == Self::Words {
+                if self != Self::Profile {
                     page.press("Compare safety words").await?;
                     page.wait_for("button", "They match").await?;
+                }
+                if self == Self::Differ {
+                    page.press("They differ").await?;
+                    page.wait_for_text("Do not trust").await?;
                 }
             }
             Self::Cut => {
@@ -195,9 +190,12 @@ impl Scene {
                 world.say_goodbye();
                 page.wait_for_connection("stopped").await?;
             }
-            Self::Help => {
+            Self::Help | Self::Settings => {
                 page.chord(&[Key::Control], "/").await?;
                 page.wait_for("dialog", "Help").await?;
+                if self == Self::Settings {
+                    page.run("document.querySelector('dialog').scrollTop = 9999;", vec![]).await?;
+                }
             }
             Self::Exit => {
                 type_text(page, "/exit").await?;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use roomful::api;
 use roomful::proto::clock::Stamp;
 use roomful::proto::ids::{Arrival, EntryId, LogId, NodeId};
+use roomful::proto::marks::MarkChange;
 use roomful::proto::name::Name;
 use roomful::proto::roster::{Member, State};
 use roomful::proto::timeline::{Conversation, Held, Line, LineKind, Notice, NoticeKind, Order};
@@ -92,6 +93,7 @@ impl Stage {
             via: None,
             clock_error_ms: Some(3),
             marks: Default::default(),
+            forked: Default::default(),
         };
         change(&mut member);
         self.members.push(member);
@@ -211,6 +213,12 @@ impl Stage {
             reset: false,
             held: Vec::new(),
         }
+    }
+
+    fn marked(&mut self, id: NodeId, change: MarkChange) -> Result<Member, SayError> {
+        let member = self.members.iter_mut().find(|member| member.id == id).ok_or(SayError::NoSuchMember)?;
+        member.marks = change.apply(member.marks);
+        Ok(member.clone())
     }
 
     fn said(&mut self, say: Say) -> Result<Said, SayError> {
@@ -349,6 +357,7 @@ async fn answer(stage: Arc<Mutex<Stage>>, hub: Hub, mut asked: mpsc::Receiver<As
                 let hit = |line: &Line| Some(Hit { ranges: query.wanted.find(&line.text)?, line: line.clone() });
                 answer.send(stage.lines.iter().rev().filter_map(hit).take(query.limit).collect()).is_ok()
             }
+            Ask::Mark { member, change, answer } => answer.send(stage.marked(member, change)).is_ok(),
             Ask::Welcome { answer, .. } => answer.send(stage.welcome()).is_ok(),
             // What no scene asks for.
             _ => true,

@@ -1,0 +1,136 @@
+// Runs in the page before anything of it, and measures from outside: what is heard and drawn, and when it was on the screen.
+// Every time is in milliseconds.
+
+globalThis.bench = (() => {
+  const bench = { readyAt: null, shift: 0, slowest: 0, onFrame: null, onAnswer: null };
+
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) bench.shift += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) bench.slowest = Math.max(bench.slowest, duration);
+  }).observe({ type: "event", durationThreshold: 16, buffered: true });
+  new MutationObserver(() => (bench.readyAt ??= performance.now()))
+    .observe(document, { subtree: true, attributeFilter: ["data-ready"] });
+
+  // Told before the page itself is.
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      this.addEventListener("message", ({ data }) => bench.onFrame?.(data));
+    }
+  };
+  const ask = globalThis.fetch;
+  globalThis.fetch = async (...args) => {
+    const answer = await ask(...args);
+    const text = await answer.text();
+    bench.onAnswer?.();
+    return new Response(text, answer);
+  };
+
+  /** After the next frame is on the screen. */
+  const painted = () => new Promise((done) => {
+    requestAnimationFrame(() => {
+      const channel = new MessageChannel();
+      channel.port1.onmessage = () => done(performance.now());
+      channel.port2.postMessage(null);
+    });
+  });
+
+  /** When `holds()` was first true on the screen. */
+  async function shown(holds) {
+    for (let at = await painted(); ; at = await painted()) if (holds()) return at;
+  }
+
+  const list = () => document.getElementById("list");
+  const scroller = () => document.getElementById("messages");
+  const lastRow = () => list().lastElementChild?.textContent ?? "";
+  const rest = (ms) => new Promise((done) => setTimeout(done, ms));
+
+  /** Says something as by hand, from Enter to its row. */
+  bench.say = async (text) => {
+    const field = document.getElementById("field");
+    field.value = text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    await painted();
+    const begun = performance.now();
+    field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
+    const at = await shown(() => lastRow().includes(text));
+    await rest(30);
+    return at - begun;
+  };
+
+  /** From the first frame with one of `texts` in it to the row of the last of them. To be asked before they are said. */
+  bench.expect = (first, last) => {
+    bench.expected = new Promise((done) => {
+      bench.onFrame = async (data) => {
+        if (!data.includes(first)) return;
+        bench.onFrame = null;
+        const begun = performance.now();
+        done((await shown(() => lastRow().includes(last))) - begun);
+      };
+    });
+  };
+
+  /** From a click on a conversation to its rows. */
+  bench.switchTo = async (key, text) => {
+    const begun = performance.now();
+    document.querySelector(`.conversation[data-key="${CSS.escape(key)}"]`).click();
+    const at = await shown(() => lastRow().includes(text));
+    await rest(400); // until the window is full
+    return at - begun;
+  };
+
+  /** Scrolls up to the edge of what is loaded, until the next page is there: `[ms, px]`, from the answer to the screen. */
+  bench.older = async () => {
+    let answered = null;
+    bench.onAnswer = () => (answered ??= performance.now());
+    const first = list().firstElementChild.dataset.key;
+    scroller().scrollTop = Math.min(scroller().scrollTop, 900);
+    await painted();
+    const anchor = [...list().children].find((row) => row.getBoundingClientRect().top > scroller().getBoundingClientRect().top);
+    const before = anchor.getBoundingClientRect().top;
+    const at = await shown(() => list().firstElementChild.dataset.key !== first && answered !== null);
+    bench.onAnswer = null;
+    const moved = Math.abs(anchor.getBoundingClientRect().top - before);
+    await rest(50);
+    return [at - answered, moved];
+  };
+
+  /** Scrolls up for so many frames. How long each of them took, and how many rows there were at most. */
+  bench.scroll = async (frames) => {
+    const took = [];
+    let rows = 0;
+    let last = await painted();
+    for (let i = 0; i < frames; i += 1) {
+      scroller().scrollTop -= 60;
+      const at = await new Promise((done) => requestAnimationFrame(done));
+      took.push(at - last);
+      last = at;
+      rows = Math.max(rows, list().childElementCount);
+    }
+    return { took: took.slice(1), rows };
+  };
+
+  /** What the page's own scripts and styles weigh as they are served, in bytes: `{ raw, packed, css, files, onTheWay }`. */
+  bench.weigh = async (root, paths) => {
+    const sizes = { raw: 0, packed: 0, css: 0, pathRaw: 0, pathPacked: 0 };
+    const needed = new Set([...document.querySelectorAll("link[rel=modulepreload], link[rel=stylesheet]")].map(({ href }) => href)
+      .concat([...document.querySelectorAll("script[src]")].map(({ src }) => src)));
+    for (const path of paths) {
+      const { href } = new URL(`${root}/${path}`, location.href);
+      await (await ask(href, { cache: "no-store" })).text();
+      const { decodedBodySize, encodedBodySize } = performance.getEntriesByName(href).at(-1);
+      sizes.raw += decodedBodySize;
+      sizes.packed += encodedBodySize;
+      if (path.endsWith(".css")) sizes.css += decodedBodySize;
+      if (!needed.has(href)) continue;
+      sizes.pathRaw += decodedBodySize;
+      sizes.pathPacked += encodedBodySize;
+    }
+    return { ...sizes, modules: document.querySelectorAll("link[rel=modulepreload]").length };
+  };
+
+  bench.times = () => ({ painted: performance.getEntriesByName("first-contentful-paint")[0]?.startTime, ready: bench.readyAt });
+  return bench;
+})();
