@@ -41,7 +41,7 @@
 //! The page is in `static/` (plain modules and styles, embedded in the binary) and `templates/` (its HTML). Tests are in
 //! `tests/`: `properties` and `sim` for the rules, `golden` for the bytes of the protocol, `fuzz` for bytes from strangers
 //! (what it kept is tried by `corpora`), `store`, `web` and `cli` for one room each, `processes`, `lan` and `faults` for real
-//! nodes, `attack` for who means them harm, `browser` for real pages, `bench` for speed beside raw TCP, `tidy` for the
+//! nodes, `attack` for who means them harm, `browser` for real pages, `scenes` for how they look, `bench` for speed, `tidy` for the
 //! sources themselves.
 //!
 //! # The way of a message
