@@ -13,7 +13,7 @@ use axum::extract::{State, ws::Utf8Bytes};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
-use tokio::time::interval;
+use tokio::time::{interval, sleep};
 
 use super::Shared;
 use super::ask::SocketNo;
@@ -35,6 +35,9 @@ const READ_BUFFER_BYTES: usize = 8 * 1024;
 
 /// How often a socket looks at what came in bytes, in milliseconds.
 const CHECK_MS: u64 = 1_000;
+
+/// How long a node that stops may take to answer what was asked before, in milliseconds.
+const LAST_REPLIES_MS: u64 = 500;
 
 /// `GET /ws`
 pub(super) async fn upgrade(
@@ -77,9 +80,14 @@ async fn serve(wire: &mut Wire, shared: &Arc<Shared>, admitted: Option<u64>) -> 
         held,
         held_until: shared.hub.head(),
         asked: FuturesOrdered::new(),
+        replies: Vec::new(),
     };
     wire.send(frames).await?;
-    socket.run(wire).await
+    let Err(end) = socket.run(wire).await;
+    if end == End::Stopping {
+        wire.say_last(socket.last_replies().await);
+    }
+    Err(end)
 }
 
 struct Socket<'a> {
@@ -93,6 +101,8 @@ struct Socket<'a> {
     held: HashMap<EntryId, Held>,
     held_until: u64,
     asked: FuturesOrdered<Reply>,
+    /// What was answered and has not been sent.
+    replies: Vec<Utf8Bytes>,
 }
 
 impl Socket<'_> {
@@ -101,13 +111,13 @@ impl Socket<'_> {
         let mut beat = interval(Duration::from_millis(BEAT_MS));
         beat.reset();
         let mut check = interval(Duration::from_millis(CHECK_MS));
-        let mut replies = Vec::new();
         loop {
             news.borrow_and_update();
             let more = self.send_news(wire).await?;
             if !more {
                 // What was said is told before what was answered to it.
-                wire.send(replies.drain(..)).await?;
+                wire.send(self.replies.iter().cloned()).await?;
+                self.replies.clear();
             }
             tokio::select! {
                 () = std::future::ready(()), if more => {}
@@ -118,7 +128,7 @@ impl Socket<'_> {
                     wire.ping().await?;
                 }
                 _ = check.tick() => wire.check()?,
-                Some(reply) = self.asked.next() => replies.extend(reply),
+                Some(reply) = self.asked.next() => self.replies.extend(reply),
                 heard = wire.next(), if self.asked.len() < PAGE_ASKS_MAX => {
                     if let Some(text) = heard? {
                         self.asked.push_back(inbox::hear(self.shared, self.no, &text).await);
@@ -126,6 +136,15 @@ impl Socket<'_> {
                 }
             }
         }
+    }
+
+    /// What the page asked and has not been told, now that the node stops: the answer to its own `exit`, for one.
+    async fn last_replies(&mut self) -> Vec<Utf8Bytes> {
+        let asked = std::mem::take(&mut self.asked);
+        // A node that stops answers everything or drops it; should it do neither, nobody waits for it.
+        let deadline = sleep(Duration::from_millis(LAST_REPLIES_MS));
+        let last: Vec<_> = asked.take_until(deadline).collect().await;
+        self.replies.drain(..).chain(last.into_iter().flatten()).collect()
     }
 
     /// Sends what is new, as much as goes out in one write; says whether there may be more.

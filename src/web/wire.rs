@@ -89,12 +89,14 @@ pub(super) struct Wire {
     heard: (Instant, u64),
     /// How many bytes had come with the last whole frame.
     whole: u64,
+    /// Frames that go out before the last word.
+    last: Vec<Utf8Bytes>,
 }
 
 impl Wire {
     pub(super) fn new(socket: WebSocket, meter: Meter, stop: CancellationToken) -> Self {
         let (now, read) = (Instant::now(), meter.read());
-        Self { socket, meter, stop, second: (now, 0), heard: (now, read), whole: read }
+        Self { socket, meter, stop, second: (now, 0), heard: (now, read), whole: read, last: Vec::new() }
     }
 
     /// The next frame; none for one without text (a ping, a pong). Safe to cancel.
@@ -153,12 +155,17 @@ impl Wire {
         if read - self.whole > UNFINISHED_BYTES_MAX { Err(End::Flood) } else { Ok(()) }
     }
 
+    /// Frames that [`Wire::close`] sends first.
+    pub(super) fn say_last(&mut self, texts: Vec<Utf8Bytes>) {
+        self.last = texts;
+    }
+
     /// Says why, if anybody listens, and waits a moment for the other side's goodbye.
     pub(super) async fn close(mut self, end: End) {
         tracing::debug!(?end, "a page's socket ends");
         let Some((code, reason)) = end.code() else { return };
         self.meter.make_room();
-        let mut last = Vec::new();
+        let mut last: Vec<_> = self.last.drain(..).map(Message::Text).collect();
         match end {
             End::TooSlow => last.push(Message::Text(frames::resync())),
             End::Stopping => last.push(Message::Text(frames::stopping())),

@@ -252,6 +252,8 @@ async fn answer(node: Arc<Mutex<Node>>, hub: Hub, keys: Keys, mut asked: mpsc::R
             }
             Ask::Exit { answer } => {
                 node.exited = true;
+                // Both are on their way to the page; the worse order for the answer.
+                hub.publish(Event::Stopping);
                 answer.send(()).is_ok()
             }
             Ask::RotateToken { answer } => {

@@ -239,7 +239,10 @@ async fn commands_are_done() {
         assert_eq!((error["error"].as_str(), error["ref"].as_str()), (Some(code), Some("c")));
     }
     socket.say(json!({"type": "command", "ref": "d", "name": "exit"})).await;
-    assert_eq!(socket.next().await, Ok(json!({"type": "done", "ref": "d"})));
+    for last in [json!({"type": "done", "ref": "d"}), json!({"type": "stopping"})] {
+        assert_eq!(socket.next().await, Ok(last));
+    }
+    assert_eq!(socket.next().await, Err(1001));
     assert!(server.node().exited);
 }
 
