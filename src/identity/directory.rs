@@ -105,9 +105,10 @@ impl DataDir {
         std::str::from_utf8(&text).ok()?.trim().parse().ok()
     }
 
-    /// Remembers on which port the page is served.
+    /// Remembers on which port the page is served. An ephemeral node does not: what is in a directory that it was given, and
+    /// is not of this run, stays as it is.
     pub fn keep_served_port(&self, port: u16) -> Result<(), Error> {
-        if self.served_port() == Some(port) {
+        if self.identity_in_memory || self.served_port() == Some(port) {
             return Ok(());
         }
         let written = file::write(&self.path, SERVED_PORT, format!("{port}\n").as_bytes());

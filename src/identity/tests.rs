@@ -184,6 +184,7 @@ fn an_ephemeral_node_leaves_nothing() {
     assert_eq!(mode(&path), 0o700);
     assert_ne!(dir.key().unwrap().to_bytes(), dir.key().unwrap().to_bytes());
     dir.token().unwrap();
+    dir.keep_served_port(7680).unwrap();
     let _listener = dir.listen(None, "abcdefgh").unwrap();
     assert_eq!(names(&path), ["lock", "page.sock", "token"]);
     drop(dir);
@@ -191,14 +192,17 @@ fn an_ephemeral_node_leaves_nothing() {
 }
 
 #[test]
-fn an_ephemeral_node_in_a_given_directory_touches_no_key() {
+fn an_ephemeral_node_in_a_given_directory_touches_nothing_of_others() {
     let parent = tempdir().unwrap();
     let kept = open(&parent).key().unwrap();
-    let text = fs::read(parent.path().join("key")).unwrap();
+    open(&parent).keep_served_port(7680).unwrap();
+    let read = || ["key", "port"].map(|name| fs::read(parent.path().join(name)).unwrap());
+    let before = read();
     let dir = DataDir::open(Some(parent.path()), true).unwrap();
     assert_ne!(dir.key().unwrap().to_bytes(), kept.to_bytes());
+    dir.keep_served_port(7681).unwrap();
     drop(dir);
-    assert_eq!(fs::read(parent.path().join("key")).unwrap(), text);
+    assert_eq!(read(), before);
 }
 
 #[test]
