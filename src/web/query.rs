@@ -70,7 +70,8 @@ impl PageAsked {
                 EntryId::from_hex(id).map(PageSpan::Around).ok_or_else(|| bad("\"around\" has to be a full id."))
             }
             (None, None, None, Some(since)) => {
-                since.parse().map(PageSpan::Since).map_err(|_| bad("\"since\" has to be an arrival number."))
+                let number = since.parse().ok().filter(|_| is_digits(since));
+                number.map(PageSpan::Since).ok_or_else(|| bad("\"since\" has to be an arrival number."))
             }
             _ => Err(bad("Only one of \"before\", \"after\", \"around\" and \"since\".")),
         }
@@ -119,12 +120,18 @@ fn conversation(channel: Option<&str>, with: Option<&str>) -> Result<Option<Conv
 /// How many, of at most and usually so many.
 fn limit(asked: Option<&str>, (most, usual): (usize, usize)) -> Result<usize, Refused> {
     let Some(limit) = asked else { return Ok(usual) };
-    let digits = !limit.is_empty() && limit.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(limit) {
+        return Err(bad("\"limit\" has to be a number."));
+    }
     match limit.parse::<usize>() {
         Ok(0) => Err(bad("\"limit\" is at least 1.")),
         Ok(limit) => Ok(limit.min(most)),
         // A number too large for this machine is large.
-        Err(_) if digits => Ok(most),
-        Err(_) => Err(bad("\"limit\" has to be a number.")),
+        Err(_) => Ok(most),
     }
+}
+
+/// Whether it is a plain number: the standard library would take a plus sign as well.
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }

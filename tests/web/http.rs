@@ -387,6 +387,8 @@ async fn a_query_is_understood_or_refused() {
         "limit=".into(),
         "limit=-1".into(),
         "limit=1.5".into(),
+        "limit=%2B5".into(),
+        "since=%2B5".into(),
         "limit=1&limit=2".into(),
         format!("before={cursor}&after={cursor}"),
         format!("since=1&around={id}"),
