@@ -21,20 +21,22 @@ use crate::config::{self, Config, Name, NameError, PeerText, RoomKey, RoomKeyFro
 /// The variable that holds a room's key itself.
 const ROOM_KEY: &str = "ROOMFUL_ROOM_KEY";
 
+// No line over 80 columns: clap would break it in the middle of an example.
 const EXAMPLES: &str = "\
 Environment:
-  Every option above has a variable: --web-port is ROOMFUL_WEB_PORT. Lists are separated by commas,
-  switches are 1 or 0. What is written on the command line beats it. ROOMFUL_ROOM_KEY is the room's
-  key itself; it is no option, since arguments show in `ps`.
+  Every option above has a variable: --web-port is ROOMFUL_WEB_PORT. Lists are
+  separated by commas, switches are 1 or 0. What is written on the command line
+  beats it. ROOMFUL_ROOM_KEY is the room's key itself; it is no option, since
+  arguments show in `ps`.
 
 Examples:
-  roomful                                        run a node and print the link to its page
-  roomful --name Ana --room attic                under another name, in another room
-  roomful --host 127.0.0.2 --data-dir /tmp/two   a second node on the same machine, to try it
-  roomful --peer 192.0.2.7                       where broadcasts do not get through
-  make 2>&1 | tail | roomful send                say it without a browser
-  roomful tail --follow                          and read along
-  roomful url --port 9000                        the link after ssh -L 9000:…/page.sock";
+  roomful                          run a node and print the link to its page
+  roomful -n Ana --room attic      under another name, in another room
+  roomful --ephemeral              a second node on the same machine, to try it
+  roomful --peer 192.0.2.7         where broadcasts do not get through
+  make 2>&1 | tail | roomful send  say it without a browser
+  roomful tail --follow            and read along
+  roomful url --port 9000          the link after ssh -L 9000:…/page.sock";
 
 #[derive(Debug, Parser)]
 #[command(

@@ -31,6 +31,15 @@ fn the_parser_itself_is_sound() {
 }
 
 #[test]
+fn help_can_be_read_at_80_columns() {
+    let help = Line::command().term_width(80).render_long_help().to_string();
+    for line in help.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    assert!(help.ends_with(&format!("{EXAMPLES}\n")), "the examples are broken: {help}");
+}
+
+#[test]
 fn defaults_are_those_of_the_contract() {
     let config = node(&["--data-dir", "/d"], &[]);
     let expected = Config {
