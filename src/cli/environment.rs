@@ -36,7 +36,10 @@ pub(super) fn arguments(
         };
         match option.get_action() {
             ArgAction::Append => {
-                added.extend(value.to_string_lossy().split(',').map(|item| with_value(item.trim().into())));
+                let items = value.to_string_lossy();
+                // A comma too many, as scripts that join lists leave behind, names nobody.
+                let items = items.split(',').map(str::trim).filter(|item| !item.is_empty());
+                added.extend(items.map(|item| with_value(item.into())));
             }
             ArgAction::SetTrue if value == "1" => added.push(format!("--{long}").into()),
             ArgAction::SetTrue if value == "0" => {}

@@ -66,7 +66,7 @@ fn environment_beats_default_and_option_beats_environment() {
         ("ROOMFUL_NAME", "  Ana "),
         ("ROOMFUL_HOST", "127.0.0.2"),
         ("ROOMFUL_PORT", "7000"),
-        ("ROOMFUL_PEER", "a, b:1,[::1]:2"),
+        ("ROOMFUL_PEER", "a, b:1,,[::1]:2,"),
         ("ROOMFUL_ANNOUNCE_TO", "192.0.2.255,far:1"),
         ("ROOMFUL_ROOM", "attic"),
         ("ROOMFUL_ROOM_KEY_FILE", "/k"),
