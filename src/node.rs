@@ -85,7 +85,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     if let Some(mended) = &opened.mended {
         tracing::warn!("{mended}");
     }
-    let name = own_name(&config, &opened, &store);
+    let name = own_name(&config, &opened, &store, &directory)?;
 
     let tracker = TaskTracker::new();
     let tasks = CancellationToken::new();
@@ -180,13 +180,15 @@ async fn end(tasks: CancellationToken, tracker: TaskTracker, web: tokio::task::J
     store.close().await;
 }
 
-/// The name to begin with: the one asked for, kept from now on, else the one used last, else the login name.
-fn own_name(config: &Config, opened: &Opened, store: &Store) -> Name {
+/// The name to begin with: the one asked for, kept from now on, else the one used last in this room, else in another one,
+/// else the login name.
+fn own_name(config: &Config, opened: &Opened, store: &Store, directory: &DataDir) -> Result<Name, identity::Error> {
     if let Some(name) = &config.name {
         store.write(Write::OwnName(name.clone()));
-        return name.clone();
+        directory.keep_name(name)?;
+        return Ok(name.clone());
     }
-    opened.own_name.clone().unwrap_or_else(login_name)
+    Ok(opened.own_name.clone().or_else(|| directory.name()).unwrap_or_else(login_name))
 }
 
 fn target(host: &str, port: u16) -> Target {

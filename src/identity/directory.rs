@@ -11,9 +11,13 @@ use serde::Serialize;
 
 use super::lock::{Lock, Unlocked};
 use super::{Error, Token, file, key, new_token, socket, token};
+use crate::proto::name::Name;
 
 /// The file that remembers where the page was served last.
 const SERVED_PORT: &str = "port";
+
+/// The file that remembers the name used last, in whichever room.
+const NAME: &str = "name";
 
 /// The directory of one running node, locked until this is dropped. Dropping it removes `run.json` and the socket, and the
 /// directory itself where it was made for an ephemeral node.
@@ -113,6 +117,21 @@ impl DataDir {
         }
         let written = file::write(&self.path, SERVED_PORT, format!("{port}\n").as_bytes());
         written.map_err(|source| Error::File { path: self.path.join(SERVED_PORT), source })
+    }
+
+    /// The name used last, in whichever room: what a room begins with that has none of its own. Never of an ephemeral node.
+    pub fn name(&self) -> Option<Name> {
+        let text = file::read(&self.path.join(NAME)).ok().filter(|_| !self.identity_in_memory)?;
+        Name::new(std::str::from_utf8(&text).ok()?).ok()
+    }
+
+    /// Remembers the name for rooms to come.
+    pub fn keep_name(&self, name: &Name) -> Result<(), Error> {
+        if self.identity_in_memory || self.name().as_ref() == Some(name) {
+            return Ok(());
+        }
+        let written = file::write(&self.path, NAME, format!("{name}\n").as_bytes());
+        written.map_err(|source| Error::File { path: self.path.join(NAME), source })
     }
 
     /// Binds the Unix socket of the page, mode 0600: at `given`, else `page.sock` here, else, where that path is too long to

@@ -1,4 +1,4 @@
-//! Who this node is, and the directory that says so: key, token, lock, `run.json`, the page's last port and
+//! Who this node is, and the directory that says so: key, name, token, lock, `run.json`, the page's last port and
 //! the place of the Unix socket.
 //!
 //! A directory belongs to one running node at a time, and to one user. What is damaged or open to others is refused in

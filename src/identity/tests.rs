@@ -8,6 +8,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use tempfile::TempDir;
 
 use super::*;
+use crate::proto::name::Name;
 
 /// A directory that is closed to others, as those that nodes make.
 fn tempdir() -> std::io::Result<TempDir> {
@@ -196,11 +197,14 @@ fn an_ephemeral_node_in_a_given_directory_touches_nothing_of_others() {
     let parent = tempdir().unwrap();
     let kept = open(&parent).key().unwrap();
     open(&parent).keep_served_port(7680).unwrap();
-    let read = || ["key", "port"].map(|name| fs::read(parent.path().join(name)).unwrap());
+    open(&parent).keep_name(&Name::new("Ana").unwrap()).unwrap();
+    let read = || ["key", "port", "name"].map(|name| fs::read(parent.path().join(name)).unwrap());
     let before = read();
     let dir = DataDir::open(Some(parent.path()), true).unwrap();
     assert_ne!(dir.key().unwrap().to_bytes(), kept.to_bytes());
+    assert_eq!(dir.name(), None, "it is somebody else");
     dir.keep_served_port(7681).unwrap();
+    dir.keep_name(&Name::new("Bo").unwrap()).unwrap();
     drop(dir);
     assert_eq!(read(), before);
 }
@@ -256,4 +260,16 @@ fn the_last_port_of_the_page_is_remembered_over_restarts() {
     assert_eq!(mode(&parent.path().join("port")), 0o600);
     fs::write(parent.path().join("port"), "none of it").unwrap();
     assert_eq!(dir.served_port(), None, "a damaged one is none");
+}
+
+#[test]
+fn the_last_name_is_remembered_over_restarts() {
+    let parent = tempdir().unwrap();
+    let name = Name::new("Zo\u{eb} \u{1f469}\u{200d}\u{1f4bb}").unwrap();
+    assert_eq!(open(&parent).name(), None);
+    open(&parent).keep_name(&name).unwrap();
+    assert_eq!(open(&parent).name(), Some(name));
+    assert_eq!(mode(&parent.path().join("name")), 0o600);
+    fs::write(parent.path().join("name"), b"\xff").unwrap();
+    assert_eq!(open(&parent).name(), None, "a damaged one is none");
 }

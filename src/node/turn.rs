@@ -257,6 +257,14 @@ impl Turns {
         }
     }
 
+    /// This node has another name from now on: beacons carry it, and rooms to come begin with it.
+    fn renamed(&self, name: &Name) {
+        self.name.send_replace(name.clone());
+        if let Err(error) = self.directory.keep_name(name) {
+            tracing::warn!("{error}");
+        }
+    }
+
     /// Whether the user wants nothing from whoever said this.
     fn is_blocked(&self, line: &Line) -> bool {
         self.engine.member(line.order.author).is_some_and(|member| member.marks.blocked)
@@ -285,7 +293,7 @@ impl Turns {
             }
             Show::Member(member) => {
                 if member.own && *self.name.borrow() != member.name {
-                    self.name.send_replace(member.name.clone());
+                    self.renamed(&member.name);
                 }
                 Event::Member(member)
             }

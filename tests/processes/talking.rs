@@ -193,6 +193,8 @@ async fn a_new_name_is_told_to_all_and_kept() -> Result<()> {
     }
     let again = anna.stop()?.without("--name").start()?;
     ensure!(text_of(&again.ready, "name").starts_with("Ännchen"), "{}", again.ready);
+    let elsewhere = again.stop()?.option("--room", "another room").start()?;
+    ensure!(text_of(&elsewhere.ready, "name").starts_with("Ännchen"), "a new room: {}", elsewhere.ready);
     Ok(())
 }
 
