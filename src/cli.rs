@@ -72,6 +72,9 @@ struct NodeOptions {
     /// Identity and history in memory only
     #[arg(long, help_heading = "You and the room")]
     ephemeral: bool,
+    /// How much of one other member's history is kept, in MiB: what they say beyond it is not taken
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..), default_value_t = config::QUOTA_MIB, help_heading = "You and the room")]
+    quota: u32,
     /// Take part in the mesh on this address only [default: every usable interface]
     #[arg(long, value_name = "IP", help_heading = "Network")]
     host: Option<IpAddr>,
@@ -301,6 +304,7 @@ impl From<Line> for Invocation {
                 web_socket: node.web_socket,
                 data_dir: data_dir.or_else(|| if node.ephemeral { None } else { config::default_data_dir() }),
                 ephemeral: node.ephemeral,
+                quota: u64::from(node.quota) * config::MIB,
                 json,
             }),
         };

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use etcetera::BaseStrategy as _;
 
-use crate::proto::limits::SOCKET_PATH_BYTES_MAX;
+use crate::proto::limits::{AUTHOR_BYTES_MAX, SOCKET_PATH_BYTES_MAX};
 pub use crate::proto::name::{Name, NameError};
 pub use crate::proto::room_key::{RoomKey, RoomKeyError};
 
@@ -18,6 +18,12 @@ pub const PORT: u16 = 7666;
 
 /// The port of the page when none is given; if it is taken, the next free one.
 pub const WEB_PORT: u16 = 7680;
+
+/// Most that the history of one other member may take when nothing is given, in MiB.
+pub const QUOTA_MIB: u32 = (AUTHOR_BYTES_MAX / MIB) as u32;
+
+/// A MiB in bytes.
+pub const MIB: u64 = 1024 * 1024;
 
 /// The room when none is given.
 pub const ROOM: &str = "lobby";
@@ -47,6 +53,8 @@ pub struct Config {
     pub data_dir: Option<PathBuf>,
     /// Identity and history in memory only.
     pub ephemeral: bool,
+    /// Most that the history of one other member may take, in bytes of what they signed.
+    pub quota: u64,
     /// Machine-readable lines on standard output instead of the greeting.
     pub json: bool,
 }

@@ -7,6 +7,7 @@
 
 mod asks;
 mod discovery;
+mod disk;
 mod doctor;
 mod doors;
 mod likely;
@@ -125,6 +126,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
         port: net.tcp_port(),
         addresses: Vec::new(),
         peers: config.peers.iter().map(|peer| target(&peer.host, peer.port)).collect(),
+        quota: config.quota,
         seed: rand::random(),
     };
     let Opened { snapshot, run, answers, .. } = opened;

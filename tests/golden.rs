@@ -9,6 +9,7 @@ use ed25519_dalek::SigningKey;
 use roomful::proto::batch::{self, HEADER_VERSION, Header, Verified, sign, slot};
 use roomful::proto::body::Body;
 use roomful::proto::clock::Stamp;
+use roomful::proto::closed::Closings;
 use roomful::proto::fork::{Fork, Signed};
 use roomful::proto::frame::{Beacon, CloseReason, Fetch, Frame, Hello, Holding, Intro, Reach, Reached, Receipt, Span};
 use roomful::proto::ids::{EntryId, Hash, Instance, LogId, LogKey, NodeId, RoomId, RoomTag};
@@ -449,4 +450,13 @@ fn relay_reach_carry() {
         "0000004f8210a30058208a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c\
             0158208139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394028183050103",
     );
+}
+
+#[test]
+fn closed() {
+    check(
+        &Frame::Closed(Closings { others: false, authors: [id(1)].into() }),
+        "000000298211a200f4018158208a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c",
+    );
+    check(&Frame::Closed(Closings { others: true, authors: [].into() }), "000000078211a200f50180");
 }

@@ -14,7 +14,7 @@ use roomful::proto::body::{Body, SALT_BYTES};
 use roomful::proto::clock::{Now, Stamp, next_stamp};
 use roomful::proto::frontier::Frontier;
 use roomful::proto::ids::{EntryId, LogId, NodeId, RoomId};
-use roomful::proto::limits::CLOCK_AHEAD_MS_MAX;
+use roomful::proto::limits::{AUTHOR_BYTES_MAX, CLOCK_AHEAD_MS_MAX};
 use roomful::proto::log::Fit;
 use roomful::proto::name::Name;
 use roomful::proto::record::{Append, MemberRecord, Write};
@@ -81,7 +81,7 @@ fn shuffled() -> impl Strategy<Value = (Vec<Verified>, Vec<Verified>)> {
 
 /// Takes batches as an engine does: what does not fit yet is offered again, as a peer would.
 fn take(batches: &[Verified]) -> (Frontier, Disk) {
-    let (mut frontier, mut disk) = (Frontier::new(OWN, Vec::new()), Disk::new(OWN));
+    let (mut frontier, mut disk) = (Frontier::new(OWN, Vec::new(), AUTHOR_BYTES_MAX), Disk::new(OWN));
     let mut rest: Vec<Verified> = batches.to_vec();
     while !rest.is_empty() {
         let before = rest.len();
@@ -92,7 +92,9 @@ fn take(batches: &[Verified]) -> (Frontier, Disk) {
                 false
             }
             Fit::TooManyGaps => true,
-            fit @ (Fit::Held | Fit::Inside | Fit::Contradicts | Fit::Refused) => panic!("an honest batch is {fit:?}"),
+            fit @ (Fit::Held | Fit::Inside | Fit::Contradicts | Fit::Refused | Fit::Closed(_)) => {
+                panic!("an honest batch is {fit:?}")
+            }
         });
         assert!(rest.len() < before, "something always fits");
     }
@@ -132,7 +134,7 @@ proptest! {
     #[test]
     fn what_one_lacks_is_exactly_what_the_comparison_names((written, shuffled) in shuffled(), held in 0..24_usize) {
         let (mut theirs, _) = take(&written);
-        let mut ours = Frontier::new(OWN, Vec::new());
+        let mut ours = Frontier::new(OWN, Vec::new(), AUTHOR_BYTES_MAX);
         for batch in shuffled.iter().take(held) {
             if ours.fit(batch) == Fit::Fits {
                 ours.hold(batch);
@@ -197,6 +199,8 @@ proptest! {
             clock_error_ms: None,
             marks: Default::default(),
             forked: false,
+            bytes: 0,
+            closed: None,
         };
         let mut roster = Roster::new(now(0), own, Vec::<MemberRecord>::new());
         let mut here = std::collections::BTreeSet::new();

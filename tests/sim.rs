@@ -4,6 +4,8 @@
 //! A failing run names its seed; `SEED=… cargo test --test sim` repeats exactly that one, and `SEEDS=…` sets how many
 //! are tried.
 
+#[path = "sim/closed.rs"]
+mod closed;
 #[path = "sim/forked.rs"]
 mod forked;
 #[path = "sim/forks.rs"]

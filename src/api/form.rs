@@ -40,6 +40,10 @@ pub struct Member {
     pub blocked: bool,
     /// Whether they were caught signing two things in one place.
     pub forked: bool,
+    /// How much of the disk what they wrote takes here, to within 1 MiB. This and what follows is an addition to the contract.
+    pub bytes: u64,
+    /// Why nothing more of theirs is taken here: `quota`, `logs` (too many of them), `disk` (little room); null: it is.
+    pub closed: Option<String>,
 }
 
 impl From<&roster::Member> for Member {
@@ -65,6 +69,8 @@ impl From<&roster::Member> for Member {
             muted: member.marks.muted,
             blocked: member.marks.blocked,
             forked: member.forked,
+            bytes: member.bytes,
+            closed: member.closed.map(|closed| closed.as_str().to_owned()),
         }
     }
 }

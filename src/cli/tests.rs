@@ -53,6 +53,7 @@ fn defaults_are_those_of_the_contract() {
         web_port: WebPort::Usual,
         web_socket: None,
         data_dir: Some("/d".into()),
+        quota: 256 * 1024 * 1024,
         ephemeral: false,
         json: false,
     };
@@ -73,6 +74,7 @@ fn environment_beats_default_and_option_beats_environment() {
         ("ROOMFUL_WEB_PORT", "none"),
         ("ROOMFUL_WEB_SOCKET", "/s"),
         ("ROOMFUL_DATA_DIR", "/d"),
+        ("ROOMFUL_QUOTA", "64"),
         ("ROOMFUL_EPHEMERAL", "1"),
         ("ROOMFUL_JSON", "1"),
         ("ROOMFUL_LOG", "debug"),
@@ -89,6 +91,7 @@ fn environment_beats_default_and_option_beats_environment() {
         web_port: WebPort::None,
         web_socket: Some("/s".into()),
         data_dir: Some("/d".into()),
+        quota: 64 * 1024 * 1024,
         ephemeral: true,
         json: true,
     };

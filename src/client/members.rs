@@ -2,7 +2,7 @@
 
 use super::{Error, Node, print};
 use crate::api;
-use crate::config::Name;
+use crate::config::{MIB, Name};
 
 /// Fewer characters of an id name nobody.
 const ID_CHARACTERS_MIN: usize = 4;
@@ -19,13 +19,24 @@ pub async fn members(node: &Node, json: bool) -> Result<(), Error> {
             format!("{}{own}", print::harmless(&member.name)),
             print::harmless(&member.short),
             print::harmless(&member.addresses.join(", ")),
-            format!("{}{}", print::harmless(&member.state), if member.forked { " (forked)" } else { "" }),
+            format!("{}{}", print::harmless(&member.state), remarks(member)),
             print::local(&member.since),
         ]
     });
     let head = ["NAME", "ID", "ADDRESSES", "STATE", "SINCE"].map(str::to_owned);
     let rows: Vec<[String; 5]> = std::iter::once(head).chain(rows).collect();
     table(&rows).iter().try_for_each(|line| print::line(line))
+}
+
+/// What is to be known of a member beside its state.
+fn remarks(member: &api::Member) -> String {
+    let closed = member.closed.as_deref().map(|closed| match closed {
+        "quota" => format!("full: {} MiB", member.bytes.div_ceil(MIB)),
+        "disk" => "not taken: little disk".to_owned(),
+        other => format!("not taken: {}", print::harmless(other)),
+    });
+    let remarks: Vec<String> = member.forked.then(|| "forked".to_owned()).into_iter().chain(closed).collect();
+    if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join(", ")) }
 }
 
 /// The full id of the member that `written` means: by id or at least 4 characters of it, else by exact name.
@@ -109,6 +120,8 @@ mod tests {
             muted: false,
             blocked: false,
             forked: false,
+            bytes: 0,
+            closed: None,
         }
     }
 

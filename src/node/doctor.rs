@@ -11,8 +11,10 @@ use super::turn::Turns;
 use super::{likely, now};
 use crate::api;
 use crate::api::doctor::{Doctor, FailedDial, Files, Heard, Interface, Ports};
+use crate::config::MIB;
 use crate::net::Counts;
 use crate::proto::book::{Dial, Target};
+use crate::proto::closed::Closed;
 use crate::proto::ids::{DialId, NodeId};
 use crate::proto::limits::{ADDRESSES_MAX, HEARD_FRESH_MS};
 use crate::proto::roster::Member;
@@ -133,6 +135,8 @@ impl Turns {
             ports: &ports,
             firewall,
             clock_error_ms,
+            full: self.filled().collect(),
+            little_disk: self.engine.members().any(|member| member.closed == Some(Closed::Disk)),
         });
         Doctor {
             interfaces,
@@ -145,8 +149,14 @@ impl Turns {
             discovery,
             firewall: firewall.map(str::to_owned),
             files: files(),
-            disk_free: disk_free(&self.about.data_dir),
+            disk_free: super::disk::free(&self.about.data_dir),
         }
+    }
+
+    /// Whose history takes all that is kept of one member, and how many MiB that is.
+    fn filled(&self) -> impl Iterator<Item = (String, u64)> {
+        let full = self.engine.members().filter(|member| member.closed == Some(Closed::Quota));
+        full.map(|member| (member.name.to_string(), member.bytes.div_ceil(MIB)))
     }
 
     /// Each interface once, with all its addresses; those that are gone too, if something came or went there.
@@ -188,11 +198,6 @@ fn files() -> Files {
     // The directory that is being read is one of them.
     let open = std::fs::read_dir("/proc/self/fd").ok().map(|files| (files.count() as u64).saturating_sub(1));
     Files { open, most: rustix::process::getrlimit(rustix::process::Resource::Nofile).current }
-}
-
-fn disk_free(dir: &std::path::Path) -> Option<u64> {
-    let disk = rustix::fs::statvfs(dir).ok()?;
-    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 #[cfg(test)]

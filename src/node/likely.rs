@@ -28,11 +28,21 @@ pub(super) struct Findings<'a> {
     pub(super) ports: &'a Ports,
     pub(super) firewall: Option<&'static str>,
     pub(super) clock_error_ms: Option<i64>,
+    /// Whose history is full: name, and how many MiB it takes.
+    pub(super) full: Vec<(String, u64)>,
+    /// Whether the rest of the disk is kept for this node's own user.
+    pub(super) little_disk: bool,
 }
 
 /// The sentence.
 pub(super) fn likely(found: &Findings<'_>) -> String {
     let mut told = reach(found);
+    if found.little_disk {
+        told += " The disk with the data is almost full: nothing of others is taken until there is room.";
+    }
+    if let Some((name, mib)) = found.full.first() {
+        told += &format!(" {name} has written {mib} MiB, all that is kept here of one member: --quota sets how much.");
+    }
     if let Some(error_ms) = found.clock_error_ms.filter(|error_ms| error_ms.unsigned_abs() > CLOCK_AHEAD_MS_MAX) {
         let (seconds, side) = (error_ms.unsigned_abs() / 1_000, if error_ms > 0 { "behind" } else { "ahead of" });
         told +=
@@ -134,6 +144,8 @@ mod tests {
             ports: &Ports { udp: 7666, tcp: 7667, web: None },
             firewall: None,
             clock_error_ms: None,
+            full: Vec::new(),
+            little_disk: false,
         };
         change(&mut found);
         let told = likely(&found);
@@ -163,6 +175,11 @@ mod tests {
         );
         check(|found| (here(found), found.clock_error_ms = Some(90_000)).1, &["90 s behind"]);
         check(|found| (here(found), found.clock_error_ms = Some(-90_000)).1, &["90 s ahead of"]);
+        check(
+            |found| (here(found), found.full = vec![("Mallory".to_owned(), 256)]).1,
+            &["All is well", "Mallory has written 256 MiB", "--quota"],
+        );
+        check(|found| (here(found), found.little_disk = true).1, &["disk", "almost full"]);
         let error = Some("nobody answers there (timed out)".to_owned());
         let deaf = [OneSided { short: "aaaabbbb".to_owned(), from: [192, 0, 2, 9].into(), error }];
         let deaf = Box::leak(Box::new(deaf));

@@ -14,6 +14,7 @@ use super::discovery::Discovery;
 use super::doctor::Notes;
 use super::now;
 use super::unwritten::Unwritten;
+use crate::config::MIB;
 use crate::identity::DataDir;
 use crate::net::{self, Net};
 use crate::proto::engine::{Action, AskId, Engine, Input, Show, Warning};
@@ -55,6 +56,8 @@ pub(super) struct Turns {
     pub(super) stop: CancellationToken,
     /// When it was last told of a key that it is in use twice, in milliseconds of the monotonic clock.
     key_told_ms: HashMap<NodeId, u64>,
+    /// When it was last told of somebody whose history is full, on the monotonic clock.
+    full_told_ms: Option<u64>,
     /// What is on its way to the disk.
     unwritten: Unwritten,
     name: watch::Sender<Name>,
@@ -92,6 +95,7 @@ impl Turns {
             asked: 0,
             stop: CancellationToken::new(),
             key_told_ms: HashMap::new(),
+            full_told_ms: None,
             unwritten: Unwritten::default(),
             name,
             beside,
@@ -113,6 +117,10 @@ impl Turns {
         tokio::pin!(failure);
         let mut ended = None;
         self.handle(Input::Tick);
+        if !self.directory.is_ephemeral() {
+            let (data_dir, watched) = (self.about.data_dir.clone(), self.stop.clone());
+            tokio::spawn(super::disk::watch(data_dir, self.beside.clone(), watched));
+        }
         loop {
             let wait_ms = self.engine.next_deadline_ms().saturating_sub(now().mono_ms);
             let may_ask = self.lookups.len() < LOOKUPS_MAX && self.pending.len() < SAYS_WAITING_MAX - LOOKUPS_MAX;
@@ -210,6 +218,7 @@ impl Turns {
             Action::Answer { asker, answer } => self.answer(asker, answer),
             Action::Show(show) => self.show(show),
             Action::Warn(Warning::KeyInUse(id)) => self.key_in_use(id),
+            Action::Warn(Warning::Full(id)) => self.is_full(id),
             Action::Warn(Warning::Fork(id)) => {
                 tracing::warn!(
                     "{} signed two different things for one place of its log: the log ends there",
@@ -239,6 +248,23 @@ impl Turns {
         self.key_told_ms.insert(id, now_ms);
         tracing::warn!(
             "the key {} is in use on two machines: give one of them a data directory of its own with --data-dir",
+            id.short()
+        );
+    }
+
+    /// Tells of somebody who wrote as much as is kept of one member; of many at once of the first.
+    fn is_full(&mut self, id: NodeId) {
+        let now_ms = now().mono_ms;
+        if self.full_told_ms.is_some_and(|told_ms| now_ms < told_ms + WARN_EVERY_MS) {
+            return;
+        }
+        self.full_told_ms = Some(now_ms);
+        let (name, mib) = self
+            .engine
+            .member(id)
+            .map_or_else(Default::default, |member| (member.name.to_string(), member.bytes.div_ceil(MIB)));
+        tracing::warn!(
+            "{} ({name}) has written {mib} MiB, all that this node keeps of one member: no more of it is taken; --quota sets how much",
             id.short()
         );
     }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::batch::Verified;
+use super::closed::Closings;
 use super::fork::Fork;
 use super::ids::{Hash, Instance, LogId, LogKey, NodeId, RoomTag, Seq};
 use super::name::Name;
@@ -128,6 +129,8 @@ pub enum Frame {
         /// What is stored.
         receipts: Vec<Receipt>,
     },
+    /// Whose logs the sender takes no further: they are left out of what the two compare. Replaces what was said before.
+    Closed(Closings),
     /// The last frame: why the sender ends the link.
     Close(CloseReason),
 }

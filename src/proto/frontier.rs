@@ -1,16 +1,20 @@
 //! All that is held, log by log, and the hashes by which two nodes find out what one of them lacks.
 //!
-//! What two nodes compare is their *scope*: the logs for the whole room and those between just these two. Nobody
-//! else's direct conversations leave a trace in it. The hashes are part of the written protocol ([`crate::wire`]).
+//! What two nodes compare is their *scope*: the logs for the whole room and those between just these two, but none that
+//! one of the two takes no further (`closing`). Nobody else's direct conversations leave a trace in it. The hashes are
+//! part of the written protocol ([`crate::wire`]).
 
-use std::collections::BTreeMap;
+mod closing;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use super::batch::Verified;
+use super::closed::Closings;
 use super::fork::{End, Fork};
 use super::frame::{Holding, Receipt};
 use super::ids::{Hash, LogId, LogKey, NodeId, Seq};
-use super::limits::{COMPARE_PAGE_BYTES_MAX, LOGS_PER_AUTHOR_MAX, RANGES_PER_LOG_MAX};
+use super::limits::{COMPARE_PAGE_BYTES_MAX, RANGES_PER_LOG_MAX};
 use super::log::{Fit, Log, Ranges};
 use super::record::LogRecord;
 
@@ -25,6 +29,14 @@ const HOLDING_BYTES: usize = 48 + 56 * (RANGES_PER_LOG_MAX + 1);
 pub struct Frontier {
     own: NodeId,
     authors: BTreeMap<NodeId, Author>,
+    /// Most bytes that the logs of one other author may take.
+    quota: u64,
+    /// Whether there is room on the disk for the own user only.
+    little_disk: bool,
+    /// What each peer takes no further.
+    told: BTreeMap<NodeId, Closings>,
+    /// Authors of whom there is something new to tell: they closed or opened, or take noticeably more.
+    news: BTreeSet<NodeId>,
 }
 
 #[derive(Debug, Default)]
@@ -32,16 +44,23 @@ struct Author {
     logs: BTreeMap<LogId, Log>,
     /// The hash over the logs for the whole room, until one of them changes.
     room_hash: Option<Hash>,
+    /// What the logs take, with what is on its way to the disk.
+    bytes: u64,
+    /// Whether a log more was seen than one author may have.
+    crowded: bool,
+    /// What was told of it last.
+    noticed: closing::Noticed,
 }
 
 impl Frontier {
-    /// What the store held when the node `own` started.
-    pub fn new(own: NodeId, logs: Vec<LogRecord>) -> Self {
-        let mut authors: BTreeMap<NodeId, Author> = BTreeMap::new();
+    /// What the store held when the node `own` started. The logs of one other author may take `quota` bytes.
+    pub fn new(own: NodeId, logs: Vec<LogRecord>, quota: u64) -> Self {
+        let (authors, told, news) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        let mut frontier = Self { own, authors, quota, little_disk: false, told, news };
         for record in logs {
-            authors.entry(record.key.author).or_default().logs.insert(record.key.log, log(record));
+            frontier.replace(record, std::iter::empty());
         }
-        Self { own, authors }
+        frontier
     }
 
     /// The store holds something else of a log than was to be expected. `flying`: what of it is on its way there still.
@@ -53,9 +72,24 @@ impl Frontier {
                 log.taken.add(batch);
             }
         }
+        self.change(key, log.audience, |known| *known = log);
+        self.forget_hash(key.author);
+    }
+
+    /// Changes what is known of a log, and counts again what its author takes.
+    fn change(&mut self, key: LogKey, audience: Option<NodeId>, change: impl FnOnce(&mut Log)) {
         let author = self.authors.entry(key.author).or_default();
-        author.logs.insert(key.log, log);
-        author.room_hash = None;
+        let log = author.logs.entry(key.log).or_insert_with(|| Log::new(audience));
+        author.bytes -= log.taken.bytes();
+        change(log);
+        author.bytes += log.taken.bytes();
+        self.notice(key.author);
+    }
+
+    fn forget_hash(&mut self, author: NodeId) {
+        if let Some(author) = self.authors.get_mut(&author) {
+            author.room_hash = None;
+        }
     }
 
     /// Whether this node may hold a log of `author` for `audience` at all.
@@ -63,8 +97,15 @@ impl Frontier {
         audience.is_none_or(|to| to == self.own || author == self.own)
     }
 
-    /// How a batch stands to what is taken already.
+    /// How a batch stands to what is taken already, and whether more of its author is.
     pub fn fit(&self, batch: &Verified) -> Fit {
+        match (self.place(batch), self.closed_to(batch.header().key())) {
+            (Fit::Fits | Fit::Inside | Fit::Contradicts | Fit::TooManyGaps, Some(closed)) => Fit::Closed(closed),
+            (fit, _) => fit,
+        }
+    }
+
+    fn place(&self, batch: &Verified) -> Fit {
         let header = batch.header();
         let Some(author) = self.authors.get(&header.author) else { return Fit::Fits };
         match author.logs.get(&header.log) {
@@ -80,36 +121,28 @@ impl Frontier {
                 }
                 Some(_) | None => log.taken.fit(batch),
             },
-            None if author.logs.len() >= LOGS_PER_AUTHOR_MAX => Fit::Refused,
             None => Fit::Fits,
         }
     }
 
     /// A batch is on its way to the disk.
     pub fn take(&mut self, batch: &Verified) {
-        self.log_mut(batch).taken.add(batch);
+        self.change(batch.header().key(), batch.header().audience, |log| log.taken.add(batch));
     }
 
     /// A batch is on the disk.
     pub fn hold(&mut self, batch: &Verified) {
-        let log = self.log_mut(batch);
-        log.held.add(batch);
-        log.taken.add(batch);
-        if let Some(author) = self.authors.get_mut(&batch.header().author) {
-            author.room_hash = None;
-        }
+        let header = batch.header();
+        self.change(header.key(), header.audience, |log| {
+            log.held.add(batch);
+            log.taken.add(batch);
+        });
+        self.forget_hash(header.author);
     }
 
     /// A batch could not be stored: whatever of its log is not on the disk may come again.
     pub fn give_up(&mut self, batch: &Verified) {
-        let log = self.log_mut(batch);
-        log.taken = log.held.clone();
-    }
-
-    fn log_mut(&mut self, batch: &Verified) -> &mut Log {
-        let header = batch.header();
-        let author = self.authors.entry(header.author).or_default();
-        author.logs.entry(header.log).or_insert_with(|| Log::new(header.audience))
+        self.change(batch.header().key(), batch.header().audience, |log| log.taken = log.held.clone());
     }
 
     /// Whether the entry is on the disk.
@@ -132,14 +165,15 @@ impl Frontier {
 
     /// The logs of an author in the scope with `peer` of which something is on the disk, ascending.
     fn scoped(&self, peer: NodeId, author: NodeId) -> impl Iterator<Item = (&LogId, &Log)> {
-        let logs = self.authors.get(&author).into_iter().flat_map(|author| &author.logs);
+        let known = self.authors.get(&author).filter(|_| self.is_compared(peer, author));
+        let logs = known.into_iter().flat_map(|author| &author.logs);
         logs.filter(move |(_, log)| log.is_of_note() && self.in_scope(peer, author, log.audience))
     }
 
     /// The hash of what is held of one author in the scope with `peer`; `None` where that is nothing.
     fn author_hash(&mut self, peer: NodeId, author: NodeId) -> Option<Hash> {
         // Only one's own logs and the peer's can be direct ones in their scope: all others share one hash.
-        let shared = author != self.own && author != peer;
+        let shared = author != self.own && author != peer && self.is_compared(peer, author);
         if let Some(known) = self.authors.get(&author).and_then(|author| author.room_hash).filter(|_| shared) {
             return Some(known);
         }
@@ -198,7 +232,9 @@ impl Frontier {
 
     /// Which authors of a peer's page differ from what is held here.
     pub fn differing(&mut self, peer: NodeId, page: &[(NodeId, Hash)]) -> Vec<NodeId> {
-        let differs = |(author, hash): &&(NodeId, Hash)| self.author_hash(peer, *author) != Some(*hash);
+        let differs = |(author, hash): &&(NodeId, Hash)| {
+            self.is_compared(peer, *author) && self.author_hash(peer, *author) != Some(*hash)
+        };
         page.iter().filter(differs).map(|(author, _)| *author).collect()
     }
 
@@ -228,7 +264,11 @@ impl Frontier {
     }
 
     /// What a peer holds of one log of `author` and this node lacks.
-    pub fn lacking(&self, peer: NodeId, author: NodeId, holding: &Holding) -> Vec<Lack> {
+    pub fn lacking(&mut self, peer: NodeId, author: NodeId, holding: &Holding) -> Vec<Lack> {
+        self.sees(LogKey { author, log: holding.log });
+        if !self.is_compared(peer, author) {
+            return Vec::new();
+        }
         let ours = self.authors.get(&author).and_then(|author| author.logs.get(&holding.log));
         if !self.in_scope(peer, author, holding.audience) || ours.is_some_and(|log| log.audience != holding.audience) {
             return Vec::new();
@@ -255,12 +295,13 @@ impl Frontier {
     /// Whether a fork that a peer tells says something new of a log that this node may hold.
     pub fn is_news(&self, peer: NodeId, fork: &Fork) -> bool {
         let (key, audience) = (fork.key(), fork.proof()[0].header().audience);
-        let allowed = self.in_scope(peer, key.author, audience) && self.concerns_us(key.author, audience);
+        let allowed = self.in_scope(peer, key.author, audience)
+            && self.concerns_us(key.author, audience)
+            && self.closed_to(key).is_none();
         let known = self.authors.get(&key.author);
         let known = known.map_or(Ok(None), |author| match author.logs.get(&key.log) {
             Some(log) if log.audience != audience => Err(()),
             Some(log) => Ok(log.fork.as_ref()),
-            None if author.logs.len() >= LOGS_PER_AUTHOR_MAX => Err(()),
             None => Ok(None),
         });
         allowed && known.is_ok_and(|known| known.is_none_or(|known| fork.end() < known.end()))
@@ -285,7 +326,7 @@ pub struct Lack {
 }
 
 fn log(record: LogRecord) -> Log {
-    let held = Ranges::new(record.ranges);
+    let held = Ranges::new(record.ranges, record.bytes);
     Log { audience: record.audience, taken: held.clone(), held, fork: record.fork }
 }
 

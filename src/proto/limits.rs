@@ -37,6 +37,22 @@ pub const CLOCK_AHEAD_MS_MAX: u64 = 60_000;
 /// Most logs of one author: one for each start and audience, so years of daily starts.
 pub const LOGS_PER_AUTHOR_MAX: usize = 4096;
 
+/// What one other member's logs may take, unless set otherwise, in bytes: years of talk, and all that a flood can cost.
+pub const AUTHOR_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// How much the history of a member grows until its user is told again how much it is, in bytes.
+pub const AUTHOR_BYTES_STEP: u64 = 1024 * 1024;
+
+/// Free bytes on the disk, and per cent of it, below which nothing of others is taken, whichever is less: the rest is for
+/// what the own user says.
+pub const DISK_FREE_MIN: (u64, u64) = (200 * 1024 * 1024, 5);
+
+/// How often the free space is looked at, in milliseconds: at 20 MiB a second half of [`DISK_FREE_MIN`] passes.
+pub const DISK_EVERY_MS: u64 = 5_000;
+
+/// Authors in a frame that says whose logs are taken no further: each has taken a whole quota of the disk.
+pub const FRAME_CLOSED_MAX: usize = 1024;
+
 /// Most ranges held beyond a gap in one log: enough for splits in life, too few to be a burden.
 pub const RANGES_PER_LOG_MAX: usize = 8;
 

@@ -1,6 +1,7 @@
 //! What is held of one log: whole batches, in ranges without a gap, and whether another batch fits to them.
 
 use super::batch::{Header, Verified};
+use super::closed::Closed;
 use super::fork::Fork;
 use super::frame::Span;
 use super::ids::{Hash, NodeId, Seq};
@@ -49,7 +50,11 @@ impl Log {
 
 /// Ranges of whole batches, ascending, with a gap between any two.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ranges(Vec<Run>);
+pub struct Ranges {
+    runs: Vec<Run>,
+    /// Of all batches in them.
+    bytes: u64,
+}
 
 /// How a batch stands to what is held of its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,26 +68,33 @@ pub enum Fit {
     /// No honest author signs this beside what is held: another batch for the same place, or a time that does not grow. The
     /// store finds out where the log ends then.
     Contradicts,
-    /// It is not taken: another audience than that of its log, behind the end of the log, or one log too many.
+    /// It is not taken: another audience than that of its log, or behind the end of the log.
     Refused,
     /// It would make more ranges than a log may have; it comes again when the gaps before it are filled.
     TooManyGaps,
+    /// Nothing more of its author is taken now.
+    Closed(Closed),
 }
 
 impl Ranges {
-    /// The ranges as the store reported them.
-    pub fn new(runs: Vec<Run>) -> Self {
-        Self(runs)
+    /// The ranges as the store reported them, and how many bytes their batches have.
+    pub fn new(runs: Vec<Run>, bytes: u64) -> Self {
+        Self { runs, bytes }
     }
 
     /// The ranges as a store keeps them.
     pub fn runs(&self) -> Vec<Run> {
-        self.0.clone()
+        self.runs.clone()
+    }
+
+    /// How many bytes the batches in them have.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.runs.is_empty()
     }
 
     /// The range of one batch.
@@ -100,7 +112,7 @@ impl Ranges {
     /// How a batch stands to these ranges.
     pub fn fit(&self, batch: &Verified) -> Fit {
         let new = Self::run(batch.header(), batch.hash());
-        for run in &self.0 {
+        for run in &self.runs {
             if run.last < new.first {
                 let linked = new.prev == Some(run.head);
                 if (run.last + 1 == new.first && !linked) || run.last_time >= new.first_time {
@@ -121,8 +133,8 @@ impl Ranges {
                 };
             }
         }
-        let joins = self.0.iter().any(|run| run.last + 1 == new.first || new.last + 1 == run.first);
-        if !joins && new.first > 1 && self.0.len() > RANGES_PER_LOG_MAX {
+        let joins = self.runs.iter().any(|run| run.last + 1 == new.first || new.last + 1 == run.first);
+        if !joins && new.first > 1 && self.runs.len() > RANGES_PER_LOG_MAX {
             return Fit::TooManyGaps;
         }
         Fit::Fits
@@ -131,12 +143,13 @@ impl Ranges {
     /// Adds a batch that [`Fit::Fits`]; what touches becomes one range. Adding what is held changes nothing.
     pub fn add(&mut self, batch: &Verified) {
         let new = Self::run(batch.header(), batch.hash());
-        let at = self.0.partition_point(|run| run.first < new.first);
+        let at = self.runs.partition_point(|run| run.first < new.first);
         let held = |run: &Run| run.first <= new.first && new.last <= run.last;
-        if self.0.get(at).is_some_and(held) || at.checked_sub(1).is_some_and(|before| held(&self.0[before])) {
+        if self.runs.get(at).is_some_and(held) || at.checked_sub(1).is_some_and(|before| held(&self.runs[before])) {
             return;
         }
-        self.0.insert(at, new);
+        self.bytes += batch.bytes().len() as u64;
+        self.runs.insert(at, new);
         self.join(at);
         if at > 0 {
             self.join(at - 1);
@@ -145,29 +158,29 @@ impl Ranges {
 
     /// Joins the range at `at` with the next one if they touch.
     fn join(&mut self, at: usize) {
-        let Some(next) = self.0.get(at + 1).copied() else { return };
-        if self.0[at].last + 1 == next.first {
-            let run = &mut self.0[at];
+        let Some(next) = self.runs.get(at + 1).copied() else { return };
+        if self.runs[at].last + 1 == next.first {
+            let run = &mut self.runs[at];
             (run.last, run.head, run.last_time) = (next.last, next.head, next.last_time);
-            self.0.remove(at + 1);
+            self.runs.remove(at + 1);
         }
     }
 
     /// The ranges as they are told to a peer.
     pub fn spans(&self) -> impl ExactSizeIterator<Item = Span> {
-        self.0.iter().map(|run| Span { first: run.first, last: run.last, head: run.head })
+        self.runs.iter().map(|run| Span { first: run.first, last: run.last, head: run.head })
     }
 
     /// Whether the entry is in one of the ranges.
     pub fn contains(&self, seq: Seq) -> bool {
-        self.0.iter().any(|run| run.first <= seq && seq <= run.last)
+        self.runs.iter().any(|run| run.first <= seq && seq <= run.last)
     }
 
     /// The parts of `first..=last` that are not held, ascending.
     pub fn missing(&self, first: Seq, last: Seq) -> Vec<(Seq, Seq)> {
         let mut gaps = Vec::new();
         let mut next = first;
-        for run in &self.0 {
+        for run in &self.runs {
             if run.last < next {
                 continue;
             }

@@ -8,6 +8,7 @@
 //! | [`body`], [`batch`] | what is said, and the unit that is signed, sent, checked and stored |
 //! | [`log`], [`frontier`] | what is held of one log, and of all; the hashes that two nodes compare |
 //! | [`fork`] | what becomes of a log in which two things were signed for one place |
+//! | [`closed`] | why a log is taken no further |
 //! | [`timeline`] | where an entry stands: the order of the room |
 //! | [`words`] | what a search finds |
 //! | [`frame`], [`session`], [`room_key`] | what two nodes say to each other, how a link begins, and who is let in |
@@ -24,6 +25,7 @@ pub mod body;
 pub mod book;
 pub mod bucket;
 pub mod clock;
+pub mod closed;
 pub mod engine;
 pub mod fork;
 pub mod frame;

@@ -231,6 +231,8 @@ pub struct LogRecord {
     pub audience: Option<NodeId>,
     /// Ascending; only the first may begin at 1.
     pub ranges: Vec<Run>,
+    /// How many bytes the batches in them have.
+    pub bytes: u64,
     /// Where it ends for ever, if its author signed two things for one place.
     pub fork: Option<Fork>,
 }

@@ -50,6 +50,12 @@ pub enum Cause {
     Forked,
     /// A batch beyond more gaps than a log may have; it comes again.
     TooManyGaps,
+    /// A batch of an author whose logs take all that one member may.
+    Quota,
+    /// A batch of an author who has begun more logs than one member may.
+    TooManyLogs,
+    /// A batch that came while there was little room on the disk.
+    LittleDisk,
 }
 
 impl Cause {
@@ -77,6 +83,9 @@ impl Cause {
             Self::Misplaced => "misplaced",
             Self::Forked => "forked",
             Self::TooManyGaps => "too_many_gaps",
+            Self::Quota => "quota",
+            Self::TooManyLogs => "too_many_logs",
+            Self::LittleDisk => "little_disk",
         }
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::clock::{Now, Stamp};
+use super::closed::Closed;
 use super::ids::NodeId;
 use super::lookalikes::looks;
 use super::marks::Marks;
@@ -61,6 +62,10 @@ pub struct Member {
     pub marks: Marks,
     /// Whether they signed two things for one place of a log.
     pub forked: bool,
+    /// How much of the disk their logs take, in bytes, to within [`super::limits::AUTHOR_BYTES_STEP`].
+    pub bytes: u64,
+    /// Why nothing more of theirs is taken, if that is so.
+    pub closed: Option<Closed>,
 }
 
 /// What else the roster keeps of a member.
@@ -136,6 +141,8 @@ impl Roster {
                 clock_error_ms: None,
                 marks: Marks::default(),
                 forked: false,
+                bytes: 0,
+                closed: None,
             };
             let entry = Entry { member, name_time: record.name_time, port: record.port, seen: false };
             roster.entries.insert(record.id, entry);
@@ -186,7 +193,8 @@ impl Roster {
             Some((State::Online, _)) => self.entries[&id].member.since_ms,
             _ => now.wall_ms,
         };
-        let (marks, forked) = self.member(id).map_or_else(Default::default, |member| (member.marks, member.forked));
+        let (marks, forked) = known.map_or_else(Default::default, |known| (known.member.marks, known.member.forked));
+        let (bytes, closed) = known.map_or_else(Default::default, |known| (known.member.bytes, known.member.closed));
         let member = Member {
             id,
             name: arrival.name,
@@ -199,6 +207,8 @@ impl Roster {
             clock_error_ms: arrival.wall_ms.map(|wall_ms| difference(wall_ms, now.wall_ms)),
             marks,
             forked,
+            bytes,
+            closed,
         };
         let known_time = self.entries.get(&id).map(|entry| entry.name_time).unwrap_or_default();
         let name_time = arrival.wall_ms.map_or(known_time, Stamp::from_ms);
@@ -210,6 +220,13 @@ impl Roster {
     /// This node's user thinks otherwise of a member.
     pub fn mark(&mut self, id: NodeId, marks: Marks) -> Changes {
         let mut changes = self.change(id, |entry| entry.member.marks = marks);
+        changes.records.clear();
+        changes
+    }
+
+    /// How many bytes the logs of a member take, and why no more of them is taken, if that is so.
+    pub fn takes(&mut self, id: NodeId, bytes: u64, closed: Option<Closed>) -> Changes {
+        let mut changes = self.change(id, |entry| (entry.member.bytes, entry.member.closed) = (bytes, closed));
         changes.records.clear();
         changes
     }

@@ -130,7 +130,9 @@ impl Appender {
         for key in falls.logs {
             let Some(log) = self.numbers.log(db, key)? else { continue };
             let (audience, ranges, fork) = (log.audience, log.spans.clone(), log.fork.clone());
-            changed.logs.push(LogRecord { key, audience, ranges, fork });
+            let mut bytes = db.prepare_cached("SELECT bytes FROM log WHERE log = ?1")?;
+            let bytes = bytes.query_row([log.number], |row| row.get::<_, Count>(0))?.0;
+            changed.logs.push(LogRecord { key, audience, ranges, bytes, fork });
         }
         if falls.messages {
             changed.run = Some(self.afresh(db)?);

@@ -70,7 +70,7 @@ impl Appender {
         match self.fit(db, batch)? {
             Fit::Fits | Fit::TooManyGaps => return Ok(true),
             Fit::Held => return Ok(false),
-            Fit::Inside | Fit::Contradicts | Fit::Refused => {}
+            Fit::Inside | Fit::Contradicts | Fit::Refused | Fit::Closed(_) => {}
         }
         if find(db, number, batch.header().first_seq)?.is_some_and(|found| found.hash == batch.hash()) {
             return Ok(false);

@@ -42,7 +42,7 @@ impl Log {
         if self.audience != batch.header().audience || !self.admits(batch) {
             return Fit::Refused;
         }
-        Ranges::new(self.spans.clone()).fit(batch)
+        Ranges::new(self.spans.clone(), 0).fit(batch)
     }
 
     /// Whether the log does not end before a batch.

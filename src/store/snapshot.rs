@@ -32,7 +32,7 @@ pub(super) fn snapshot(db: &Connection, own: NodeId) -> Result<Snapshot, StoreEr
 
 fn logs(db: &Connection) -> Result<Vec<LogRecord>, StoreError> {
     let mut statement = db.prepare(
-        "SELECT l.log, l.id, a.key, l.audience FROM log l JOIN author a ON a.author = l.author ORDER BY a.key, l.id",
+        "SELECT l.log, l.id, a.key, l.audience, l.bytes FROM log l JOIN author a ON a.author = l.author ORDER BY a.key, l.id",
     )?;
     let mut rows = statement.query([])?;
     let mut logs = Vec::new();
@@ -41,6 +41,7 @@ fn logs(db: &Connection) -> Result<Vec<LogRecord>, StoreError> {
             key: LogKey { log: row.get::<_, LogColumn>(1)?.0, author: NodeId(row.get::<_, Blob32>(2)?.0) },
             audience: row.get::<_, Option<Blob32>>(3)?.map(|id| NodeId(id.0)),
             ranges: spans(db, row.get(0)?)?,
+            bytes: row.get::<_, Count>(4)?.0,
             fork: fork(db, row.get(0)?)?,
         });
     }

@@ -12,7 +12,7 @@ use crate::proto::fork::Fork;
 use crate::proto::frame;
 use crate::proto::ids::{Hash, Instance, LogId, NodeId, RoomTag, Seq};
 use crate::proto::limits::{
-    FRAME_AUTHORS_MAX, FRAME_BATCHES_MAX, FRAME_LOGS_MAX, FRAME_RECEIPTS_MAX, LINKS_MAX, LISTENS_MAX,
+    FRAME_AUTHORS_MAX, FRAME_BATCHES_MAX, FRAME_CLOSED_MAX, FRAME_LOGS_MAX, FRAME_RECEIPTS_MAX, LINKS_MAX, LISTENS_MAX,
     RANGES_PER_LOG_MAX,
 };
 
@@ -291,6 +291,15 @@ pub(super) struct Carry {
     pub(super) from: NodeId,
     #[n(2)]
     pub(super) receipts: List<Receipt, FRAME_RECEIPTS_MAX>,
+}
+
+#[derive(Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct Closed {
+    #[n(0)]
+    pub(super) others: bool,
+    #[n(1)]
+    pub(super) authors: List<NodeId, FRAME_CLOSED_MAX>,
 }
 
 impl From<&frame::Receipt> for Receipt {

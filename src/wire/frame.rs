@@ -8,6 +8,7 @@ use minicbor::{Decoder, Encode, Encoder};
 use super::forms::{self, List};
 use super::{WireError, kind};
 use crate::proto::batch::{self, BatchError, Verified};
+use crate::proto::closed::Closings;
 use crate::proto::fork::{Fork, Signed};
 use crate::proto::frame::{CloseReason, Fetch, Frame, Hello, Holding, Intro, Reach, Reached};
 use crate::proto::ids::{LogKey, NodeId, RoomId};
@@ -117,6 +118,9 @@ pub fn encode(value: &Frame) -> Bytes {
             let receipts = List::new(receipts.iter().map(forms::Receipt::from));
             frame(kind::CARRY, forms::Carry { author: *author, from: *from, receipts })
         }
+        Frame::Closed(Closings { others, authors }) => {
+            frame(kind::CLOSED, forms::Closed { others: *others, authors: List::new(authors.iter().copied()) })
+        }
         Frame::Close(reason) => encode_close(*reason),
     }
 }
@@ -184,6 +188,10 @@ pub fn decode(bytes: &Bytes, room: &RoomId) -> Result<Option<Frame>, WireError> 
             let form: forms::Carry = d.decode()?;
             let receipts = form.receipts.0.into_iter().map(Into::into).collect();
             Frame::Carry { author: form.author, from: form.from, receipts }
+        }
+        kind::CLOSED => {
+            let form: forms::Closed = d.decode()?;
+            Frame::Closed(Closings { others: form.others, authors: form.authors.0.into_iter().collect() })
         }
         kind::HELLO | kind::PROOF | kind::INTRO => return Err(WireError::Malformed("the handshake is over")),
         _ => return Ok(None),

@@ -100,6 +100,7 @@
 //! | 14 | Relay | a member is reachable only through others | Reach |
 //! | 15 | Reach | at once, and when it changes | |
 //! | 16 | Carry | passed-on batches are stored | |
+//! | 17 | Closed | the sender takes logs no further, or takes some again | |
 //!
 //! ## Handshake
 //!
@@ -192,8 +193,8 @@
 //! ## Comparing
 //!
 //! Two nodes compare what both may hold: the *scope* of their link. It is all logs for the whole room, and the logs
-//! between just these two (written by one for the other). Nothing else is ever named on it. Only what is on the disk
-//! counts.
+//! between just these two (written by one for the other), but none of an author whom either of them has closed (see
+//! "Closed"). Nothing else is ever named on it. Only what is on the disk counts.
 //!
 //! - The **hash of an author** is BLAKE3 over, for each of that author's logs in scope of which anything is held,
 //!   ascending by log number: log (8 bytes), count of ranges (8), and for each range, ascending, first seq (8), last
@@ -281,6 +282,17 @@
 //!
 //! Receipts for passed-on batches go back to the one who passed them on, with `from` as the sender; it sends the frame
 //! as it is to the author, if they are linked, and no further.
+//!
+//! ## Closed
+//!
+//! | Closed | field | type | |
+//! | --- | --- | --- | --- |
+//! | 0 | others | bool | whether the sender takes nothing of any author but itself: there is little room on its disk |
+//! | 1 | authors | list<id, 1024> | whose logs it takes no further: they take all that one author may there (by default 256 MiB), or are more than 4,096 |
+//!
+//! It is sent when that changes, and at link-up if it ever did. Each one replaces the one before; without one
+//! everything is taken. What a node has closed it neither asks for nor offers, and the other side leaves it out of what the two
+//! compare, in both directions, and does not push it: two nodes that hold different parts of a log would compare it for ever.
 //!
 //! # Batches
 //!
@@ -402,6 +414,7 @@ mod kind {
     pub(super) const RELAY: u64 = 14;
     pub(super) const REACH: u64 = 15;
     pub(super) const CARRY: u64 = 16;
+    pub(super) const CLOSED: u64 = 17;
 }
 
 /// Why bytes are no frame or beacon. A link on which this happens is closed with the reason "protocol"; a beacon is

@@ -4,6 +4,8 @@
 mod floods;
 #[path = "forking.rs"]
 mod forking;
+#[path = "hoarding.rs"]
+mod hoarding;
 #[path = "lying.rs"]
 mod lying;
 #[path = "posing.rs"]

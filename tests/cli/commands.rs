@@ -91,7 +91,7 @@ async fn members_are_listed_and_meant() {
         json!({
             "id": id.repeat(8), "short": short, "name": name, "state": "online", "self": own, "addresses": ["192.0.2.7"],
             "since": "2026-11-22T14:05:00.123Z", "direct": true, "via": null, "clock_error_ms": null, "verified": false,
-            "muted": false, "blocked": false, "forked": false,
+            "muted": false, "blocked": false, "forked": false, "bytes": 0, "closed": null,
         })
     };
     let all = [member("01234567", "aaaaaaaa", "Me", true), member("89abcdef", "bbbbbbbb", "A\u{1b}[2J", false)];

@@ -100,7 +100,7 @@ impl Disk {
         }
         let snapshot = self.snapshot();
         let refused = std::mem::take(&mut self.forks.refused);
-        let empty = |key: &LogKey| LogRecord { key: *key, audience: None, ranges: Vec::new(), fork: None };
+        let empty = |key: &LogKey| LogRecord { key: *key, audience: None, ranges: Vec::new(), bytes: 0, fork: None };
         let record = |key: LogKey| snapshot.logs.iter().find(|log| log.key == key).cloned().unwrap_or(empty(&key));
         let mut changed = Changed {
             logs: refused.into_iter().map(record).collect(),

@@ -57,7 +57,7 @@ impl Disk {
         }
         let logs = logs.into_iter().map(|(key, (audience, ranges))| {
             let fork = self.forks.known.get(&key).cloned();
-            LogRecord { key, audience, ranges: ranges.runs(), fork }
+            LogRecord { key, audience, ranges: ranges.runs(), bytes: ranges.bytes(), fork }
         });
         let mut tops: BTreeMap<Conversation, (Place, EntryId)> = BTreeMap::new();
         for line in self.lines() {

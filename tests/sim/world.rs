@@ -13,6 +13,7 @@ use roomful::proto::clock::Now;
 use roomful::proto::engine::{Action, Answer, AskId, Engine, Input, Say, Settings, Show};
 use roomful::proto::frame::{Beacon, CloseReason, Fetch, Frame, Intro, Peer};
 use roomful::proto::ids::{EntryId, Instance, LinkId, NodeId, RoomId, RoomTag};
+use roomful::proto::limits::AUTHOR_BYTES_MAX;
 use roomful::proto::name::Name;
 use roomful::proto::record::{Write, WriteError, Written};
 use roomful::proto::timeline::{Held, Place};
@@ -92,6 +93,8 @@ pub struct Node {
     started_ms: u64,
     /// Its wall clock minus the world's, in milliseconds.
     pub clock_ms: i64,
+    /// Most bytes that the logs of one other author may take.
+    pub quota: u64,
     woken_ms: u64,
     /// When the last commit ends: the disk does one thing after the other.
     disk_ms: u64,
@@ -126,6 +129,8 @@ pub struct World {
     asked: u64,
     /// Pages of history that were asked for.
     pub fetches: u64,
+    /// Comparisons that found a difference.
+    pub differences: u64,
     pub trace: u64,
 }
 
@@ -144,6 +149,7 @@ impl World {
             cut: BTreeSet::new(),
             asked: 0,
             fetches: 0,
+            differences: 0,
             trace: 0,
         }
     }
@@ -169,6 +175,7 @@ impl World {
             port: PORT,
             addresses: vec![Self::address(node)],
             peers: Vec::new(),
+            quota: self.nodes[node].quota,
             seed: self.rng.random(),
         };
         let entry = &mut self.nodes[node];
@@ -226,6 +233,11 @@ impl World {
     /// The process does nothing for a while; what comes meanwhile waits.
     pub fn freeze(&mut self, node: usize, for_ms: u64) {
         self.nodes[node].frozen_until_ms = self.now_ms + for_ms;
+    }
+
+    /// Whether a node keeps the rest of its disk for its own user.
+    pub fn set_little_disk(&mut self, node: usize, is_little: bool) {
+        self.handle(node, Input::LittleDisk(is_little));
     }
 
     /// The disk takes nothing for a while.
@@ -405,6 +417,7 @@ impl World {
             }
             Action::Send { links, frame } => {
                 self.fetches += u64::from(matches!(frame, Frame::Fetch(_)));
+                self.differences += u64::from(matches!(frame, Frame::Authors { same: false, .. }));
                 for link in links {
                     self.send(node, link, frame.clone());
                 }
@@ -481,6 +494,7 @@ impl Node {
             life: 0,
             started_ms: 0,
             clock_ms: 0,
+            quota: AUTHOR_BYTES_MAX,
             woken_ms: u64::MAX,
             disk_ms: 0,
             full_until_ms: 0,

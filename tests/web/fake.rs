@@ -144,6 +144,8 @@ pub(crate) fn member() -> Member {
         clock_error_ms: None,
         marks: Default::default(),
         forked: false,
+        bytes: 0,
+        closed: None,
     }
 }
 

@@ -295,6 +295,8 @@ async fn the_forms_are_those_of_the_contract() {
         "muted",
         "blocked",
         "forked",
+        "bytes",
+        "closed",
     ];
     check_fields(&members, &fields);
     assert!(members.contains(r#""via":null,"clock_error_ms":null,"verified":false"#), "{members}");

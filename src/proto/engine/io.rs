@@ -105,6 +105,8 @@ pub enum Input {
         /// What.
         change: MarkChange,
     },
+    /// Whether there is so little room on the disk that it is kept for what this node's own user says.
+    LittleDisk(bool),
     /// The program is asked to stop: a goodbye on every link.
     Stop,
 }
@@ -226,4 +228,6 @@ pub enum Warning {
     KeyInUse(NodeId),
     /// A member signed two things for one place of its log.
     Fork(NodeId),
+    /// Nothing more of a member is taken, since its logs take all that one member's may.
+    Full(NodeId),
 }

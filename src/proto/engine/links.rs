@@ -1,43 +1,21 @@
 //! One link with each peer, and who is here: what comes up, goes down, falls silent, or is there twice.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::relay::Relaying;
-use super::sync::Fetching;
+use super::link::Link;
 use super::{Action, Engine, Warning};
 use crate::proto::bucket::Bucket;
 use crate::proto::clock::Now;
-use crate::proto::frame::{CloseReason, Frame, Peer, Reached, Receipt};
-use crate::proto::ids::{DialId, Instance, LinkId, LogId, NodeId, Seq};
+use crate::proto::closed::Closings;
+use crate::proto::frame::{CloseReason, Frame, Peer, Reached};
+use crate::proto::ids::{DialId, LinkId, NodeId};
 use crate::proto::limits::{
     ADDRESSES_MAX, ALIVE_MS, BUSY_RETRY_MS, HANDSHAKE_MS_MAX, KEY_IN_USE_RETRY_MS, LINKS_MAX, LOST_AFTER_MS,
     LOST_GRACE_MS, NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PING_AFTER_MS, PROBE_MS, SLEPT_GRACE_MS,
     UNSURE_AFTER_MS,
 };
 use crate::proto::roster::Arrival;
-
-/// A link that is through its handshake.
-#[derive(Debug)]
-pub(super) struct Link {
-    pub(super) peer: Peer,
-    pub(super) instance: Instance,
-    heard_ms: u64,
-    pinged_ms: u64,
-    pub(super) unsure: bool,
-    /// Own batches on this link without a receipt: log, last entry, bytes.
-    pub(super) unreceipted: VecDeque<(LogId, Seq, usize)>,
-    pub(super) unreceipted_bytes: usize,
-    /// Whether this peer has to fetch what it lacks, since too much waits for its receipts.
-    pub(super) behind: bool,
-    /// Receipts to send.
-    pub(super) receipts: Vec<Receipt>,
-    pub(super) fetching: Fetching,
-    /// When it was last compared with.
-    pub(super) compared_ms: Option<u64>,
-    pub(super) relay: Relaying,
-    up_ms: u64,
-}
 
 /// All links.
 #[derive(Debug, Default)]
@@ -162,6 +140,7 @@ impl Engine {
         let peer = self.links.by_id[&link].peer.clone();
         self.links.missed.remove(&peer.id);
         self.links.of.insert(peer.id, vec![link]);
+        self.closings_on(link, out);
         self.said_where(now, &peer);
         let mut addresses = vec![peer.address];
         addresses.extend(peer.intro.listens.iter().map(std::net::SocketAddr::ip));
@@ -178,6 +157,7 @@ impl Engine {
         };
         let changes = self.roster.came(now, arrival);
         self.changed(now, changes, out);
+        self.show_taken(now, peer.id, out);
         self.linked_at_last(now, peer.id, out);
         self.compare_soon(link);
     }
@@ -206,7 +186,8 @@ impl Engine {
         if stays == new {
             self.in_use_now(now, new, out);
         } else {
-            // What the other side sent on the one that goes may be lost.
+            // What was sent on the one that goes may be lost.
+            self.closings_on(stays, out);
             self.compare_soon(stays);
         }
     }
@@ -224,6 +205,7 @@ impl Engine {
         let changes = self.roster.silent(now, id, false);
         self.changed(now, changes, out);
         self.tell_reach(now, id, Reached::Here, out);
+        self.closings_on(link, out);
         self.compare_soon(link);
     }
 
@@ -267,6 +249,7 @@ impl Engine {
         if !was_used {
             return;
         }
+        self.frontier.closings_told(id, Closings::default());
         if let Some(challenger) = self.links.challengers.remove(&id) {
             self.adopt(now, challenger.link, out);
             return;
@@ -373,6 +356,7 @@ impl Engine {
                 Some(next) if was_used => self.in_use_now(now, next, out),
                 Some(_) => {}
                 None => {
+                    self.frontier.closings_told(id, Closings::default());
                     self.book.lost(id, address, now.mono_ms, 0);
                     self.tell_reach(now, id, Reached::Gone, out);
                     self.missing_from(id, now.mono_ms);
@@ -418,25 +402,5 @@ impl Engine {
             out.push(Action::Close { link, reason: CloseReason::Stopping });
         }
         self.links = Links::default();
-    }
-}
-
-impl Link {
-    fn new(peer: Peer, mono_ms: u64) -> Self {
-        Self {
-            instance: peer.instance,
-            peer,
-            heard_ms: mono_ms,
-            pinged_ms: mono_ms,
-            unsure: false,
-            unreceipted: VecDeque::new(),
-            unreceipted_bytes: 0,
-            behind: false,
-            receipts: Vec::new(),
-            fetching: Fetching::new(),
-            compared_ms: None,
-            relay: Relaying::default(),
-            up_ms: mono_ms,
-        }
     }
 }

@@ -6,13 +6,15 @@
 //!
 //! The parts, each an `impl Engine` of its own: `find` meets others, `links` keeps one link with each and knows who
 //! is here, `talk` signs what this node's user says, `push` sends it, `relay` reaches those whom only others
-//! reach, `take` checks and stores what others say, `forks` settles what they may not say, `compare` finds out what is
-//! lacking, and `sync` fetches it.
+//! reach, `take` checks and stores what others say, `forks` settles what they may not say, `closing` ends what is too
+//! much, `compare` finds out what is lacking, and `sync` fetches it.
 
+mod closing;
 mod compare;
 mod find;
 mod forks;
 mod io;
+mod link;
 mod links;
 mod push;
 mod relay;
@@ -34,6 +36,7 @@ pub use io::{Action, Answer, AskId, Input, Say, Show, Warning, WriteAction};
 use super::announce::Announcer;
 use super::book::{Book, Source, Target};
 use super::clock::Now;
+use super::closed::Closings;
 use super::frame::Frame;
 use super::frontier::Frontier;
 use super::ids::{EntryId, Instance, LinkId, NodeId, RoomId, RoomTag};
@@ -68,6 +71,8 @@ pub struct Settings {
     pub addresses: Vec<IpAddr>,
     /// Whom the user asked to dial.
     pub peers: Vec<Target>,
+    /// Most bytes that the logs of one other author may take.
+    pub quota: u64,
     /// All randomness of this engine comes from here.
     pub seed: [u8; 32],
 }
@@ -101,6 +106,8 @@ pub struct Engine {
     taking: take::Taking,
     relays: relay::Relays,
     sync: sync::Sync,
+    /// Whose logs are taken no further, as peers were told last; none: they never were.
+    closings: Option<Closings>,
 }
 
 impl Engine {
@@ -131,15 +138,22 @@ impl Engine {
             clock_error_ms: Some(0),
             marks: Marks::default(),
             forked: false,
+            bytes: 0,
+            closed: None,
         };
         let mut roster = Roster::new(now, member, snapshot.members);
         for (id, marks) in snapshot.marks {
             roster.mark(id, marks);
         }
-        let frontier = Frontier::new(own, snapshot.logs);
+        let mut frontier = Frontier::new(own, snapshot.logs, settings.quota);
         for id in frontier.forked() {
             roster.forked(now, id);
         }
+        // Pages are told of what follows; nobody is there yet to be told of these.
+        for id in frontier.news() {
+            roster.takes(id, frontier.bytes(id), frontier.closed(id));
+        }
+        let closings = Some(frontier.closings()).filter(|closings| *closings != Closings::default());
         Self {
             own,
             key: settings.key,
@@ -167,6 +181,7 @@ impl Engine {
             taking: take::Taking::default(),
             relays: relay::Relays::default(),
             sync: sync::Sync::new(now.mono_ms),
+            closings,
         }
     }
 
@@ -222,8 +237,10 @@ impl Engine {
             Input::Say { asker, say } => self.say(now, asker, say, &mut out),
             Input::Rename { asker, name } => self.rename(now, asker, name, &mut out),
             Input::Mark { member, change } => out.push(Action::Write(WriteAction(Write::Mark { member, change }))),
+            Input::LittleDisk(is_little) => self.disk_is_little(now, is_little, &mut out),
             Input::Stop => self.stop(&mut out),
         }
+        self.closing_turn(now, &mut out);
         if now.mono_ms >= self.wake_ms {
             self.turn(now, &mut out);
         }
@@ -273,6 +290,7 @@ impl Engine {
             Frame::Relay { member, on } => self.relay_asked(now, link, member, on, out),
             Frame::Reach(reach) => self.reach_told(now, link, peer, reach, out),
             Frame::Carry { author, from, receipts } => self.carried(now, link, peer, author, from, receipts, out),
+            Frame::Closed(closings) => self.closings_told(link, peer, closings),
             // The driver reports the end of the link, with this reason.
             Frame::Close(_) => {}
         }

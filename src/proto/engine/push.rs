@@ -13,7 +13,8 @@ impl Engine {
             Some(to) => vec![to],
             None => self.links.peers().collect(),
         };
-        let links: Vec<LinkId> = peers.into_iter().filter_map(|peer| self.links.primary_id(peer)).collect();
+        let open = peers.into_iter().filter(|peer| !self.frontier.is_closed_by(*peer));
+        let links: Vec<LinkId> = open.filter_map(|peer| self.links.primary_id(peer)).collect();
         self.push_on(&links, batches, out);
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::links::Link;
+use super::link::Link;
 use super::{Action, Engine};
 use crate::proto::batch::Verified;
 use crate::proto::book::{Source, Target};
@@ -167,6 +167,7 @@ impl Engine {
                 };
                 let changes = self.roster.came(now, arrival);
                 self.changed(now, changes, out);
+                self.show_taken(now, member, out);
                 if !before {
                     // What it wrote until now was not passed on.
                     self.compare_soon(link);

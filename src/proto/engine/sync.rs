@@ -181,8 +181,11 @@ impl Engine {
         for _ in 0..many {
             let entry = self.links.get_mut(link)?;
             let (key, lack) = entry.fetching.wants.pop_front()?;
-            let Lack { first, last, doubt } = lack;
             let bytes = entry.fetching.page_bytes;
+            if self.frontier.closed(key.author).is_some() {
+                continue;
+            }
+            let Lack { first, last, doubt } = lack;
             let whole = vec![(first, last)];
             let gaps = match self.frontier.log(key) {
                 Some(log) if !doubt => log.missing(first, last),

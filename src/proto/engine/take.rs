@@ -95,6 +95,10 @@ impl Engine {
                 }
                 Fit::Held => {}
                 Fit::Refused => self.refused.count(Cause::Misplaced),
+                Fit::Closed(closed) => {
+                    self.frontier.sees(header.key());
+                    self.refused.count(closed.cause());
+                }
                 Fit::TooManyGaps => self.refused.count(Cause::TooManyGaps),
             }
         }

@@ -10,6 +10,8 @@ use crate::proto::limits::{
 use crate::proto::record::{Ref, Write};
 use crate::proto::timeline::NoticeKind;
 
+const QUOTA: u64 = 1024 * 1024;
+
 const START: Now = Now { mono_ms: 10_000, wall_ms: 1_800_000_000_000 };
 
 fn at(mono_ms: u64) -> Now {
@@ -26,6 +28,7 @@ fn engine() -> Engine {
         port: 7666,
         addresses: Vec::new(),
         peers: Vec::new(),
+        quota: QUOTA,
         seed: [7; 32],
     };
     Engine::new(START, settings, Snapshot::default())

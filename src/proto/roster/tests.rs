@@ -27,6 +27,8 @@ fn roster() -> Roster {
         clock_error_ms: None,
         marks: Marks::default(),
         forked: false,
+        bytes: 0,
+        closed: None,
     };
     Roster::new(at(0), own, Vec::new())
 }

@@ -19,7 +19,7 @@ export function drawConnection({ socket, state, back, now }) {
   const isCut = !socket.isOpen && socket.cutSince > 0;
   if (isCut && cutFor < WORTH_SAYING_AFTER_MS) return WORTH_SAYING_AFTER_MS - cutFor;
 
-  const kind = isCut ? (socket.stopping ? "stopped" : "cut") : socket.stopping ? "stopping" : back ? "back" : "calm";
+  const kind = isCut ? (socket.stopping ? "stopped" : "cut") : socket.stopping ? "stopping" : hasLittleDisk(state) ? "disk" : back ? "back" : "calm";
   line.parentElement.dataset.kind = kind;
   document.body.toggleAttribute("data-cut", isCut);
   tryNow.hidden = !isCut;
@@ -37,6 +37,10 @@ export function drawConnection({ socket, state, back, now }) {
   setText(tryNow, t("connection.tryNow"));
   tryNow.dataset.left = counts ? String(Math.ceil(left / 1000)) : "";
   return counts ? 1000 : null;
+}
+
+function hasLittleDisk(state) {
+  return [...state.members.values()].some((member) => member.closed === "disk");
 }
 
 function say(line, kind, { state, back }) {

@@ -6,6 +6,7 @@ import { inReach, isShared, othersInReach, placeName } from "../state.js";
 import { unreadIn } from "../unread.js";
 
 const CLOCK_WORTH_SAYING_MS = 60_000;
+const MIB = 1024 * 1024;
 
 export function hrefOf(key) {
   return key.startsWith("c:") ? `#/channel/${encodeURIComponent(key.slice(2))}` : `#/with/${key.slice(2)}`;
@@ -151,6 +152,10 @@ function drawMeta(meta, state, member, now) {
   }
   if (!inReach(member) && member.addresses[0]) meta.title = member.addresses[0];
   if (member.forked) meta.append(make("br"), make("span", "warn", t("member.forked")));
+  // Where the disk is the reason it is everybody's, and stands below the room.
+  if (member.closed && member.closed !== "disk") {
+    meta.append(make("br"), make("span", "warn", t(`member.closed.${member.closed}`, { mib: Math.ceil(member.bytes / MIB) })));
+  }
   const error = member.clock_error_ms ?? 0;
   if (!inReach(member) || Math.abs(error) < CLOCK_WORTH_SAYING_MS) return;
   const clock = t(error > 0 ? "member.ahead" : "member.behind", { span: spanText(Math.abs(error)) });

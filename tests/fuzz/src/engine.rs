@@ -92,6 +92,8 @@ impl World {
             port: 7666,
             addresses: vec![address(0).ip()],
             peers: vec![Target::Address(address(9))],
+            // So little that some inputs reach it.
+            quota: 512 * 1024,
             seed: [reader.byte(); 32],
         };
         let engine = Engine::new(now, settings, disk.snapshot());
@@ -279,7 +281,7 @@ impl World {
 /// Whether a disk that only ever took what fits would hold this batch.
 fn fits(disk: &Disk, batch: &roomful::proto::batch::Verified) -> bool {
     let snapshot = disk.snapshot();
-    let frontier = roomful::proto::frontier::Frontier::new(room::id(0), snapshot.logs);
+    let frontier = roomful::proto::frontier::Frontier::new(room::id(0), snapshot.logs, u64::MAX);
     let header = batch.header();
     frontier.concerns_us(header.author, header.audience) && frontier.fit(batch) == roomful::proto::log::Fit::Fits
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use roomful::proto::frame::{Frame, Holding, Span};
 use roomful::proto::frontier::{Frontier, Lack};
 use roomful::proto::ids::{LogKey, NodeId};
-use roomful::proto::limits::{FRAME_AUTHORS_MAX, FRAME_LOGS_MAX, RANGES_PER_LOG_MAX};
+use roomful::proto::limits::{AUTHOR_BYTES_MAX, FRAME_AUTHORS_MAX, FRAME_LOGS_MAX, RANGES_PER_LOG_MAX};
 use roomful::proto::log::Fit;
 use roomful::wire;
 
@@ -14,11 +14,11 @@ use super::room::{self, Reader};
 pub fn frontier(bytes: &[u8]) {
     let mut reader = Reader(bytes);
     let (own, peer) = (room::id(0), room::id(1));
-    let mut frontier = Frontier::new(own, Vec::new());
+    let mut frontier = Frontier::new(own, Vec::new(), AUTHOR_BYTES_MAX);
     for batch in reader.batches() {
         match frontier.fit(&batch) {
             Fit::Fits => frontier.hold(&batch),
-            Fit::Held | Fit::Inside | Fit::Contradicts | Fit::Refused | Fit::TooManyGaps => {}
+            Fit::Held | Fit::Inside | Fit::Contradicts | Fit::Refused | Fit::TooManyGaps | Fit::Closed(_) => {}
         }
     }
     while !reader.is_empty() {
@@ -26,7 +26,7 @@ pub fn frontier(bytes: &[u8]) {
             0 => page(&mut frontier, peer, reader.piece()),
             1 => {
                 let (author, holding) = (reader.id(), made_up(&mut reader));
-                check_lacking(&frontier, peer, author, &holding);
+                check_lacking(&mut frontier, peer, author, &holding);
             }
             2 => {
                 let (authors, _) = frontier.authors_page(peer, reader.maybe_id());
@@ -67,7 +67,7 @@ fn made_up(reader: &mut Reader<'_>) -> Holding {
 }
 
 /// What a node would ask for is named in the page, lies the right way round, and is not held.
-fn check_lacking(frontier: &Frontier, peer: NodeId, author: NodeId, holding: &Holding) {
+fn check_lacking(frontier: &mut Frontier, peer: NodeId, author: NodeId, holding: &Holding) {
     let lacking = frontier.lacking(peer, author, holding);
     assert!(lacking.len() <= holding.ranges.len() * (RANGES_PER_LOG_MAX + 3), "{lacking:?}");
     let key = LogKey { author, log: holding.log };

@@ -1,0 +1,54 @@
+//! What is known of one link while it is up.
+
+use std::collections::VecDeque;
+
+use super::relay::Relaying;
+use super::sync::Fetching;
+use crate::proto::closed::Closings;
+use crate::proto::frame::{Peer, Receipt};
+use crate::proto::ids::{Instance, LogId, Seq};
+
+/// A link that is through its handshake.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) peer: Peer,
+    pub(super) instance: Instance,
+    pub(super) heard_ms: u64,
+    pub(super) pinged_ms: u64,
+    pub(super) unsure: bool,
+    /// Own batches on this link without a receipt: log, last entry, bytes.
+    pub(super) unreceipted: VecDeque<(LogId, Seq, usize)>,
+    pub(super) unreceipted_bytes: usize,
+    /// Whether this peer has to fetch what it lacks, since too much waits for its receipts.
+    pub(super) behind: bool,
+    /// Receipts to send.
+    pub(super) receipts: Vec<Receipt>,
+    pub(super) fetching: Fetching,
+    /// When it was last compared with.
+    pub(super) compared_ms: Option<u64>,
+    pub(super) relay: Relaying,
+    /// Whose logs the peer takes no further, as it said last.
+    pub(super) closings: Closings,
+    pub(super) up_ms: u64,
+}
+
+impl Link {
+    pub(super) fn new(peer: Peer, mono_ms: u64) -> Self {
+        Self {
+            instance: peer.instance,
+            peer,
+            heard_ms: mono_ms,
+            pinged_ms: mono_ms,
+            unsure: false,
+            unreceipted: VecDeque::new(),
+            unreceipted_bytes: 0,
+            behind: false,
+            receipts: Vec::new(),
+            fetching: Fetching::new(),
+            compared_ms: None,
+            relay: Relaying::default(),
+            closings: Closings::default(),
+            up_ms: mono_ms,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Members who fill the disks of others: with more than one of them may, or with more logs. Their part is stopped, everybody
+//! else goes on, and who it is and how much is said.
+
+use roomful::proto::frame::Frame;
+use roomful::proto::limits::LOGS_PER_AUTHOR_MAX;
+
+use crate::common::wait::until_within;
+use crate::common::{Result, ensure};
+use crate::siege::{PATIENCE, Siege};
+use crate::speaker::Line;
+use crate::writer::{Writer, push};
+
+/// What one member may take on the nodes here, in bytes.
+const QUOTA: u64 = 1024 * 1024;
+
+/// Waits until everything that was sent before has been heard: frames are answered in their order.
+async fn answered(line: &mut Line) -> Result<()> {
+    line.say(&Frame::Ping { wall_ms: 1 }).await?;
+    while !matches!(line.hear().await?, Frame::Pong { .. }) {}
+    Ok(())
+}
+
+/// That both nodes say of a member that nothing more is taken, and why.
+async fn are_told(siege: &Siege, id: &str, why: &str) -> Result<()> {
+    for node in &siege.nodes {
+        until_within(PATIENCE, "it is told", async || {
+            let member = node.api.member(id).await?;
+            ensure!(member["closed"] == why, "{member}");
+            ensure!(member["bytes"].as_u64().is_some_and(|bytes| bytes <= QUOTA), "{member}");
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_writes_without_end_is_stopped_by_the_quota() -> Result<()> {
+    let mut siege = Siege::with(|launch| launch.option("--quota", "1")).await?;
+    let (mallory, ana, ben) = (siege.speaker(1), siege.ana(), siege.ben());
+    let id = mallory.id().to_string();
+    let attack = siege.attacker.does(move || async move {
+        // To both: what one of them takes no further it does not pass on either.
+        let mut lines = [mallory.join(ana).await?, mallory.join(ben).await?];
+        // Three times as much as is kept, in two logs.
+        let mut logs = [Writer::new(&mallory, 1), Writer::new(&mallory, 2)];
+        for number in 0..108 {
+            let batch = logs[number % 2].says(&[format!("much {number} {}", "x".repeat(30_000))]);
+            for line in &mut lines {
+                line.send(&push(&[batch.bytes()])).await?;
+            }
+        }
+        for line in &mut lines {
+            answered(line).await?;
+        }
+        Ok(())
+    });
+    siege.they_talk("while somebody fills the disk").await?;
+    attack.await??;
+    are_told(&siege, &id, "quota").await?;
+    siege.they_talk("after somebody was stopped").await?;
+    for node in &siege.nodes {
+        let page = node.api.get("/api/v1/messages?channel=general&limit=500").await?;
+        let kept = page["messages"].as_array().map_or(0, Vec::len);
+        ensure!((20..=34).contains(&kept), "{} keeps {kept} of 108", node.name());
+        let members = node.run(&["members"])?.stdout;
+        ensure!(members.contains("(full: 1 MiB)"), "{members}");
+        let doctor = node.run(&["doctor"])?.stdout;
+        ensure!(doctor.contains("mallory 1 has written 1 MiB"), "{doctor}");
+        let told = node.said().lines().filter(|line| line.contains("has written 1 MiB")).count();
+        ensure!(told == 1, "said {told} times: {}", node.said());
+    }
+    let refused = siege.nodes[0].api.get("/api/v1/doctor").await?["refused"]["quota"].as_u64();
+    ensure!(refused.is_some_and(|count| count >= 70), "{refused:?} batches were counted");
+    siege.they_stand("after somebody was stopped by the quota").await
+}
+
+#[tokio::test]
+async fn whoever_begins_logs_without_end_is_stopped_by_their_number() -> Result<()> {
+    let mut siege = Siege::new().await?;
+    let (mallory, ana) = (siege.speaker(1), siege.ana());
+    let id = mallory.id().to_string();
+    let attack = siege.attacker.does(move || async move {
+        let mut line = mallory.join(ana).await?;
+        for first in (0..LOGS_PER_AUTHOR_MAX as u64 + 100).step_by(50) {
+            let batches: Vec<_> = (first..first + 50).map(|log| Writer::new(&mallory, log).says(&[])).collect();
+            let bytes: Vec<&[u8]> = batches.iter().map(|batch| batch.bytes().as_ref()).collect();
+            line.send(&push(&bytes)).await?;
+        }
+        answered(&mut line).await
+    });
+    siege.they_talk("while somebody begins logs").await?;
+    attack.await??;
+    until_within(PATIENCE, "Ana takes no more", async || {
+        let member = siege.nodes[0].api.member(&id).await?;
+        ensure!(member["closed"] == "logs", "{member}");
+        Ok(())
+    })
+    .await?;
+    siege.they_stand("after somebody began logs without end").await
+}
