@@ -1,21 +1,27 @@
 //! A damaged database is never deleted: it is set aside, and every batch in it that can still be read and verifies
-//! goes into the new one. What else it knew (names, receipts, a caller's refs) is taken over as far as it is legible;
-//! the rest comes back from others, or is lost and was only ever this node's own.
+//! goes into the new one. What else it knew (names, receipts, a caller's refs, what the user thinks of others, proofs of
+//! forks, what is to be said again) is taken over as far as it is legible; the rest comes back from others, or is lost
+//! and was only ever this node's own.
 
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params};
 use tracing::warn;
 
 use super::append::Appender;
 use super::error::StoreError;
+use super::fall::Falls;
+use super::fork::forks;
 use super::keep::{last_name, own_name};
+use super::marks::marks;
 use super::schema::beside;
 use super::snapshot::{members, receipts};
 use super::sql::{Blob32, Count, int};
 use crate::proto::batch::verify;
 use crate::proto::ids::{Hash, NodeId, RoomId};
+use crate::proto::marks::MarkChange;
 use crate::proto::record::{Append, OwnBatch, Ref};
 
 /// Batches taken over in one transaction.
@@ -170,10 +176,45 @@ fn rest(old: &Connection, db: &mut Connection, appender: &mut Appender) -> Resul
     for receipt in receipts(old).unwrap_or_default() {
         appender.receipt(&transaction, &receipt)?;
     }
+    for (member, marks) in marks(old).unwrap_or_default() {
+        let (verified, muted, blocked) = (Some(marks.verified), Some(marks.muted), Some(marks.blocked));
+        appender.mark(&transaction, member, MarkChange { verified, muted, blocked })?;
+    }
+    let mut falls = Falls::default();
+    for fork in forks(old).unwrap_or_default() {
+        appender.fork_told(&transaction, &fork, &mut falls)?;
+    }
+    appender.changed(&transaction, falls)?;
+    copy_fallen(old, &transaction)?;
     if let Ok(Some(name)) = last_name(old) {
         own_name(&transaction, &name)?;
     }
     // The marks were numbers of the old database. A thousand old messages shown as new would help nobody.
     transaction.execute("UPDATE conversation SET read = ?1, unread = 0", [int(appender.highest)])?;
     Ok(transaction.commit()?)
+}
+
+/// What is to be said again, and what was: each thing once for ever.
+fn copy_fallen(old: &Connection, db: &Connection) -> Result<(), StoreError> {
+    const COLUMNS: usize = 6;
+    let read = || -> rusqlite::Result<Vec<[Value; COLUMNS]>> {
+        let mut statement =
+            old.prepare("SELECT hash, place, audience, body, name, content FROM fallen ORDER BY fallen")?;
+        let row = |row: &rusqlite::Row<'_>| {
+            let mut values = [const { Value::Null }; COLUMNS];
+            for (index, value) in values.iter_mut().enumerate() {
+                *value = row.get(index)?;
+            }
+            Ok(values)
+        };
+        statement.query_map([], row)?.collect()
+    };
+    let mut insert = db.prepare(
+        "INSERT INTO fallen (hash, place, audience, body, name, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT DO NOTHING",
+    )?;
+    for row in read().unwrap_or_default() {
+        insert.execute(row)?;
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use roomful::proto::ids::{Hash, RoomId};
+use roomful::proto::marks::MarkChange;
 use roomful::proto::name::Name;
 use roomful::proto::record::{MemberReceipt, OwnBatch, Ref, Write};
 use roomful::proto::timeline::Held;
@@ -187,6 +188,45 @@ async fn damage_found_while_running_stops_the_store_and_the_next_start_mends_it(
     assert!(bed.texts().await.len() >= 190);
 }
 
+/// Makes the table of runs illegible; everything else is as it was.
+fn forget_runs(path: &Path) {
+    let db = rusqlite::Connection::open(path).expect("open");
+    let root = db.query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'run'", [], |row| row.get::<_, u32>(0));
+    let root = root.expect("the table's first page") as usize;
+    drop(db);
+    scribble(path, root - 1..root);
+}
+
+#[tokio::test]
+async fn what_the_user_thinks_of_others_and_what_fell_survive_a_rescue() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    let nuisance = Author::new(3).id();
+    bed.append(&[&Author::new(3).say("noise")]).await;
+    let change = MarkChange { verified: Some(true), muted: None, blocked: Some(true) };
+    bed.store.write(Write::Mark { member: nuisance, change });
+    bed.answer().await;
+    // Two things signed for one place of an own log: one of them falls.
+    let (mut one, mut other) = (me(), me());
+    let (one, other) = (one.say("one"), other.say("other"));
+    bed.append(&[&one]).await;
+    bed.append(&[&other]).await;
+    bed.store.close().await;
+    let before = Bed::at(&dir);
+    let (marks, fallen) = (before.opened.snapshot.marks.clone(), before.opened.snapshot.fallen.clone());
+    let forks = |bed: &Bed| bed.opened.snapshot.logs.iter().filter(|log| log.fork.is_some()).count();
+    assert_eq!((marks.len(), fallen.len(), forks(&before)), (1, 1, 1));
+    before.store.close().await;
+    forget_runs(&file(&dir));
+
+    let bed = Bed::at(&dir);
+    assert!(bed.opened.mended.is_some());
+    assert_eq!(bed.opened.snapshot.marks, marks);
+    assert_eq!(bed.opened.snapshot.fallen, fallen);
+    assert_eq!(forks(&bed), 1);
+    assert_eq!(bed.texts().await.len(), 1, "who is blocked is not shown");
+}
+
 #[tokio::test]
 async fn what_is_this_nodes_own_survives_a_rescue() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -201,12 +241,7 @@ async fn what_is_this_nodes_own_survives_a_rescue() {
     bed.store.write(Write::Receipts(vec![MemberReceipt { member: ana, log: own.log, first: 1, last: 1 }]));
     bed.store.write(Write::OwnName(Name::new("Me").expect("a name")));
     bed.store.close().await;
-    // The table of runs is illegible; everything else is as it was.
-    let db = rusqlite::Connection::open(file(&dir)).expect("open");
-    let root = db.query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'run'", [], |row| row.get::<_, u32>(0));
-    let root = root.expect("the table's first page") as usize;
-    drop(db);
-    scribble(&file(&dir), root - 1..root);
+    forget_runs(&file(&dir));
 
     let bed = Bed::at(&dir);
     assert!(bed.opened.mended.is_some());
