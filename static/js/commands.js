@@ -60,7 +60,7 @@ function isUnique(members, { id, name }) {
 }
 
 /**
- * Whom the first words of `rest` name: `{ member, text }`, or `{ several }` if more than one, or `{}`. As everywhere:
+ * Whom the first words of `rest` name: `{ member, text }`, or `{ several, text }` if more than one, or `{}`; `text` is what follows them. As everywhere:
  * a short or full id or at least 4 characters of one, else a whole name; ids first.
  */
 export function findMember(members, rest) {
@@ -85,8 +85,9 @@ function lengthOfName(name, rest) {
 }
 
 function choose(found, text) {
-  if (found.length > 1) return { several: found };
-  return found.length === 1 ? { member: found[0], text: text.trim() } : {};
+  if (found.length === 0) return {};
+  const rest = text.trim();
+  return found.length > 1 ? { several: found, text: rest } : { member: found[0], text: rest };
 }
 
 /** The channel somebody means: without the sign before it, and without white space that the node would take away. */

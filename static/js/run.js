@@ -45,7 +45,7 @@ function join(room, rest) {
 function msg(room, rest) {
   if (rest === "") return room.hint(t("hint.msgMissing"));
   const { member, several, text } = findMember(room.members, rest);
-  if (several) return room.hint(t("hint.several"), several.map((one) => choice(room, one, rest)));
+  if (several) return room.hint(t("hint.several"), several.map((one) => choice(room, one, text)));
   if (!member) return room.hint(t("hint.noMember", { name: rest.split(/\s/, 1)[0] }));
   if (member.self) return room.hint(t("hint.yourself"));
   room.go(directKey(member.id));
@@ -53,8 +53,7 @@ function msg(room, rest) {
 }
 
 /** One of several who bear the name: nothing goes out before the user says which of them is meant. */
-function choice(room, { id, name, short }, rest) {
-  const text = rest.slice(name.length).trim();
+function choice(room, { id, name, short }, text) {
   return { label: `${name} ${short}`, run: () => { room.go(directKey(id)); room.write(text); } };
 }
 

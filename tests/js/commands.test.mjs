@@ -52,7 +52,9 @@ test("a member is found by id or by whole name, ids first, and never by guessing
     const result = findMember(members, rest);
     assert.deepEqual([result.member, result.text], [found, text], rest);
   }
-  assert.deepEqual(findMember([BEN, OTHER_BEN], "Ben hi").several, [BEN, OTHER_BEN]);
+  const both = { several: [BEN, OTHER_BEN], text: "hi" };
+  assert.deepEqual(findMember([BEN, OTHER_BEN], "Ben hi"), both);
+  assert.deepEqual(findMember([BEN, { ...OTHER_BEN, id: BEN.id }], `${BEN.id.slice(0, 4)} hi`).text, "hi");
   assert.equal(findMember([BEN, OTHER_BEN], "ddxy hi").member, OTHER_BEN);
 });
 
