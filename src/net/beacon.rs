@@ -10,23 +10,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::interfaces::{self, Interface};
 use super::link::Links;
 use super::sieve::Sieve;
 use super::udp::{Ears, send};
-use super::{Event, Refusals, Sent, far};
+use super::warnings::Warnings;
+use super::{ELSEWHERE, Event, Refusals, Sent, far};
 use crate::proto::frame::Beacon;
 use crate::proto::ids::{Instance, NodeId};
-use crate::proto::limits::{ACCEPT_BACKOFF_MS_MAX, BEACON_BYTES_MAX, INTERFACES_EVERY_MS, WARN_EVERY_MS};
+use crate::proto::limits::{ACCEPT_BACKOFF_MS_MAX, BEACON_BYTES_MAX, INTERFACES_EVERY_MS};
 use crate::proto::refusal::Cause;
 use crate::wire::beacon::GROUP;
 use crate::wire::{self, WireError};
-
-/// Under which name packets are counted whose source is on no network of ours.
-pub(super) const ELSEWHERE: &str = "elsewhere";
 
 /// How many beacons came and went on one interface since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,9 +70,14 @@ impl Driver {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // One byte more than a beacon may have, to tell one that is too long.
         let mut packet = [0; BEACON_BYTES_MAX + 1];
+        // After a failure to receive: what failed once would fail at once again.
+        let mut rests_until: Option<Instant> = None;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
+                () = sleep_until(rests_until.unwrap_or_else(Instant::now).into()), if rests_until.is_some() => {
+                    rests_until = None;
+                }
                 _ = looks.tick() => {
                     self.look(&mut interfaces, &mut warnings);
                     reported = self.report(&interfaces, reported);
@@ -84,13 +87,13 @@ impl Driver {
                     self.look(&mut interfaces, &mut warnings);
                     self.announce(&beacon, &interfaces, &mut warnings);
                 }
-                received = self.ears.hear(&mut packet) => match received {
+                received = self.ears.hear(&mut packet), if rests_until.is_none() => match received {
                     Ok((_, source)) if !sieve.admits(source.ip()) => self.refusals.count(Cause::BeaconFlood),
                     Ok((length, source)) => self.hear(&packet[..length], source, &interfaces),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(error) => {
                         warnings.warn("beacons can't be received", &error);
-                        sleep(Duration::from_millis(ACCEPT_BACKOFF_MS_MAX)).await;
+                        rests_until = Some(Instant::now() + Duration::from_millis(ACCEPT_BACKOFF_MS_MAX));
                     }
                 },
             }
@@ -213,22 +216,6 @@ fn targets(interfaces: &[Interface], one_host: bool, port: u16) -> Vec<(&Interfa
         targets.push((interface, interface.socket_address(0), SocketAddrV6::new(GROUP, port, 0, zone).into()));
     }
     targets
-}
-
-/// At most one line a minute of each kind: a network that is down is no reason to fill a disk.
-#[derive(Default)]
-pub(super) struct Warnings(BTreeMap<&'static str, Instant>);
-
-impl Warnings {
-    /// Logs a warning, unless one of this kind was logged within the last minute.
-    pub(super) fn warn(&mut self, what: &'static str, error: &io::Error) {
-        let recent = |at: &Instant| at.elapsed() < Duration::from_millis(WARN_EVERY_MS);
-        if self.0.get(what).is_some_and(recent) {
-            return;
-        }
-        self.0.insert(what, Instant::now());
-        tracing::warn!(%error, "{what}");
-    }
 }
 
 #[cfg(test)]

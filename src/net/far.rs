@@ -12,10 +12,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::Sent;
-use super::beacon::ELSEWHERE;
 use super::interfaces::own_address;
 use super::udp::send;
+use super::{ELSEWHERE, Sent};
 use crate::proto::limits::LOOKUP_MS_MAX;
 
 /// What became of the last round, for the report of the next announcement.

@@ -15,12 +15,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
-use super::beacon::Warnings;
 use super::handshake::{HandshakeError, Setup, greet};
 use super::interfaces::{is_cut_off, own_address};
 use super::link::{Links, Surroundings, run};
 use super::pending::Pending;
 use super::tls::{Tls, exporter, identity};
+use super::warnings::Warnings;
 use super::wrong_keys::WrongKeys;
 use super::{Event, Refusals};
 use crate::proto::book::{Dial, Target};

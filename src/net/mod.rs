@@ -18,6 +18,7 @@ mod sieve;
 mod tests;
 mod tls;
 mod udp;
+mod warnings;
 mod wrong_keys;
 
 use std::collections::BTreeMap;
@@ -47,6 +48,9 @@ pub use tls::TlsError;
 
 /// Announcements that wait to be sent. One is as good as two: what finds no place is dropped.
 const ANNOUNCEMENTS_WAITING: usize = 4;
+
+/// Under which name beacons are counted that belong to no network of ours.
+const ELSEWHERE: &str = "elsewhere";
 
 /// What a node's network side is started with.
 pub struct Settings {

@@ -22,7 +22,7 @@ use super::Shared;
 use super::conn::{Conn, Meter, Stream};
 use super::door::Doors;
 use super::owner;
-use crate::proto::limits::{REQUEST_MS_MAX, WEB_CONNECTIONS_MAX};
+use crate::proto::limits::{REQUEST_MS_MAX, WARN_EVERY_MS, WEB_CONNECTIONS_MAX};
 
 /// How long connections may take to end, so that the whole is within 3 s.
 const STOP_MS_MAX: u64 = 2_500;
@@ -59,12 +59,16 @@ impl Listener {
 }
 
 async fn accept(listener: Listener, shared: Arc<Shared>, router: Router, seats: Seats) {
+    let mut warned: Option<Instant> = None;
     while let Some(accepted) = shared.stop.run_until_cancelled(listener.accept()).await {
         let stream = match accepted {
             Ok(stream) => stream,
             Err(error) => {
                 // Out of descriptors, most likely: trying again at once would only burn time.
-                tracing::warn!(%error, "a connection to the page could not be accepted");
+                if warned.is_none_or(|warned| warned.elapsed() >= Duration::from_millis(WARN_EVERY_MS)) {
+                    warned = Some(Instant::now());
+                    tracing::warn!(%error, "a connection to the page could not be accepted");
+                }
                 sleep(Duration::from_millis(100)).await;
                 continue;
             }
