@@ -35,7 +35,7 @@ pub struct Ready {
     pub web: Option<String>,
     /// 64 hex digits that open the page.
     pub token: String,
-    /// Every address that others can dial, as [`dialable`] lists them.
+    /// Every address that others can dial: IPv4 first, loopback last.
     pub tcp: Vec<String>,
     /// The port of its beacons.
     pub udp: u16,
@@ -152,19 +152,6 @@ fn another(ready: &Ready) -> String {
     command
 }
 
-/// What others can dial, in the order of the contract: IPv4 first, loopback last; an IPv6 address with its zone, where it has one.
-pub fn dialable<'a>(addresses: impl IntoIterator<Item = (IpAddr, Option<&'a str>)>, port: u16) -> Vec<String> {
-    let mut addresses: Vec<_> = addresses.into_iter().collect();
-    addresses.sort_by_key(|(ip, _)| (ip.is_loopback(), ip.is_ipv6(), *ip));
-    addresses.dedup();
-    let text = |(ip, zone): (IpAddr, Option<&str>)| match (ip, zone) {
-        (IpAddr::V6(ip), Some(zone)) => format!("[{ip}%{zone}]:{port}"),
-        (IpAddr::V6(ip), None) => format!("[{ip}]:{port}"),
-        (IpAddr::V4(ip), _) => format!("{ip}:{port}"),
-    };
-    addresses.into_iter().map(text).collect()
-}
-
 /// `text` as one word for a shell.
 fn quote(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/:._-@%+=,".contains(c);
@@ -251,12 +238,5 @@ mod tests {
         for broken in ["", "192.0.2.9 5", "192.0.2.9 5 box 22", "a b 192.0.2.7 x"] {
             assert_eq!(Ssh::from_connection(broken, "ana"), None);
         }
-    }
-
-    #[test]
-    fn loopback_is_what_others_try_last() {
-        let [v4, v4_loop, v6, v6_loop] = ["192.0.2.7", "127.0.0.1", "fe80::1", "::1"].map(|ip| ip.parse().unwrap());
-        let all = [(v6_loop, None), (v4_loop, None), (v6, Some("eth0")), (v4, None), (v4, None)];
-        assert_eq!(dialable(all, 7666), ["192.0.2.7:7666", "[fe80::1%eth0]:7666", "127.0.0.1:7666", "[::1]:7666"]);
     }
 }

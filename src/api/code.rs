@@ -81,38 +81,4 @@ impl Code {
             Self::Stopping => "The node is stopping. Start it again with `roomful`.",
         }
     }
-
-    /// As it stands in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::BadHost => "bad_host",
-            Self::BadOrigin => "bad_origin",
-            Self::Unauthorized => "unauthorized",
-            Self::NotFound => "not_found",
-            Self::BadMethod => "bad_method",
-            Self::BadType => "bad_type",
-            Self::TooLong => "too_long",
-            Self::BadRequest => "bad_request",
-            Self::UnknownType => "unknown_type",
-            Self::RefUsed => "ref_used",
-            Self::Empty => "empty",
-            Self::NotText => "not_text",
-            Self::BadTarget => "bad_target",
-            Self::NoSuchMember => "no_such_member",
-            Self::DiskFull => "disk_full",
-            Self::Stopping => "stopping",
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Code;
-
-    #[test]
-    fn json_and_text_agree() {
-        for code in [Code::BadHost, Code::Unauthorized, Code::NoSuchMember, Code::RefUsed, Code::UnknownType] {
-            assert_eq!(serde_json::json!(code), code.as_str());
-        }
-    }
 }
