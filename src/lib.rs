@@ -41,7 +41,7 @@
 //! The page is in `static/` (plain modules and styles, embedded in the binary) and `templates/` (its HTML). Tests are in
 //! `tests/`: `properties` and `sim` for the rules, `golden` for the bytes of the protocol, `fuzz` for bytes from strangers
 //! (what it kept is tried by `corpora`), `store`, `web` and `cli` for one room each, `processes`, `lan` and `faults` for real
-//! nodes, `attack` for who means them harm, `browser` for real pages, `scenes` for how they look, `bench` for speed, `tidy` for the
+//! nodes, `attack` for whoever means them harm, `browser` for real pages, `scenes` for how they look, `bench` for speed, `tidy` for the
 //! sources themselves.
 //!
 //! # The way of a message
@@ -58,8 +58,9 @@
 //!   held by `tests/tidy.rs`.
 //! - A [`proto::batch::Verified`] exists only if its signature, hashes and limits were checked; nothing else is stored.
 //! - The bytes of a batch are kept as they were signed, never encoded again.
-//! - No HTML is ever built from text: formatted text is typed spans, and the page makes nodes of them.
-//! - Every list, queue and wait has a limit, with its reason, in [`proto::limits`].
+//! - The page builds no HTML from text: formatted text is typed spans, and it makes nodes of them. An exported page
+//!   escapes all text.
+//! - Every list, queue and wait that others can make grow has a limit, with its reason, in [`proto::limits`].
 //! - There are no cookies, and no connection between nodes without TLS.
 
 pub mod api;
