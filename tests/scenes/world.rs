@@ -93,7 +93,9 @@ impl Stage {
             via: None,
             clock_error_ms: Some(3),
             marks: Default::default(),
-            forked: Default::default(),
+            forked: false,
+            bytes: 0,
+            closed: None,
         };
         change(&mut member);
         self.members.push(member);
