@@ -64,7 +64,7 @@ pub enum Error {
     #[error(transparent)]
     Doors(#[from] DoorsError),
     /// The system does not let it listen for signals.
-    #[error("signals can't be caught: {0}\nTry again; if that does not help, restart the machine.")]
+    #[error("signals can't be caught: {0}\ntry again; if that does not help, restart the machine")]
     Signals(std::io::Error),
     /// The disk failed while the node was running; what was acknowledged is kept.
     #[error("{0}")]

@@ -82,6 +82,11 @@ impl HandshakeError {
 }
 
 impl HandshakeError {
+    /// Whether whoever is there had its say.
+    pub(super) fn is_answer(&self) -> bool {
+        !matches!(self, Self::Connect(_) | Self::TooSlow | Self::HungUp | Self::Broken(_) | Self::Displaced)
+    }
+
     /// Under which cause it is counted; none where nothing was refused: nobody answered, or it was this node itself.
     pub(super) fn cause(&self) -> Option<Cause> {
         Some(match self {

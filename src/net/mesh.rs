@@ -188,7 +188,8 @@ impl Mesh {
                     HandshakeError::RoomKey => Some(CloseReason::Room),
                     _ => None,
                 };
-                let report = Event::DialFailed { dial, error: error.to_string(), reason };
+                let answered = error.is_answer();
+                let report = Event::DialFailed { dial, error: error.to_string(), reason, answered };
                 tokio::select! {
                     () = self.stop.cancelled() => {}
                     _ = self.events.send(report) => {}

@@ -96,6 +96,8 @@ pub enum Event {
         /// What somebody who answered proved: that it has our own key, or that it is of a room of this name with
         /// another key ([`CloseReason::Room`]).
         reason: Option<CloseReason>,
+        /// Whether anybody answered: then no firewall is in the way.
+        answered: bool,
     },
     /// There is a link: both sides have proved who they are and that they know the room.
     LinkUp {

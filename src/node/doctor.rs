@@ -30,8 +30,19 @@ pub(super) struct Notes {
     /// When those who fell silent were last forgotten.
     swept_ms: u64,
     dialling: HashMap<DialId, Target>,
-    /// Where the last dial failed, when by the wall clock, and why.
-    failed: BTreeMap<Target, (u64, String)>,
+    /// Where the last dial failed.
+    failed: BTreeMap<Target, Failure>,
+}
+
+/// A dial that came to nothing.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// When, by the wall clock.
+    pub(super) at_ms: u64,
+    /// Why, as a sentence without its full stop.
+    pub(super) error: String,
+    /// Whether anybody answered: then no firewall is in the way.
+    pub(super) answered: bool,
 }
 
 impl Notes {
@@ -63,13 +74,13 @@ impl Notes {
     }
 
     /// A dial came to nothing.
-    pub(super) fn failed(&mut self, dial: DialId, error: String, wall_ms: u64) {
+    pub(super) fn failed(&mut self, dial: DialId, failure: Failure) {
         let Some(target) = self.dialling.remove(&dial) else { return };
         if self.failed.len() >= ADDRESSES_MAX && !self.failed.contains_key(&target) {
-            let oldest = self.failed.iter().min_by_key(|(_, (at_ms, _))| *at_ms).map(|(target, _)| target.clone());
+            let oldest = self.failed.iter().min_by_key(|(_, failure)| failure.at_ms).map(|(target, _)| target.clone());
             oldest.map(|oldest| self.failed.remove(&oldest));
         }
-        self.failed.insert(target, (wall_ms, error));
+        self.failed.insert(target, failure);
     }
 
     /// Who was heard within the last minute, and from where.
@@ -79,22 +90,22 @@ impl Notes {
     }
 
     /// Why the last dial to an address failed.
-    fn why(&self, address: IpAddr) -> Option<&str> {
+    fn why(&self, address: IpAddr) -> Option<&Failure> {
         let mut there = self.failed.iter().filter(|(target, _)| match target {
             Target::Address(target) => target.ip() == address,
             Target::Host(..) => false,
         });
-        there.next().map(|(_, (_, error))| error.as_str())
+        there.next().map(|(_, failure)| failure)
     }
 
     fn failures(&self) -> Vec<FailedDial> {
-        let row = |(target, (at_ms, error)): (&Target, &(u64, String))| FailedDial {
+        let row = |(target, failure): (&Target, &Failure)| FailedDial {
             address: match target {
                 Target::Address(address) => address.to_string(),
                 Target::Host(name, port) => format!("{name}:{port}"),
             },
-            at: api::time(*at_ms),
-            error: error.clone(),
+            at: api::time(failure.at_ms),
+            error: failure.error.clone(),
         };
         self.failed.iter().map(row).collect()
     }
@@ -115,11 +126,7 @@ impl Turns {
             .notes
             .fresh(mono_ms)
             .filter(|(id, _)| !knows(*id))
-            .map(|(id, from)| likely::OneSided {
-                short: id.short(),
-                from,
-                error: self.notes.why(from).map(str::to_owned),
-            })
+            .map(|(id, from)| likely::OneSided { short: id.short(), from, failure: self.notes.why(from) })
             .collect();
         let ports = Ports { udp: self.net.udp_port(), tcp: self.net.tcp_port(), web: self.about.web_port };
         let firewall = firewall();
@@ -222,9 +229,11 @@ mod tests {
         let target = Target::Address(([192, 0, 2, 1], 7666).into());
         let dial = |number| Dial { dial: DialId(number), target: target.clone(), expected: None };
         notes.dials(&dial(1));
-        notes.failed(DialId(1), "nobody answers there".to_owned(), 0);
+        let failure = Failure { at_ms: 0, error: "nobody answers there".to_owned(), answered: false };
+        notes.failed(DialId(1), failure);
         assert_eq!(notes.failures()[0].address, "192.0.2.1:7666");
-        assert_eq!(notes.why([192, 0, 2, 1].into()), Some("nobody answers there"));
+        let why = notes.why([192, 0, 2, 1].into()).map(|failure| failure.error.as_str());
+        assert_eq!(why, Some("nobody answers there"));
         notes.dials(&dial(2));
         notes.linked(Some(DialId(2)));
         assert_eq!(notes.failures(), []);

@@ -16,10 +16,10 @@ pub enum DoorsError {
     #[error(transparent)]
     Socket(#[from] identity::Error),
     /// The Unix socket, once it was made.
-    #[error("cannot listen on the page's socket: {0}\nTry again; if that does not help, restart the machine.")]
+    #[error("cannot listen on the page's socket: {0}\ntry again; if that does not help, restart the machine")]
     Listen(std::io::Error),
     /// The port.
-    #[error("{0}{by}\nUse another one with --web-port, 0 for any free port, or none for the Unix socket alone.", by = by(.0))]
+    #[error("{0}{by}\nuse another one with --web-port, 0 for any free port, or none for the Unix socket alone", by = by(.0))]
     Port(#[from] DoorError),
 }
 

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use super::doctor::Failure;
 use crate::api::Discovery;
 use crate::api::doctor::{Interface, Ports};
 use crate::proto::limits::CLOCK_AHEAD_MS_MAX;
@@ -10,11 +11,11 @@ use crate::proto::refusal::{Cause, Tally};
 
 /// Somebody whose beacons come in, and with whom there is no link.
 #[derive(Debug)]
-pub(super) struct OneSided {
+pub(super) struct OneSided<'a> {
     pub(super) short: String,
     pub(super) from: IpAddr,
-    /// Why the last dial there failed.
-    pub(super) error: Option<String>,
+    /// How the last dial there failed, if it did.
+    pub(super) failure: Option<&'a Failure>,
 }
 
 /// What was found.
@@ -23,7 +24,7 @@ pub(super) struct Findings<'a> {
     pub(super) here: Vec<String>,
     pub(super) interfaces: &'a [Interface],
     pub(super) discovery: &'a [Discovery],
-    pub(super) deaf: &'a [OneSided],
+    pub(super) deaf: &'a [OneSided<'a>],
     pub(super) refused: &'a Tally,
     pub(super) ports: &'a Ports,
     pub(super) firewall: Option<&'static str>,
@@ -54,16 +55,17 @@ pub(super) fn likely(found: &Findings<'_>) -> String {
 fn reach(found: &Findings<'_>) -> String {
     let Ports { udp, tcp, .. } = found.ports;
     if let Some(one) = found.deaf.first() {
-        let why = match &one.error {
-            Some(error) => format!("the dial there failed: {error}"),
+        let why = match one.failure {
+            Some(failure) => format!("the dial there failed: {}", failure.error),
             None => "no link has come up yet".to_owned(),
         };
-        return format!(
-            "{} at {} is heard, but {why}. A firewall may keep TCP port {tcp} out on one side or the other{}.",
-            one.short,
-            one.from,
-            opening(found)
-        );
+        let then = match one.failure {
+            Some(Failure { answered: true, .. }) => doubtful(found),
+            Some(_) | None => {
+                format!(" A firewall may keep TCP port {tcp} out on one side or the other{}.", opening(found))
+            }
+        };
+        return format!("{} at {} is heard, but {why}.{then}", one.short, one.from);
     }
     if !found.here.is_empty() {
         let (count, are) = (found.here.len(), if found.here.len() == 1 { "other is" } else { "others are" });
@@ -131,9 +133,8 @@ mod tests {
         Interface { name: name.to_owned(), addresses, sent: 1, heard: 0, refused: 0, last_heard: None }
     }
 
-    /// That these findings lead to a sentence with these words.
-    #[track_caller]
-    fn check(change: impl FnOnce(&mut Findings<'_>), words: &[&str]) {
+    /// What is told of findings that differ so from those of a node that is alone.
+    fn told(change: impl FnOnce(&mut Findings<'_>)) -> String {
         let interfaces = [interface("eth0", "192.0.2.7"), interface("lo", "127.0.0.1")];
         let mut found = Findings {
             here: Vec::new(),
@@ -148,7 +149,13 @@ mod tests {
             little_disk: false,
         };
         change(&mut found);
-        let told = likely(&found);
+        likely(&found)
+    }
+
+    /// That these findings lead to a sentence with these words.
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Findings<'_>), words: &[&str]) {
+        let told = told(change);
         for word in words {
             assert!(told.contains(word), "{word:?} in {told}");
         }
@@ -159,6 +166,19 @@ mod tests {
         let mut tally = Tally::default();
         causes.iter().for_each(|cause| tally.count(*cause));
         Box::leak(Box::new(tally))
+    }
+
+    fn deaf(error: &str, answered: bool) -> &'static [OneSided<'static>] {
+        let failure: &Failure = Box::leak(Box::new(Failure { at_ms: 0, error: error.to_owned(), answered }));
+        let one = OneSided { short: "aaaabbbb".to_owned(), from: [192, 0, 2, 9].into(), failure: Some(failure) };
+        Box::leak(Box::new([one]))
+    }
+
+    #[test]
+    fn no_firewall_is_blamed_for_what_somebody_answered() {
+        let refused = refused(&[Cause::WrongKey]);
+        let told = told(|found| (found.deaf, found.refused) = (deaf("it has another room key", true), refused));
+        assert!(told.contains("another room key. Somebody has") && !told.contains("irewall"), "{told}");
     }
 
     #[test]
@@ -180,9 +200,7 @@ mod tests {
             &["All is well", "Mallory has written 256 MiB", "--quota"],
         );
         check(|found| (here(found), found.little_disk = true).1, &["disk", "almost full"]);
-        let error = Some("nobody answers there (timed out)".to_owned());
-        let deaf = [OneSided { short: "aaaabbbb".to_owned(), from: [192, 0, 2, 9].into(), error }];
-        let deaf = Box::leak(Box::new(deaf));
+        let deaf = deaf("nobody answers there (timed out)", false);
         check(|found| found.deaf = deaf, &["aaaabbbb at 192.0.2.9 is heard", "timed out", "TCP port 7667"]);
         let alone = Box::leak(Box::new([interface("lo", "127.0.0.1")]));
         check(|found| found.interfaces = alone, &["no network"]);

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::asks::{About, Lookup, Marking, Pending};
 use super::discovery::Discovery;
-use super::doctor::Notes;
+use super::doctor::{Failure, Notes};
 use super::now;
 use super::unwritten::Unwritten;
 use crate::config::MIB;
@@ -177,12 +177,12 @@ impl Turns {
             }
             net::Event::Network { addresses } => Input::Network(addresses),
             net::Event::Announced(sent) => return self.discovery.announced(sent, now().wall_ms),
-            net::Event::DialFailed { dial, error, reason } => {
+            net::Event::DialFailed { dial, error, reason, answered } => {
                 tracing::debug!("a dial came to nothing: {error}");
                 if reason == Some(CloseReason::KeyInUse) {
                     self.key_in_use(self.about.own);
                 }
-                self.notes.failed(dial, error, now().wall_ms);
+                self.notes.failed(dial, Failure { at_ms: now().wall_ms, error, answered });
                 if reason == Some(CloseReason::Room) { Input::DialRefused(dial) } else { Input::DialFailed(dial) }
             }
             net::Event::LinkUp { link, dial, peer } => {
