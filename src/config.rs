@@ -16,9 +16,6 @@ pub use crate::proto::room_key::{RoomKey, RoomKeyError};
 /// The UDP port of the beacons when none is given: ROOM on a telephone keypad.
 pub const PORT: u16 = 7666;
 
-/// The port of the page when none is given; if it is taken, the next free one.
-pub const WEB_PORT: u16 = 7680;
-
 /// Most that the history of one other member may take when nothing is given, in MiB.
 pub const QUOTA_MIB: u32 = (AUTHOR_BYTES_MAX / MIB) as u32;
 
@@ -86,7 +83,7 @@ pub enum WebPort {
     Fixed(u16),
     /// On any free port.
     Any,
-    /// On [`WEB_PORT`], or the next free one.
+    /// On the [usual one](crate::proto::limits::WEB_PORT), or the next free one.
     Usual,
 }
 

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::config::{PORT, ROOM, WEB_PORT};
+use crate::config::{PORT, ROOM};
 use crate::proto::ids::NodeId;
+use crate::proto::limits::WEB_PORT;
 use crate::proto::name::Name;
 
 /// Which port of the reader's own machine the forward of the greeting uses. Not the page's own, since a node of theirs may
 /// well be there already.
-const FORWARD_PORT: u16 = 10_000 + WEB_PORT;
+const FORWARD_PORT: u16 = 10_000 + WEB_PORT.0;
 
 /// A node that can be seen and spoken to.
 #[derive(Clone, Debug)]

@@ -211,12 +211,23 @@ pub(super) fn fresh(parents: impl IntoIterator<Item = PathBuf>) -> Result<PathBu
     Err(refused)
 }
 
-/// The kind of file system, if its files are another machine's.
+/// The kind of file system, if another machine may write there too, or shared memory is none.
 #[cfg(target_os = "linux")]
 fn network_file_system(dir: &Path) -> Option<&'static str> {
-    let magic = rustix::fs::statfs(dir).ok()?.f_type;
-    // From linux/magic.h and statfs(2); the field is signed and of the machine's width, the numbers have 32 bits.
-    Some(match magic as u32 {
+    // The magic numbers have 32 bits, in a field that is wider, and signed, on most machines.
+    network(rustix::fs::statfs(dir).ok()?.f_type as u32)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn network_file_system(_: &Path) -> Option<&'static str> {
+    None
+}
+
+/// The name of a network file system by its number in `statfs`(2) and linux/magic.h. FUSE may be one (sshfs) or not (an
+/// encrypted home); it is let through. 9P is what a virtual machine sees of its host.
+#[cfg(target_os = "linux")]
+pub(super) fn network(magic: u32) -> Option<&'static str> {
+    Some(match magic {
         0x6969 => "NFS",
         0x517b => "SMB",
         0xfe53_4d42 => "SMB2",
@@ -227,11 +238,7 @@ fn network_file_system(dir: &Path) -> Option<&'static str> {
         0x7375_7245 => "Coda",
         0x0bd0_0bd0 => "Lustre",
         0x564c => "NCP",
+        0x0116_1970 | 0x7461_636f => "a cluster file system",
         _ => return None,
     })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn network_file_system(_: &Path) -> Option<&'static str> {
-    None
 }

@@ -273,3 +273,14 @@ fn the_last_name_is_remembered_over_restarts() {
     fs::write(parent.path().join("name"), b"\xff").unwrap();
     assert_eq!(open(&parent).name(), None, "a damaged one is none");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn network_file_systems_are_known() {
+    assert_eq!(directory::network(0x6969), Some("NFS"));
+    assert_eq!(directory::network(0xff53_4d42_u32 as i32 as u32), Some("CIFS"));
+    assert_eq!(directory::network(0xef53), None, "ext4");
+    assert_eq!(directory::network(0x0102_1994), None, "tmpfs");
+    let error = Error::NetworkFileSystem { dir: "/srv".into(), kind: "NFS" }.to_string();
+    assert!(error.contains("--data-dir"), "{error}");
+}

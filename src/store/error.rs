@@ -26,16 +26,6 @@ pub enum StoreError {
     /// It belongs to another node or another room; nothing was touched.
     #[error("{0} belongs to another identity: put back its key file, or choose another directory with --data-dir")]
     OtherNode(PathBuf),
-    /// Locks and shared memory are not safe there.
-    #[error(
-        "{dir} is on a network file system ({kind}), where a database is not safe: choose a local directory with --data-dir"
-    )]
-    Network {
-        /// The directory of the database.
-        dir: PathBuf,
-        /// What kind of file system it is.
-        kind: &'static str,
-    },
     /// A file could not be made, renamed or looked at.
     #[error("{path}: {source}")]
     File {

@@ -82,7 +82,6 @@ pub(super) fn ready(location: &Location, owner: Owner<'_>) -> Result<Ready, Stor
         prepare(&mut db, None, owner.room, &owner.own)?;
         return loaded(db, owner, None);
     };
-    check_file_system(path.parent().unwrap_or(Path::new(".")))?;
     let opened = match file(path, owner).and_then(|db| loaded(db, owner, None)) {
         Err(StoreError::Damaged(reason)) => mend(path, owner, &reason),
         opened => opened,
@@ -196,53 +195,4 @@ fn begin_run(db: &mut Connection, wall_ms: u64) -> Result<String, StoreError> {
     forget_refs(&transaction, wall_ms)?;
     transaction.commit()?;
     Ok(id)
-}
-
-/// Refuses a file system where another machine may write too, or where shared memory is none.
-fn check_file_system(dir: &Path) -> Result<(), StoreError> {
-    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-    #[cfg(target_os = "linux")]
-    {
-        let kind = rustix::fs::statfs(dir)
-            .map_err(|error| StoreError::File { path: dir.to_owned(), source: error.into() })?
-            .f_type;
-        // The magic numbers are 32 bits, in a field that is wider, and signed, on most machines.
-        if let Some(kind) = network(kind as u32) {
-            return Err(StoreError::Network { dir: dir.to_owned(), kind });
-        }
-    }
-    Ok(())
-}
-
-/// The name of a network file system by its number in `statfs`(2). FUSE may be one (sshfs) or not (an encrypted
-/// home); it is let through. 9P is what a virtual machine sees of its host.
-#[cfg(target_os = "linux")]
-fn network(magic: u32) -> Option<&'static str> {
-    match magic {
-        0x6969 => Some("NFS"),
-        0x517b => Some("SMB"),
-        0xff53_4d42 | 0xfe53_4d42 => Some("CIFS"),
-        0x0102_1997 => Some("9P"),
-        0x5346_414f | 0x6b41_4653 => Some("AFS"),
-        0x7375_7245 => Some("Coda"),
-        0x00c3_6400 => Some("Ceph"),
-        0x0bd0_0bd0 => Some("Lustre"),
-        0x0116_1970 | 0x7461_636f => Some("a cluster file system"),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn network_file_systems_are_known() {
-        assert_eq!(network(0x6969), Some("NFS"));
-        assert_eq!(network(0xff53_4d42_u32 as i32 as u32), Some("CIFS"));
-        assert_eq!(network(0xef53), None, "ext4");
-        assert_eq!(network(0x0102_1994), None, "tmpfs");
-        let error = StoreError::Network { dir: "/srv".into(), kind: "NFS" }.to_string();
-        assert!(error.contains("--data-dir") && !error.contains('\n'));
-    }
 }
