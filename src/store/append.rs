@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params};
 
+use super::altered::put_back;
 use super::error::StoreError;
 use super::fall::{Falls, said_again};
 use super::line::{Lines, Row, rows};
@@ -110,7 +111,7 @@ impl Appender {
 
         self.entries(db, number, start, batch, &places)?;
         if header.author == self.own {
-            self.own_batch(db, start, batch, append.own.as_ref())?;
+            self.own_batch(db, number, start, batch, append.own.as_ref())?;
         }
         if let Some(log) = self.numbers.log(db, header.key())? {
             extend(db, log, batch)?;
@@ -210,10 +211,14 @@ impl Appender {
     fn own_batch(
         &mut self,
         db: &Connection,
+        number: i64,
         start: Arrival,
         batch: &Verified,
         own: Option<&OwnBatch>,
     ) -> Result<(), StoreError> {
+        if own.is_none() && put_back(db, number, start, batch)? {
+            return Ok(());
+        }
         let reach = match own {
             Some(own) => self.numbers.reach(db, &own.of)?,
             None => None,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use rusqlite::ffi;
 
+use crate::proto::ids::Arrival;
+
 /// Why a database could not be opened, read or closed. Each is a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -37,6 +39,13 @@ pub enum StoreError {
     /// The file is no database of this program any more, or parts of it are unreadable.
     #[error("the database is damaged: {0}")]
     Damaged(String),
+    /// The batch with this number is not what was signed any more: the disk changed it. Whoever reads has it set aside, and
+    /// reads again.
+    #[error("the disk changed a message")]
+    Altered(Arrival),
+    /// A message that the disk changed is not back from others yet.
+    #[error("what was said under this name was changed by the disk, and is not back from others yet")]
+    Awaited,
     /// The disk let it down before the node ran; nothing was lost.
     #[error(
         "{path} can't be opened: {reason}; make room or check the disk, or choose another directory with --data-dir"

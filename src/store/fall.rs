@@ -28,6 +28,15 @@ pub(super) struct Gone {
     pub(super) last: Seq,
 }
 
+/// Why batches go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Their log ends before them, and they never come back.
+    Ended,
+    /// The disk changed them: they come back from others, and what this node kept beside its own waits for that.
+    Altered,
+}
+
 /// What fell, or was refused, in one piece of work.
 #[derive(Debug, Default)]
 pub(super) struct Falls {
@@ -54,6 +63,7 @@ impl Appender {
         key: LogKey,
         number: i64,
         gone: &[Gone],
+        why: Why,
         falls: &mut Falls,
     ) -> Result<(), StoreError> {
         falls.refused(key);
@@ -63,7 +73,8 @@ impl Appender {
         let spans = self.numbers.log(db, key)?.map(|log| log.spans.clone()).unwrap_or_default();
         let left = without(db, number, spans, gone)?;
         for batch in gone {
-            if key.author == self.own
+            if why == Why::Ended
+                && key.author == self.own
                 && let Some(held) = stored(db, batch.batch)?
             {
                 self.keep_fallen(db, &held, Some(batch.batch), falls)?;
@@ -71,7 +82,7 @@ impl Appender {
             let standing = named_by(db, key.log, batch.first, batch.last)?;
             falls.unsettled.extend(standing.into_iter().map(|(_, key, first)| (key, first)));
             falls.unsettled.push((key, batch.last + 1));
-            falls.messages |= forget(db, number, *batch)?;
+            falls.messages |= forget(db, number, *batch, why)?;
         }
         db.prepare_cached("DELETE FROM span WHERE log = ?1")?.execute([number])?;
         for run in &left {
@@ -172,7 +183,7 @@ pub(super) fn said_again(db: &Connection, numbers: &[u64]) -> Result<(), StoreEr
 }
 
 /// Every trace of a batch but its span. Whether there were messages in it.
-fn forget(db: &Connection, log: i64, Gone { batch, first, last }: Gone) -> Result<bool, StoreError> {
+fn forget(db: &Connection, log: i64, Gone { batch, first, last }: Gone, why: Why) -> Result<bool, StoreError> {
     let (from, to) = (int(batch), int(batch + (last - first)));
     let mut messages =
         db.prepare_cached("SELECT arrival FROM entry WHERE arrival BETWEEN ?1 AND ?2 AND conversation IS NOT NULL")?;
@@ -182,9 +193,11 @@ fn forget(db: &Connection, log: i64, Gone { batch, first, last }: Gone) -> Resul
         db.prepare_cached("DELETE FROM search WHERE rowid = ?1")?.execute([arrival])?;
     }
     db.prepare_cached("DELETE FROM entry WHERE arrival BETWEEN ?1 AND ?2")?.execute([from, to])?;
-    db.prepare_cached("DELETE FROM ref WHERE arrival BETWEEN ?1 AND ?2")?.execute([from, to])?;
     db.prepare_cached("DELETE FROM named WHERE batch = ?1")?.execute([from])?;
-    db.prepare_cached("DELETE FROM own WHERE batch = ?1")?.execute([from])?;
+    if why == Why::Ended {
+        db.prepare_cached("DELETE FROM ref WHERE arrival BETWEEN ?1 AND ?2")?.execute([from, to])?;
+        db.prepare_cached("DELETE FROM own WHERE batch = ?1")?.execute([from])?;
+    }
     db.prepare_cached("DELETE FROM profile WHERE log = ?1 AND seq BETWEEN ?2 AND ?3")?.execute(params![
         log,
         int(first),
@@ -262,6 +275,6 @@ fn reference(db: &Connection, arrival: Arrival) -> Result<Option<Ref>, StoreErro
     Ok(statement.query_row([int(arrival)], read).optional()?)
 }
 
-fn room(db: &Connection) -> Result<RoomId, StoreError> {
+pub(super) fn room(db: &Connection) -> Result<RoomId, StoreError> {
     Ok(RoomId(db.prepare_cached("SELECT room FROM node")?.query_row([], |row| row.get::<_, Blob32>(0))?.0))
 }

@@ -7,7 +7,7 @@ use tracing::warn;
 
 use super::append::Appender;
 use super::error::StoreError;
-use super::fall::{Falls, Gone};
+use super::fall::{Falls, Gone, Why};
 use super::places::find;
 use super::sql::{Blob32, Count, int};
 use crate::proto::batch::{Verified, verify};
@@ -138,7 +138,7 @@ impl Appender {
         };
         let gone: Vec<Gone> =
             statement.query_map(params![number, int(end.seq), head], read)?.collect::<Result<_, _>>()?;
-        self.fall(db, key, number, &gone, falls)
+        self.fall(db, key, number, &gone, Why::Ended, falls)
     }
 }
 

@@ -6,11 +6,11 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use minicbor::{Decoder, data::Type};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StoreError;
 use super::sql::{Blob32, Count, LogColumn};
+use crate::proto::batch::unchanged;
 use crate::proto::body::Body;
 use crate::proto::clock::Stamp;
 use crate::proto::ids::{Arrival, EntryId, Hash, LogKey, NodeId, Seq};
@@ -76,31 +76,11 @@ impl Row {
     }
 }
 
-/// Where bodies stand in a batch that was verified when it was stored.
+/// Where bodies stand in a batch that was verified when it was stored, and has not changed since.
 struct Loaded {
     hash: Hash,
     bytes: Bytes,
     bodies: Vec<Option<Range<usize>>>,
-}
-
-/// Finds the bodies of a batch; no check beyond the form, since only verified ones are stored.
-fn bodies(bytes: &Bytes) -> Result<Vec<Option<Range<usize>>>, minicbor::decode::Error> {
-    let mut decoder = Decoder::new(bytes);
-    decoder.array()?;
-    decoder.skip()?;
-    decoder.skip()?;
-    let count = decoder.array()?.unwrap_or(0);
-    let mut bodies = Vec::new();
-    for _ in 0..count {
-        if decoder.datatype()? == Type::Bytes {
-            let length = decoder.bytes()?.len();
-            bodies.push(Some(decoder.position() - length..decoder.position()));
-        } else {
-            decoder.skip()?;
-            bodies.push(None);
-        }
-    }
-    Ok(bodies)
 }
 
 /// What was said at an index of a batch, and what it answers; `None` if that is not here, or no message.
@@ -221,10 +201,11 @@ impl<'a> Lines<'a> {
         Ok(lines)
     }
 
-    /// The id of a row's entry.
-    pub(super) fn id(&mut self, row: &Row) -> Result<EntryId, StoreError> {
-        let batch = self.batch(row.batch)?;
-        Ok(EntryId::new(row.key, row.seq, &batch.hash, row.index()))
+    /// The id of a row's entry: whatever became of its body.
+    pub(super) fn id(&self, row: &Row) -> Result<EntryId, StoreError> {
+        let mut statement = self.db.prepare_cached("SELECT hash FROM batch WHERE batch = ?1")?;
+        let hash = Hash(statement.query_row([row.batch], |row| row.get::<_, Blob32>(0))?.0);
+        Ok(EntryId::new(row.key, row.seq, &hash, row.index()))
     }
 
     /// The conversation of a row.
@@ -268,10 +249,9 @@ impl<'a> Lines<'a> {
         }
         let mut statement = self.db.prepare_cached("SELECT hash, bytes FROM batch WHERE batch = ?1")?;
         let (hash, bytes): (Blob32, Vec<u8>) = statement.query_row([batch], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let bytes = Bytes::from(bytes);
-        // One that does not parse any more has no bodies to show; it is not a reason to show nothing else.
-        let bodies = bodies(&bytes).unwrap_or_default();
-        let loaded = Rc::new(Loaded { hash: Hash(hash.0), bytes, bodies });
+        let (bytes, hash) = (Bytes::from(bytes), Hash(hash.0));
+        let bodies = unchanged(&bytes, &hash).map_err(|_| StoreError::Altered(batch.unsigned_abs()))?;
+        let loaded = Rc::new(Loaded { hash, bytes, bodies });
         if self.loaded.len() == BATCHES_LOADED_MAX {
             self.loaded.remove(0);
         }

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use tracing::error;
 
 use super::append::row;
 use super::error::StoreError;
@@ -41,7 +40,7 @@ pub(super) fn by_ref(db: &Connection, own: NodeId, name: &str) -> Result<Option<
     let mut statement = db.prepare_cached("SELECT arrival, content FROM ref WHERE name = ?1")?;
     let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Count>(0)?.0, row.get::<_, Blob32>(1)?));
     let Some((arrival, content)) = statement.query_row([name], read).optional()? else { return Ok(None) };
-    let Some(row) = row(db, arrival)? else { return Ok(None) };
+    let row = row(db, arrival)?.ok_or(StoreError::Awaited)?;
     let line = Lines::new(db, own).line(&row)?;
     Ok(line.map(|line| (Ref { name: name.to_owned(), content: Hash(content.0) }, line)))
 }
@@ -78,7 +77,7 @@ pub(super) fn counts(db: &Connection) -> Result<Counts, StoreError> {
 pub(super) fn history(db: &Connection, room: &RoomId, fetch: Fetch) -> Result<HistoryPage, StoreError> {
     let mut page = HistoryPage { fetch, batches: Vec::new() };
     let mut statement = db.prepare_cached(
-        "SELECT b.bytes FROM log l JOIN batch b ON b.log = l.log
+        "SELECT b.batch, b.bytes FROM log l JOIN batch b ON b.log = l.log
          WHERE l.id = ?1 AND l.author = (SELECT author FROM author WHERE key = ?2)
          AND b.first_seq <= ?3 AND b.last_seq >= ?4 ORDER BY b.first_seq DESC",
     )?;
@@ -90,17 +89,12 @@ pub(super) fn history(db: &Connection, room: &RoomId, fetch: Fetch) -> Result<Hi
     ])?;
     let mut bytes_left = fetch.bytes;
     while let Some(row) = rows.next()? {
-        let bytes = Bytes::from(row.get::<_, Vec<u8>>(0)?);
+        let bytes = Bytes::from(row.get::<_, Vec<u8>>(1)?);
         if !page.batches.is_empty() && bytes.len() as u64 > bytes_left {
             break;
         }
-        let batch = match verify(&bytes, room) {
-            Ok(batch) if batch.header().key() == fetch.key => batch,
-            Ok(_) | Err(_) => {
-                error!(author = fetch.key.author.short(), log = %fetch.key.log, "a stored batch does not verify any more");
-                break;
-            }
-        };
+        let batch = verify(&bytes, room).ok().filter(|batch| batch.header().key() == fetch.key);
+        let Some(batch) = batch else { return Err(StoreError::Altered(row.get::<_, Count>(0)?.0)) };
         if !precedes(page.batches.last(), &batch) {
             break;
         }

@@ -8,6 +8,7 @@
 //! It refuses to decide anything: which batches are wanted, who is told of them, what a page may see is the engine's
 //! and the node's business. It knows no clock; whoever opens it says what time it is.
 
+mod altered;
 mod append;
 mod checkpoint;
 mod error;
@@ -15,6 +16,7 @@ mod export;
 mod failure;
 mod fall;
 mod fork;
+mod indexing;
 mod keep;
 mod line;
 mod look;
@@ -129,6 +131,7 @@ impl Store {
             wal,
             deferred: VecDeque::new(),
             full_told: None,
+            altered_told: None,
             indexed,
             index_waits: false,
         };
@@ -176,8 +179,8 @@ impl Store {
     /// Looks for words, newest hits first.
     pub async fn search(&self, search: Search) -> Result<Vec<Hit>, StoreError> {
         let own = self.inner.own;
-        let again = search.clone();
-        match self.try_read(move |db| search::search(db, own, &search)).await {
+        let look = move |db: &Connection| search::search(db, own, &search);
+        match self.read_signed(look.clone()).await {
             // The index alone may be damaged, which is none: it is made anew, and until it is, the newest are found.
             Err(StoreError::Damaged(_)) => {}
             done => return done,
@@ -185,7 +188,7 @@ impl Store {
         let (answer, answered) = oneshot::channel();
         self.inner.jobs.send(Job::Reindex(answer)).map_err(|_| StoreError::Closed)?;
         answered.await.map_err(|_| StoreError::Closed)?;
-        self.read(move |db| search::search(db, own, &again)).await
+        self.read(look).await
     }
 
     /// Reads what a tab missed that had got to `after` in `run`; `None` where it has to start afresh, because that
@@ -270,16 +273,34 @@ impl Store {
     /// Does `read` in one transaction, away from the threads that serve sockets.
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        read: impl Fn(&Connection) -> Result<T, StoreError> + Clone + Send + 'static,
     ) -> Result<T, StoreError> {
-        let result = self.try_read(read).await;
+        let result = self.read_signed(read).await;
         if let Err(error @ StoreError::Damaged(_)) = &result {
             self.inner.failure.tell(error);
         }
         result
     }
 
-    /// The same, where damage need not be the end.
+    /// The same, where damage need not be the end. What the disk changed is set aside, and read is what is left: each time
+    /// there is less that it can have changed.
+    async fn read_signed<T: Send + 'static>(
+        &self,
+        read: impl Fn(&Connection) -> Result<T, StoreError> + Clone + Send + 'static,
+    ) -> Result<T, StoreError> {
+        loop {
+            match self.try_read(read.clone()).await {
+                Err(StoreError::Altered(batch)) => {
+                    let (answer, answered) = oneshot::channel();
+                    self.inner.jobs.send(Job::SetAside(batch, answer)).map_err(|_| StoreError::Closed)?;
+                    answered.await.map_err(|_| StoreError::Closed)??;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Once.
     async fn try_read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,

@@ -10,6 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
 use tracing::{info, warn};
 
+use super::altered::ALTERED;
 use super::append::{Appender, forget_refs};
 use super::checkpoint::checkpoint;
 use super::error::StoreError;
@@ -115,8 +116,23 @@ fn file(path: &Path, owner: Owner<'_>) -> Result<Connection, StoreError> {
 /// Begins a run, and reads what an engine has to know.
 fn loaded(mut db: Connection, owner: Owner<'_>, mended: Option<String>) -> Result<Ready, StoreError> {
     let run = begin_run(&mut db, owner.wall_ms)?;
-    let appender = Appender::new(&db, owner.own)?;
-    let (snapshot, own_name) = (snapshot(&db, owner.own)?, last_name(&db)?);
+    let mut appender = Appender::new(&db, owner.own)?;
+    let mut is_altered = false;
+    let snapshot = loop {
+        match snapshot(&db, owner.own) {
+            Err(StoreError::Altered(batch)) => {
+                let transaction = db.transaction()?;
+                appender.set_aside(&transaction, batch)?;
+                transaction.commit()?;
+                is_altered = true;
+            }
+            snapshot => break snapshot?,
+        }
+    };
+    if is_altered {
+        warn!("{ALTERED}");
+    }
+    let own_name = last_name(&db)?;
     Ok(Ready { db, appender, run, snapshot, own_name, mended })
 }
 

@@ -16,11 +16,9 @@ use super::error::StoreError;
 use super::failure::Failure;
 use super::fall::Falls;
 use super::keep::own_name;
-use super::search::index;
 use crate::proto::ids::Arrival;
 use crate::proto::limits::{
-    COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, DISK_FULL_RETRY_MS, HEADER_BYTES_MAX, INDEX_BEHIND_MAX, WARN_EVERY_MS,
-    WRITES_DEFERRED_MAX,
+    COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, DISK_FULL_RETRY_MS, HEADER_BYTES_MAX, WARN_EVERY_MS, WRITES_DEFERRED_MAX,
 };
 use crate::proto::record::{Write, WriteError, Written};
 
@@ -32,6 +30,8 @@ pub(super) enum Job {
     Read(Box<dyn FnOnce(&mut Connection) + Send>),
     /// Make the index of words anew: it was found damaged. Answered when it is empty.
     Reindex(oneshot::Sender<()>),
+    /// Somebody read a batch that is not what was signed any more. Answered when it is set aside.
+    SetAside(Arrival, oneshot::Sender<Result<(), StoreError>>),
     /// Finish.
     Close,
 }
@@ -49,6 +49,8 @@ pub(super) struct Writer {
     pub(super) deferred: VecDeque<Write>,
     /// When it was last told that there is no room: not at every try, though a small write may fit in between.
     pub(super) full_told: Option<Instant>,
+    /// When it was last told that the disk changed something.
+    pub(super) altered_told: Option<Instant>,
     /// Up to which number the index of words has got.
     pub(super) indexed: Arrival,
     /// The index found no room on the disk: it goes on after something else did.
@@ -62,6 +64,7 @@ enum Next {
     Index,
     Read(Box<dyn FnOnce(&mut Connection) + Send>),
     Reindex(oneshot::Sender<()>),
+    SetAside(Arrival, oneshot::Sender<Result<(), StoreError>>),
     Close,
 }
 
@@ -98,6 +101,10 @@ impl Writer {
                     // Whoever asked may have gone.
                     let _ = done.send(());
                 }
+                Next::SetAside(batch, done) => match self.set_aside(batch) {
+                    Err(error) if !error.is_disk_full() => break Err(error),
+                    result => _ = done.send(result),
+                },
                 Next::Close => break Ok(()),
             }
         };
@@ -136,6 +143,7 @@ impl Writer {
                 }
                 Ok(Job::Read(read)) => return (group, Next::Read(read)),
                 Ok(Job::Reindex(done)) => return (group, Next::Reindex(done)),
+                Ok(Job::SetAside(batch, done)) => return (group, Next::SetAside(batch, done)),
                 Ok(Job::Close) | Err(TryRecvError::Disconnected) => return (group, Next::Close),
                 Err(TryRecvError::Empty) => return (group, Next::More),
             }
@@ -151,7 +159,7 @@ impl Writer {
         if group.is_empty() {
             return Ok(());
         }
-        match self.try_commit(&group) {
+        match self.commit_signed(&group) {
             Ok(answers) => {
                 self.index_waits = false;
                 for answer in answers {
@@ -173,55 +181,29 @@ impl Writer {
         }
     }
 
-    fn may_index(&self) -> bool {
-        self.indexed < self.appender.highest && !self.index_waits
-    }
-
-    fn is_far_behind(&self) -> bool {
-        self.may_index() && self.appender.highest - self.indexed > INDEX_BEHIND_MAX
-    }
-
-    /// One step of the index, in a transaction of its own that need not reach the disk: the next commit takes it along,
-    /// and after a crash the index goes on from wherever its cursor is then.
-    fn index(&mut self) -> Result<(), StoreError> {
-        self.db.execute_batch("PRAGMA synchronous = NORMAL")?;
-        let step = self.index_step();
-        if !self.db.is_autocommit() {
-            self.db.execute_batch("ROLLBACK")?;
-        }
-        self.db.execute_batch("PRAGMA synchronous = FULL")?;
-        match step {
-            Ok((indexed, bytes)) => {
-                self.indexed = indexed;
-                self.wal.as_mut().map_or(Ok(()), |wal| wal.grown(&self.db, bytes))
+    /// All of the group or nothing of it. What it meets that the disk changed is set aside first.
+    fn commit_signed(&mut self, group: &[Write]) -> Result<Vec<Written>, StoreError> {
+        loop {
+            let answers = self.committed(|writer| {
+                let mut answers = Vec::with_capacity(group.len());
+                for write in group {
+                    answers.extend(writer.apply(write)?);
+                }
+                Ok(answers)
+            });
+            match answers {
+                Err(StoreError::Altered(batch)) => self.set_aside(batch)?,
+                done => return done,
             }
-            Err(error) if error.is_disk_full() => {
-                self.index_waits = true;
-                Ok(())
-            }
-            // It holds nothing that is not elsewhere; if the rest is damaged as well, this shows it.
-            Err(StoreError::Damaged(_)) => self.reindex(),
-            Err(error) => Err(error),
         }
     }
 
-    fn reindex(&mut self) -> Result<(), StoreError> {
-        warn!("the index of words is made anew");
-        super::search::clear(&mut self.db)?;
-        self.indexed = 0;
-        Ok(())
-    }
-
-    fn index_step(&self) -> Result<(Arrival, usize), StoreError> {
-        self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let step = index(&self.db, self.appender.own)?;
-        self.db.prepare_cached("COMMIT")?.execute([])?;
-        Ok(step)
-    }
-
-    /// All of the group or nothing of it.
-    fn try_commit(&mut self, group: &[Write]) -> Result<Vec<Written>, StoreError> {
-        let done = self.transaction(group);
+    /// Some work in a transaction of its own: all of it is on the disk, or nothing.
+    pub(super) fn committed<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let done = self.transaction(work);
         if done.is_err() {
             // SQLite has rolled back some failures by itself.
             if !self.db.is_autocommit() {
@@ -232,14 +214,11 @@ impl Writer {
         done
     }
 
-    fn transaction(&mut self, group: &[Write]) -> Result<Vec<Written>, StoreError> {
+    fn transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let mut answers = Vec::with_capacity(group.len());
-        for write in group {
-            answers.extend(self.apply(write)?);
-        }
+        let done = work(self)?;
         self.db.prepare_cached("COMMIT")?.execute([])?;
-        Ok(answers)
+        Ok(done)
     }
 
     fn apply(&mut self, write: &Write) -> Result<Option<Written>, StoreError> {
@@ -377,6 +356,7 @@ mod tests {
             wal: None,
             deferred: VecDeque::new(),
             full_told: None,
+            altered_told: None,
             indexed: 0,
             index_waits: false,
         };

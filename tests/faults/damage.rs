@@ -95,10 +95,11 @@ fn damage(directory: &Path, rng: &mut StdRng) -> Result<String> {
     let database = database(directory)?;
     let log = database.with_extension("db-wal");
     let mut bytes = std::fs::read(&database)?;
-    let done = match rng.random_range(0..6) {
+    let done = match rng.random_range(0..7) {
+        6 => return flip_in_messages(&database, rng),
         0 => {
             for _ in 0..rng.random_range(1..20) {
-                // Where a page says what it is: inside a message SQLite can't see it (README, "Limits").
+                // Where a page says what it is: there SQLite sees it.
                 let at = rng.random_range(1..bytes.len() / 4096) * 4096 + rng.random_range(0..8);
                 bytes[at] ^= 1 << rng.random_range(0..8);
             }
@@ -139,6 +140,24 @@ fn damage(directory: &Path, rng: &mut StdRng) -> Result<String> {
     std::fs::write(&database, bytes)?;
     println!("damage: {done}");
     Ok(done)
+}
+
+/// Flips bits inside of some messages, where only their signatures show it.
+fn flip_in_messages(database: &Path, rng: &mut StdRng) -> Result<String> {
+    let db = rusqlite::Connection::open(database)?;
+    let count: i64 = db.query_row("SELECT count(*) FROM batch", [], |row| row.get(0))?;
+    let many = rng.random_range(1..10);
+    for _ in 0..many {
+        let which = rng.random_range(0..count);
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?));
+        let (batch, mut bytes) =
+            db.query_row("SELECT batch, bytes FROM batch ORDER BY batch LIMIT 1 OFFSET ?1", [which], read)?;
+        let at = rng.random_range(0..bytes.len());
+        bytes[at] ^= 1 << rng.random_range(0..8);
+        db.execute("UPDATE batch SET bytes = ?2 WHERE batch = ?1", rusqlite::params![batch, bytes])?;
+    }
+    println!("damage: a bit of {many} messages flipped");
+    Ok(format!("a bit of {many} messages flipped"))
 }
 
 /// The file that holds the history of the room.

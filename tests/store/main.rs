@@ -1,5 +1,6 @@
 //! The store against real SQLite files.
 
+mod altered;
 mod damage;
 mod export;
 mod forks;

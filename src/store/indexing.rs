@@ -1,0 +1,65 @@
+//! The writer's work on the index of words, when there is time for it, or when it has fallen far behind. What is written to
+//! the index, and how it is searched, is the business of `search`.
+
+use tracing::warn;
+
+use super::error::StoreError;
+use super::search::index;
+use super::writer::Writer;
+use crate::proto::ids::Arrival;
+use crate::proto::limits::INDEX_BEHIND_MAX;
+
+impl Writer {
+    pub(super) fn may_index(&self) -> bool {
+        self.indexed < self.appender.highest && !self.index_waits
+    }
+
+    pub(super) fn is_far_behind(&self) -> bool {
+        self.may_index() && self.appender.highest - self.indexed > INDEX_BEHIND_MAX
+    }
+
+    /// One step of the index, in a transaction of its own that need not reach the disk: the next commit takes it along,
+    /// and after a crash the index goes on from wherever its cursor is then.
+    pub(super) fn index(&mut self) -> Result<(), StoreError> {
+        self.db.execute_batch("PRAGMA synchronous = NORMAL")?;
+        let step = self.index_step();
+        if !self.db.is_autocommit() {
+            self.db.execute_batch("ROLLBACK")?;
+        }
+        self.db.execute_batch("PRAGMA synchronous = FULL")?;
+        match step {
+            Ok((indexed, bytes)) => {
+                self.indexed = indexed;
+                self.wal.as_mut().map_or(Ok(()), |wal| wal.grown(&self.db, bytes))
+            }
+            Err(error) if error.is_disk_full() => {
+                self.index_waits = true;
+                Ok(())
+            }
+            // It holds nothing that is not elsewhere; if the rest is damaged as well, this shows it.
+            Err(StoreError::Damaged(_)) => self.reindex(),
+            Err(StoreError::Altered(batch)) => match self.set_aside(batch) {
+                Err(error) if error.is_disk_full() => {
+                    self.index_waits = true;
+                    Ok(())
+                }
+                done => done,
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn reindex(&mut self) -> Result<(), StoreError> {
+        warn!("the index of words is made anew");
+        super::search::clear(&mut self.db)?;
+        self.indexed = 0;
+        Ok(())
+    }
+
+    fn index_step(&self) -> Result<(Arrival, usize), StoreError> {
+        self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let step = index(&self.db, self.appender.own)?;
+        self.db.prepare_cached("COMMIT")?.execute([])?;
+        Ok(step)
+    }
+}

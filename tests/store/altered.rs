@@ -1,0 +1,180 @@
+//! Bits that flip on the disk inside a stored message: what was not signed is never shown, exported or passed on; it is kept
+//! as it was found, known to be lacking, and the message is whole again once somebody brings it.
+
+use std::path::PathBuf;
+
+use roomful::proto::batch::Verified;
+use roomful::proto::body::Body;
+use roomful::proto::fork::Signed;
+use roomful::proto::frame::Fetch;
+use roomful::proto::ids::Hash;
+use roomful::proto::record::{Append, Changed, OwnBatch, Ref, Write, Written};
+use roomful::proto::timeline::{Held, Order};
+use roomful::store::{At, BEGINNING, Location, StoreError};
+use tempfile::TempDir;
+
+use crate::support::{Author, Bed, me, room, say, texts};
+
+/// Which part of a batch a disk changes.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Header,
+    Signature,
+    Body,
+}
+
+fn file(dir: &TempDir) -> PathBuf {
+    let Location::File(path) = Location::in_dir(dir.path(), &room()) else { panic!("a file") };
+    path
+}
+
+/// Flips one bit of a batch where it lies on the disk, while nobody has the file open.
+fn flip(dir: &TempDir, batch: &Verified, part: Part) {
+    let mut bytes = std::fs::read(file(dir)).expect("readable");
+    let signed = Signed::of(batch).bytes().len() - 1;
+    let at = match part {
+        Part::Header => 40,
+        Part::Signature => signed - 10,
+        Part::Body => batch.bytes().len() - 2,
+    };
+    let found: Vec<usize> = (0..bytes.len()).filter(|from| bytes[*from..].starts_with(batch.bytes())).collect();
+    assert_eq!(found.len(), 1, "a batch is stored once");
+    bytes[found[0] + at] ^= 4;
+    std::fs::write(file(dir), bytes).expect("written");
+}
+
+/// What the engine hears next.
+async fn changed(bed: &mut Bed) -> Changed {
+    match bed.answer().await {
+        Written::Changed(changed) => changed,
+        other => panic!("not expected here: {other:?}"),
+    }
+}
+
+/// Everything in the timeline's order, as an export has it.
+async fn exported(bed: &Bed) -> Vec<(Order, String)> {
+    let all = bed.store.export(BEGINNING, true, 1_000, usize::MAX).await.expect("readable");
+    all.lines.into_iter().map(|line| (line.order, line.text)).collect()
+}
+
+/// A closed database with these, and what it exported.
+async fn holding(batches: &[&Verified]) -> (TempDir, Vec<(Order, String)>) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    bed.append(batches).await;
+    let all = exported(&bed).await;
+    bed.store.close().await;
+    (dir, all)
+}
+
+#[tokio::test]
+async fn what_the_disk_changed_is_never_shown_and_comes_back_from_others() {
+    let mut ana = Author::new(2);
+    let said: Vec<_> = (1..=5).map(|number| ana.say(&format!("message {number}"))).collect();
+    for part in [Part::Header, Part::Signature, Part::Body] {
+        let (dir, all) = holding(&said.iter().collect::<Vec<_>>()).await;
+        flip(&dir, &said[2], part);
+        let mut bed = Bed::at(&dir);
+        // Whoever asks for history gets what hangs together behind it; a signature is looked at by nobody else.
+        let fetch = Fetch { key: ana.log_key(), first: 1, last: 5, bytes: 1 << 20 };
+        if matches!(part, Part::Header | Part::Body) {
+            let texts = bed.texts().await;
+            assert_eq!(texts, ["message 1", "message 2", "message 4", "message 5"], "{part:?}");
+        }
+        let page = bed.store.history(fetch).await.expect("readable");
+        assert_eq!(page.batches, said[3..], "{part:?}");
+        let told = changed(&mut bed).await;
+        let held: Vec<_> = told.logs[0].ranges.iter().map(|run| (run.first, run.last)).collect();
+        assert_eq!((held, told.fallen.len(), told.run.is_some()), (vec![(1, 2), (4, 5)], 0, true), "{part:?}");
+        let counts = bed.store.counts().await.expect("readable");
+        assert_eq!((counts.entries, counts.missing), (4, 1), "{part:?}");
+        assert_eq!(exported(&bed).await.len(), 4, "{part:?}");
+
+        assert_eq!(bed.append(&[&said[2]]).await.0.len(), 1, "{part:?}");
+        assert_eq!(exported(&bed).await, all, "{part:?}");
+        assert_eq!(bed.store.history(fetch).await.expect("readable").batches, said, "{part:?}");
+        bed.store.close().await;
+        let db = rusqlite::Connection::open(file(&dir)).expect("opens");
+        let kept: Vec<u8> =
+            db.query_row("SELECT bytes FROM damaged", [], |row| row.get(0)).expect("kept as it was found");
+        let differ = kept.iter().zip(said[2].bytes()).filter(|(kept, signed)| kept != signed).count();
+        assert_eq!((kept.len(), differ), (said[2].bytes().len(), 1), "{part:?}");
+    }
+}
+
+#[tokio::test]
+async fn several_side_by_side_go_together_and_come_back_one_by_one() {
+    let mut ana = Author::new(2);
+    let said: Vec<_> = (1..=6).map(|number| ana.say(&format!("message {number}"))).collect();
+    let (dir, all) = holding(&said.iter().collect::<Vec<_>>()).await;
+    for batch in &said[1..4] {
+        flip(&dir, batch, Part::Body);
+    }
+    let mut bed = Bed::at(&dir);
+    let page = bed.page(At::After(BEGINNING), 9).await;
+    assert_eq!(texts(&page.lines), ["message 1", "message 5", "message 6"]);
+    let told = changed(&mut bed).await;
+    let held: Vec<_> = told.logs[0].ranges.iter().map(|run| (run.first, run.last)).collect();
+    assert_eq!(held, [(1, 1), (5, 6)]);
+    for batch in [&said[3], &said[1], &said[2]] {
+        bed.append(&[batch]).await;
+    }
+    assert_eq!(exported(&bed).await, all);
+    let spans = bed.store.counts().await.expect("readable");
+    assert_eq!((spans.entries, spans.missing), (6, 0));
+}
+
+#[tokio::test]
+async fn what_is_kept_beside_an_own_message_waits_until_it_is_back() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    let (mut own, ana) = (me(), Author::new(2).id());
+    let said = Ref { name: "r1".to_owned(), content: Hash([5; 32]) };
+    let batch = own.say("mine");
+    let beside = OwnBatch { refs: vec![Some(said.clone())], of: vec![ana], ..OwnBatch::default() };
+    let line = bed.append_own(&batch, beside).await;
+    bed.store.close().await;
+    flip(&dir, &batch, Part::Body);
+
+    // The start itself reads the newest own messages.
+    let mut bed = Bed::at(&dir);
+    assert!(bed.opened.snapshot.own.is_empty() && bed.opened.snapshot.fallen.is_empty());
+    assert!(bed.opened.snapshot.logs[0].ranges.is_empty());
+    // Who says the same again meanwhile must not make a second message.
+    let again = bed.store.by_ref("r1".to_owned()).await;
+    assert!(matches!(again, Err(StoreError::Awaited)), "{again:?}");
+    bed.append(&[&batch]).await;
+    let (found, back) = bed.store.by_ref("r1".to_owned()).await.expect("readable").expect("known");
+    assert_eq!((found, back.id, back.held), (said, line.id, Some(Held { held_by: 0, of: 1 })));
+}
+
+#[tokio::test]
+async fn what_the_writer_meets_stops_nothing() {
+    let mut ana = Author::new(2);
+    let (named, late) = (ana.named("Ana"), ana.batch(&[say("under a name that comes late")], None));
+    let (dir, _) = holding(&[&late]).await;
+    flip(&dir, &late, Part::Body);
+    let mut bed = Bed::at(&dir);
+    // The name is told to all messages behind it, so they are read.
+    bed.store.write(Write::Append { token: 7, batches: vec![Append { batch: named, own: None }] });
+    assert!(changed(&mut bed).await.logs[0].ranges.is_empty());
+    let stored = bed.answer().await;
+    assert!(matches!(stored, Written::Appended { token: 7, .. }), "{stored:?}");
+    assert!(bed.texts().await.is_empty());
+    bed.append(&[&late]).await;
+    let line = bed.page(At::Newest, 9).await.lines.remove(0);
+    assert_eq!((line.text.as_str(), line.name.as_str()), ("under a name that comes late", "Ana"));
+}
+
+#[tokio::test]
+async fn what_is_asked_for_twice_is_set_aside_once() {
+    let mut ana = Author::new(2);
+    let said: Vec<_> =
+        (1..=3).map(|number| ana.batch(&[Body::Hooray { text: format!("{number}"), channel: None }], None)).collect();
+    let (dir, _) = holding(&said.iter().collect::<Vec<_>>()).await;
+    flip(&dir, &said[1], Part::Body);
+    let bed = Bed::at(&dir);
+    let (one, two, three) = tokio::join!(bed.texts(), bed.texts(), exported(&bed));
+    assert_eq!((one, two), (vec!["1".to_owned(), "3".to_owned()], vec!["1".to_owned(), "3".to_owned()]));
+    assert_eq!(three.len(), 2);
+}
