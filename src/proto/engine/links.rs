@@ -295,6 +295,7 @@ impl Engine {
             let changes = self.roster.silent(now, id, false);
             self.changed(now, changes, out);
             self.tell_reach(now, id, Reached::Here, out);
+            self.relay_back();
         }
         Some(id)
     }
@@ -378,6 +379,7 @@ impl Engine {
                 let changes = self.roster.silent(now, id, true);
                 self.changed(now, changes, out);
                 self.tell_reach(now, id, Reached::Gone, out);
+                self.relay_gone(now, link);
             }
         } else {
             next_ms = next_ms.min(now.mono_ms + UNSURE_AFTER_MS.saturating_sub(silent_ms).max(1));

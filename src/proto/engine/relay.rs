@@ -72,7 +72,9 @@ impl Engine {
             return;
         }
         let mut helpers: BTreeMap<NodeId, Vec<LinkId>> = BTreeMap::new();
-        let peers: Vec<LinkId> = self.links.peers().filter_map(|peer| self.links.primary_id(peer)).collect();
+        let well = |peer: &NodeId| self.links.well(*peer).is_some();
+        let peers: Vec<LinkId> =
+            self.links.peers().filter(well).filter_map(|peer| self.links.primary_id(peer)).collect();
         for link in peers {
             let Some(entry) = self.links.get(link) else { continue };
             let wanted = |id: &&NodeId| self.links.primary_id(**id).is_none() && !self.relays.asked.contains_key(id);
@@ -207,7 +209,13 @@ impl Engine {
         self.tell_reach(now, member, Reached::Here, out);
     }
 
-    /// A link is gone, and with it whoever was reached through it.
+    /// A silent link is heard again: perhaps its peer can help.
+    pub(super) fn relay_back(&mut self) {
+        self.relays.changed = true;
+        self.wake_at(self.turn_ms);
+    }
+
+    /// A link is gone or silent, and with it whoever was reached through it.
     pub(super) fn relay_gone(&mut self, now: Now, link: LinkId) {
         self.relays.changed = true;
         let through: Vec<(NodeId, bool)> = self
