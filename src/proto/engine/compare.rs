@@ -145,6 +145,11 @@ impl Engine {
         out: &mut Vec<Action>,
     ) {
         let same = self.frontier.hash(peer) == hash;
+        if same {
+            for receipt in self.frontier.own_spans(peer) {
+                self.count_receipt(peer, receipt, out);
+            }
+        }
         let (authors, more) = if same { (Vec::new(), false) } else { self.frontier.authors_page(peer, from) };
         let linked = if from.is_none() { self.links.peers().collect() } else { Vec::new() };
         out.push(Action::Send { links: vec![link], frame: Frame::Authors { same, authors, more, linked } });
