@@ -115,6 +115,19 @@ impl Body {
         bytes
     }
 
+    /// What a message answers.
+    pub fn answers(&self) -> Option<EntryId> {
+        match self {
+            Self::Say { reply_to, .. } => *reply_to,
+            Self::Edit { .. }
+            | Self::Delete { .. }
+            | Self::React { .. }
+            | Self::Profile { .. }
+            | Self::Hooray { .. }
+            | Self::File { .. } => None,
+        }
+    }
+
     /// Reads a body; `None` for one that this node can't show.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         if bytes.len() > BODY_BYTES_MAX {

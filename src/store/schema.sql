@@ -98,7 +98,7 @@ CREATE TABLE batch (
     UNIQUE (log, first_seq)
 ) STRICT;
 
--- Batches that name an entry in `after`: only those written while some clock was off.
+-- Batches that name an entry in `after`: answers, and those written while some clock was off.
 CREATE TABLE named (
     batch INTEGER PRIMARY KEY,   -- the batch that names
     id INTEGER NOT NULL,         -- the log of the named entry, highest bit flipped

@@ -262,7 +262,10 @@ impl Engine {
         let goes_on = |tip: &Tip| next_stamp(now.wall_ms, tip.last_time, seen_time).is_some();
         let mut at = tip.take().filter(goes_on).unwrap_or_else(|| self.new_log());
         let mut time = next_stamp(now.wall_ms, at.last_time, seen_time)?;
-        let after = seen.filter(|(place, _)| *place >= time.0).map(|(_, id)| id);
+        let highest = seen.filter(|(place, _)| *place >= time.0).map(|(_, id)| id);
+        // What is answered may yet turn out to stand further down, and the answer has to stay below it.
+        let answered = |draft: &Draft, log| draft.body.answers().filter(|id| id.log != log);
+        let after = highest.or_else(|| drafts.front().and_then(|draft| answered(draft, at.log)));
 
         let mut bodies: Vec<Vec<u8>> = Vec::new();
         let mut entries = Vec::new();
@@ -283,7 +286,9 @@ impl Engine {
         }
         while let Some(draft) = drafts.front() {
             let full = bodies.len() >= BATCH_ENTRIES_MAX || bytes + size(&draft.body) > BATCH_BYTES_MAX;
-            if full {
+            // An answer to something else begins a batch of its own, which can name that.
+            let names_other = highest.is_none() && answered(draft, at.log).is_some_and(|id| after != Some(id));
+            if full || (names_other && !askers.is_empty()) {
                 break;
             }
             bytes += size(&draft.body);
