@@ -81,6 +81,12 @@ impl Driver {
         })
     }
 
+    /// The driver's process, and the group of everything that it started.
+    #[allow(dead_code, reason = "for the bench")]
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

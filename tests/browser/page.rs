@@ -38,7 +38,7 @@ pub(crate) struct Page {
     driver: WebDriver,
     complaints: Vec<String>,
     browser: Browser,
-    _process: Driver,
+    process: Driver,
 }
 
 impl Page {
@@ -57,7 +57,13 @@ impl Page {
     /// Starts a browser, with nothing in it yet.
     pub(crate) async fn start(browser: Browser) -> Result<Self> {
         let (process, driver) = Driver::start(browser).await?;
-        Ok(Self { driver, complaints: Vec::new(), browser, _process: process })
+        Ok(Self { driver, complaints: Vec::new(), browser, process })
+    }
+
+    /// The process group of the browser.
+    #[allow(dead_code, reason = "for the bench")]
+    pub(crate) fn driver_pid(&self) -> u32 {
+        self.process.pid()
     }
 
     /// Opens `link`.

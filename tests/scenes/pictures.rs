@@ -29,11 +29,16 @@ use driver::Browser;
 use looks::{Look, looks_of};
 use page::Page;
 use scene::Scene;
-use world::{NOW_MS, World};
+use world::{World, clock};
 
 const TOP: &str = env!("CARGO_MANIFEST_DIR");
 const CHECKS: &str = include_str!("checks.js");
 const AXE: &str = "axe-core@4.14.1";
+
+/// A caret blinks, also on pictures.
+const HIDE_CARET: &str = "{ const sheet = new CSSStyleSheet();
+    sheet.replaceSync('* { caret-color: transparent !important; }');
+    document.adoptedStyleSheets.push(sheet); }";
 
 /// From how many percent of its pixels on a picture is worth a look.
 const CHANGED_MIN: f64 = 0.1;
@@ -150,17 +155,7 @@ impl Studio {
         if let Some(clock) = self.clock.take() {
             self.page.devtools("Page.removeScriptToEvaluateOnNewDocument", json!({ "identifier": clock })).await?;
         }
-        let passed = if is_running { "performance.now() - begun" } else { "0" };
-        let source = format!(
-            "{{ const sheet = new CSSStyleSheet();
-                sheet.replaceSync('* {{ caret-color: transparent !important; }}');
-                document.adoptedStyleSheets.push(sheet);
-                const begun = performance.now(), Real = Date;
-                const now = () => Math.round({NOW_MS} + {passed});
-                globalThis.Date = class extends Real {{
-                  constructor(...args) {{ if (args.length === 0) super(now()); else super(...args); }}
-                  static now() {{ return now(); }} }}; }}"
-        );
+        let source = format!("{HIDE_CARET} {}", clock(is_running));
         let added = self.page.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source })).await?;
         self.clock = Some(added["identifier"].clone());
         Ok(())

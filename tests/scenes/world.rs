@@ -21,6 +21,18 @@ use crate::common::{Context, Result};
 /// When all scenes play, in milliseconds since 1970: Sunday 22 November 2026, 14:05 UTC.
 pub(crate) const NOW_MS: u64 = 1_795_356_300_000;
 
+/// Sets the page's clock to the time of the scenes, from where it goes on or stands still: to be run before the page.
+pub(crate) fn clock(is_running: bool) -> String {
+    let passed = if is_running { "performance.now() - begun" } else { "0" };
+    format!(
+        "{{ const begun = performance.now(), Real = Date;
+            const now = () => Math.round({NOW_MS} + {passed});
+            globalThis.Date = class extends Real {{
+              constructor(...args) {{ if (args.length === 0) super(now()); else super(...args); }}
+              static now() {{ return now(); }} }}; }}"
+    )
+}
+
 /// How many messages a welcome brings.
 const WELCOME: usize = 80;
 
@@ -113,7 +125,9 @@ impl Stage {
         let own = self.members[0].id;
         let called = self.members.iter().find(|member| member.id == author).map(|member| member.name.clone());
         let others = self.members.iter().filter(|member| !member.own && member.state.is_here()).count();
-        let time = Stamp::from_ms(NOW_MS - ago_s * 1000);
+        // What is said now is said one after the other.
+        let later_ms = if ago_s == 0 { self.arrival } else { 0 };
+        let time = Stamp::from_ms(NOW_MS - ago_s * 1000 + later_ms);
         let line = Line {
             id: EntryId { log: LogId(7), seq: self.arrival, check: [9; 16] },
             arrival: self.arrival,
@@ -200,14 +214,18 @@ impl Stage {
         Some(Page { lines: chosen, notices: Vec::new(), before, after })
     }
 
-    fn welcome(&self) -> Welcome {
+    /// `after`: what a page that comes back has already.
+    fn welcome(&self, after: Option<Arrival>) -> Welcome {
+        let mut missed: Vec<Line> =
+            self.lines.iter().filter(|line| after.is_some_and(|after| line.arrival > after)).cloned().collect();
+        missed.sort_unstable_by_key(|line| line.arrival);
         let from = self.lines.len().saturating_sub(WELCOME);
         Welcome {
             run: "this run".to_owned(),
             info: self.info.clone(),
             members: self.members.clone(),
             conversations: self.readings.clone(),
-            lines: self.lines[from..].to_vec(),
+            lines: if after.is_some() { missed } else { self.lines[from..].to_vec() },
             notices: self.notices.clone(),
             moved: Vec::new(),
             before: if from == 0 { None } else { Some(self.lines[from].order) },
@@ -360,7 +378,7 @@ async fn answer(stage: Arc<Mutex<Stage>>, hub: Hub, mut asked: mpsc::Receiver<As
                 answer.send(stage.lines.iter().rev().filter_map(hit).take(query.limit).collect()).is_ok()
             }
             Ask::Mark { member, change, answer } => answer.send(stage.marked(member, change)).is_ok(),
-            Ask::Welcome { answer, .. } => answer.send(stage.welcome()).is_ok(),
+            Ask::Welcome { resume, answer } => answer.send(stage.welcome(resume.map(|resume| resume.after))).is_ok(),
             // What no scene asks for.
             _ => true,
         };

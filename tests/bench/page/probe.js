@@ -2,6 +2,7 @@
 // Every time is in milliseconds.
 
 globalThis.bench = (() => {
+  const PATIENCE = 15_000;
   const bench = { readyAt: null, shift: 0, slowest: 0, onFrame: null, onAnswer: null };
 
   new PerformanceObserver((list) => {
@@ -39,7 +40,11 @@ globalThis.bench = (() => {
 
   /** When `holds()` was first true on the screen. */
   async function shown(holds) {
-    for (let at = await painted(); ; at = await painted()) if (holds()) return at;
+    const begun = performance.now();
+    for (let at = await painted(); ; at = await painted()) {
+      if (holds()) return at;
+      if (at - begun > PATIENCE) throw new Error(`not on the screen: ${holds}; the last row: ${lastRow()}`);
+    }
   }
 
   const list = () => document.getElementById("list");
@@ -81,17 +86,24 @@ globalThis.bench = (() => {
     return at - begun;
   };
 
-  /** Scrolls up to the edge of what is loaded, until the next page is there: `[ms, px]`, from the answer to the screen. */
+  /** Scrolls up until an older page is there: `[ms, px]`, from the answer to the screen, and how far what one reads moved. */
   bench.older = async () => {
+    const { top } = scroller().getBoundingClientRect();
+    const place = (row) => [...list().children].indexOf(row);
     let answered = null;
-    bench.onAnswer = () => (answered ??= performance.now());
-    const first = list().firstElementChild.dataset.key;
-    scroller().scrollTop = Math.min(scroller().scrollTop, 900);
-    await painted();
-    const anchor = [...list().children].find((row) => row.getBoundingClientRect().top > scroller().getBoundingClientRect().top);
-    const before = anchor.getBoundingClientRect().top;
-    const at = await shown(() => list().firstElementChild.dataset.key !== first && answered !== null);
+    let [anchor, before, above] = [null, 0, 0];
+    bench.onAnswer = () => {
+      answered ??= performance.now();
+      above = place(anchor);
+    };
+    while (answered === null) {
+      scroller().scrollTop = Math.min(scroller().scrollTop, 900);
+      anchor = [...list().children].find((row) => row.getBoundingClientRect().top > top);
+      before = anchor.getBoundingClientRect().top;
+      await painted();
+    }
     bench.onAnswer = null;
+    const at = await shown(() => place(anchor) > above);
     const moved = Math.abs(anchor.getBoundingClientRect().top - before);
     await rest(50);
     return [at - answered, moved];

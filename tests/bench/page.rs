@@ -1,0 +1,227 @@
+//! What the page costs its reader, beside what it may cost at most: weight, the way to the first letter, each message, each move among
+//! 100,000 messages, memory. Measured in Chromium without a GPU on whatever machine this is: times are upper bounds, to be
+//! compared with each other. Nothing here fails because it was slow. `cargo bench --bench page`.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[allow(dead_code, reason = "the bench needs one of the browsers")]
+#[path = "../browser/driver.rs"]
+mod driver;
+#[path = "page/memory.rs"]
+mod memory;
+#[allow(dead_code, reason = "tests use what the bench does not")]
+#[path = "../browser/page.rs"]
+mod page;
+#[path = "page/sheet.rs"]
+mod sheet;
+#[allow(dead_code, reason = "scenes use what the bench does not")]
+#[path = "../scenes/world.rs"]
+mod world;
+
+use std::path::Path;
+
+use common::{Context, Result, Value, json};
+use driver::Browser;
+use page::Page;
+use sheet::Sheet;
+use thirtyfour::Key;
+use world::{Stage, World, channel, clock};
+
+const PROBE: &str = include_str!("page/probe.js");
+
+/// How many messages the room holds.
+const HISTORY: u64 = 100_000;
+
+/// How many there are in each of the other conversations.
+const ELSEWHERE: u64 = 2_500;
+
+/// How often something is done to tell how long it takes.
+const TIMES: usize = 40;
+
+/// How many messages come at once.
+const BURST: usize = 1_000;
+
+/// The channels beside the room's own.
+const CHANNELS: [&str; 9] = ["builds", "lunch", "music", "plants", "printers", "queue", "rides", "sports", "tea"];
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let world = World::open(stage()).await?;
+    let page = Page::start(Browser::Chromium).await?;
+    page.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": format!("{} {PROBE}", clock(true)) }))
+        .await?;
+    page.devtools("Emulation.setFocusEmulationEnabled", json!({ "enabled": true })).await?;
+    page.resize(1280, 800).await?;
+    page.go(&world.link()).await?;
+    let mut sheet = Sheet::default();
+    weigh(&page, &mut sheet).await?;
+    load(&page, &mut sheet).await?;
+    talk(&page, &world, &mut sheet).await?;
+    travel(&page, &mut sheet).await?;
+    remember(&page, &mut sheet).await?;
+    sheet.print();
+    page.close().await
+}
+
+/// Four people who have said very much, most of it in one place.
+fn stage() -> Stage {
+    let mut stage = Stage::empty();
+    let people = ["ana", "ben", "cem", "dora"];
+    for word in people {
+        stage.member(word, word, |_| {});
+    }
+    let who = |number: u64| people[usize::try_from(number / 3).unwrap_or(0) % people.len()];
+    let words = "what somebody says on an ordinary day, now longer and now shorter, ";
+    for number in 0..HISTORY {
+        let text = format!("{number}: {}", words.repeat(usize::try_from(number % 4).unwrap_or(0)));
+        stage.say(who(number), (HISTORY - number) * 30 + 60, &text);
+    }
+    for name in CHANNELS {
+        for number in 0..ELSEWHERE {
+            stage.say_in(&channel(name), who(number), (ELSEWHERE - number) * 30 + 60, &format!("{name} {number}"));
+        }
+        stage.say_in(&channel(name), "ana", 30, &format!("the last of {name}"));
+    }
+    stage.read_but(&[]);
+    stage
+}
+
+/// What is sent before and after one can read and write.
+async fn weigh(page: &Page, sheet: &mut Sheet) -> Result<()> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("static");
+    let mut paths = Vec::new();
+    collect(&top, &top, &mut paths)?;
+    let script = "const root = document.querySelector('link[rel=stylesheet]').href.replace(/\\/css\\/.*/, '');
+        return bench.weigh(root, arguments[0]);";
+    let sizes = page.run(script, vec![json!(paths)]).await?;
+    let kib = |name: &str| sizes[name].as_f64().map(|bytes| bytes / 1000.0).context("a size");
+    sheet.note("own scripts and styles, all of them", kib("raw")?, 150.0, "kB");
+    sheet.note("  the same, packed", kib("packed")?, 45.0, "kB");
+    sheet.tell("  what is needed to read and write", kib("pathRaw")?, "kB");
+    sheet.tell("  the same, packed", kib("pathPacked")?, "kB");
+    sheet.note("  styles", kib("css")?, 40.0, "kB");
+    sheet.note("modules needed to read and write", sizes["modules"].as_f64().context("a count")?, 10.0, "");
+    Ok(())
+}
+
+/// The scripts and styles below a folder, as they are asked for.
+fn collect(top: &Path, folder: &Path, paths: &mut Vec<String>) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(top, &path, paths)?;
+        } else if path.extension().is_some_and(|ending| ending == "js" || ending == "css") {
+            paths.push(path.strip_prefix(top)?.display().to_string());
+        }
+    }
+    Ok(())
+}
+
+/// From the request to the first letter, with nothing kept from before.
+async fn load(page: &Page, sheet: &mut Sheet) -> Result<()> {
+    page.devtools("Network.enable", json!({})).await?;
+    for (where_from, delay_ms, budgets) in
+        [("on this machine", 0, (300.0, 500.0)), ("from 100 ms away", 100, (900.0, 1300.0))]
+    {
+        let conditions =
+            json!({ "offline": false, "latency": delay_ms, "downloadThroughput": -1, "uploadThroughput": -1 });
+        page.devtools("Network.emulateNetworkConditions", conditions).await?;
+        let (mut painted, mut ready) = (Vec::new(), Vec::new());
+        for _ in 0..5 {
+            page.devtools("Network.clearBrowserCache", json!({})).await?;
+            page.reload().await?;
+            page.wait_for_connection("saved on this machine").await?;
+            let times = page.run("return bench.times();", vec![]).await?;
+            painted.push(times["painted"].as_f64().context("painted")?);
+            ready.push(times["ready"].as_f64().context("ready")?);
+        }
+        sheet.note(&format!("shell painted, {where_from}"), sheet::percentile(&painted, 50), budgets.0, "ms");
+        sheet.note(&format!("can type, {where_from}"), sheet::percentile(&ready, 50), budgets.1, "ms");
+    }
+    let conditions = json!({ "offline": false, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+    page.devtools("Network.emulateNetworkConditions", conditions).await?;
+    page.reload().await?;
+    page.wait_for_connection("saved on this machine").await
+}
+
+/// What is said and what is heard.
+async fn talk(page: &Page, world: &World, sheet: &mut Sheet) -> Result<()> {
+    // Whoever begins to write has answered the card of the first time.
+    page.say("good morning").await?;
+    page.run("return new Promise((done) => setTimeout(done, 1000));", vec![]).await?;
+    let shifted = measure(page, "return bench.shift;", vec![]).await?;
+    sheet.note("layout shift while the page fills", shifted, 0.0, "");
+    let mut said = Vec::new();
+    for number in 0..TIMES {
+        said.push(measure(page, "return bench.say(arguments[0]);", vec![json!(format!("said {number}."))]).await?);
+    }
+    sheet.note_all("Enter to one's own row", &said, 50.0);
+    let mut heard = Vec::new();
+    for number in 0..TIMES {
+        let text = format!("heard {number}.");
+        page.run("bench.expect(arguments[0], arguments[0]);", vec![json!(text)]).await?;
+        world.hear("ana", &text);
+        heard.push(measure(page, "return bench.expected;", vec![]).await?);
+    }
+    sheet.note_all("frame to painted", &heard, 50.0);
+    let last = format!("burst {}.", BURST - 1);
+    page.run("bench.expect('burst 0.', arguments[0]);", vec![json!(last)]).await?;
+    for number in 0..BURST {
+        world.hear("ben", &format!("burst {number}."));
+    }
+    sheet.note("1,000 messages at once", measure(page, "return bench.expected;", vec![]).await?, 150.0, "ms");
+    for number in 0..10 {
+        page.say(&format!("by hand {number}")).await?;
+    }
+    // Everything is read, or the conversation would open in its middle again.
+    page.key(Key::Escape).await?;
+    sheet.note("slowest answer to a key", measure(page, "return bench.slowest;", vec![]).await?, 100.0, "ms");
+    let shifted = measure(page, "return bench.shift;", vec![]).await? - shifted;
+    sheet.note("layout shift while talking", shifted, 0.0, "");
+    Ok(())
+}
+
+/// From conversation to conversation, and back in time.
+async fn travel(page: &Page, sheet: &mut Sheet) -> Result<()> {
+    let (mut first, mut again) = (Vec::new(), Vec::new());
+    for round in 0..3 {
+        for name in CHANNELS {
+            let args = vec![json!(format!("c:{name}")), json!(format!("the last of {name}"))];
+            let took = measure(page, "return bench.switchTo(...arguments);", args).await?;
+            if round == 0 { first.push(took) } else { again.push(took) }
+        }
+    }
+    sheet.note_all("another conversation", &again, 100.0);
+    sheet.note_all("  the first time, with its page", &first, 100.0);
+    page.run("return bench.switchTo('c:general', 'by hand 9');", vec![]).await?;
+
+    let scrolled = page.run("return bench.scroll(900);", vec![]).await?;
+    let frames: Vec<f64> = serde_json::from_value(scrolled["took"].clone())?;
+    let longest = frames.iter().copied().fold(0.0, f64::max);
+    sheet.note_all("a frame of scrolling up", &frames, 20.0);
+    sheet.note("  the longest", longest, 100.0, "ms");
+    sheet.note("rows in the document at most", scrolled["rows"].as_f64().context("rows")?, 400.0, "");
+
+    let (mut took, mut moved) = (Vec::new(), 0.0_f64);
+    for _ in 0..TIMES / 2 {
+        let [ms, px]: [f64; 2] = serde_json::from_value(page.run("return bench.older();", vec![]).await?)?;
+        took.push(ms);
+        moved = moved.max(px);
+    }
+    sheet.note_all("an older page", &took, 40.0);
+    sheet.note("  how far what one reads moved, at most", moved, 1.0, "px");
+    Ok(())
+}
+
+/// What stays in memory after all that.
+async fn remember(page: &Page, sheet: &mut Sheet) -> Result<()> {
+    page.devtools("HeapProfiler.collectGarbage", json!({})).await?;
+    let used = page.devtools("Runtime.getHeapUsage", json!({})).await?;
+    sheet.note("heap after all this", used["usedSize"].as_f64().context("a size")? / 1e6, 25.0, "MB");
+    sheet.note("its process", memory::renderer_mb(page.driver_pid())?, 180.0, "MB");
+    Ok(())
+}
+
+async fn measure(page: &Page, script: &str, args: Vec<Value>) -> Result<f64> {
+    page.run(script, args).await?.as_f64().with_context(|| format!("{script} gives a number"))
+}
