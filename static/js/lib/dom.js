@@ -1,11 +1,11 @@
 // From data to elements. Whatever somebody typed becomes a text node and nothing else: no HTML is
 // ever built here, and the policy that the node sends would refuse it.
 
+import { hiddenGoal, mayLead } from "./links.js";
 import { formOf, t } from "./texts.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HUES = 12;
-const LINKS = new Set(["http:", "https:", "mailto:"]);
 
 export const byId = (id) => document.getElementById(id);
 
@@ -112,7 +112,7 @@ function renderSpan(span, depth) {
     case "quote":
       return within(make("blockquote"), span, depth);
     case "link":
-      return within(linkTo(span.href), span, depth);
+      return linkTo(span, depth);
     default:
       return span.spans ? within(make("span"), span, depth) : document.createTextNode(span.text ?? "");
   }
@@ -123,14 +123,19 @@ function within(element, span, depth) {
   return element;
 }
 
-/** A link, if it goes where links may go. The node checks this too; a page does not take its word for it. */
-function linkTo(href) {
-  if (!URL.canParse(href) || !LINKS.has(new URL(href).protocol)) return make("span");
-  const link = make("a");
+/** A link, if it goes where links may go; behind it where that is, unless its own words say so. */
+function linkTo(span, depth) {
+  const { href } = span;
+  if (!mayLead(href)) return within(make("span"), span, depth);
+  const link = within(make("a"), span, depth);
   link.href = href;
   link.target = "_blank";
   link.rel = "noopener noreferrer";
-  return link;
+  const goal = hiddenGoal(href, link.textContent);
+  if (!goal) return link;
+  const both = make("span");
+  both.append(link, " ", make("bdi", "goal", t("link.goal", { goal })));
+  return both;
 }
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });

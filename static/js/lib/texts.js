@@ -73,6 +73,7 @@ const catalogue = {
   "pill.back": "Back to where I was",
   "jump.gone": "This message is not held here any more, or not in this conversation.",
   "jump.failed": "That place could not be opened: {error}",
+  "link.goal": "({goal})",
   "copy.line": "[{time}] {name}: {text}",
   "log.message": "{name}: {text}",
   "log.many": { one: "{n} new message", other: "{n} new messages" },
