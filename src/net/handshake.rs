@@ -39,8 +39,10 @@ pub(super) enum HandshakeError {
     OwnNode,
     #[error("another node runs with the key of this one; give it a data directory of its own")]
     KeyInUse,
-    #[error("no version of the protocol that both speak; update the older one")]
-    Version,
+    #[error("it runs a newer version than this one understands; update this one")]
+    NewerVersion,
+    #[error("it runs an older version than this one understands; update that one")]
+    OlderVersion,
     #[error("it is in another room")]
     Room,
     #[error("it has another room key, or none, or only one of you has")]
@@ -72,7 +74,7 @@ impl HandshakeError {
         match self {
             Self::OwnNode => Some(CloseReason::Duplicate),
             Self::KeyInUse => Some(CloseReason::KeyInUse),
-            Self::Version => Some(CloseReason::Version),
+            Self::NewerVersion | Self::OlderVersion => Some(CloseReason::Version),
             Self::Room | Self::RoomKey => Some(CloseReason::Room),
             Self::Wire(_) => Some(CloseReason::Protocol),
             Self::Connect(_) | Self::TooSlow | Self::Tls(_) | Self::NotOurs | Self::SomebodyElse(_) => None,
@@ -95,7 +97,7 @@ impl HandshakeError {
             Self::Tls(_) | Self::NotOurs => Cause::NotOurs,
             Self::SomebodyElse(_) => Cause::WrongId,
             Self::KeyInUse => Cause::OwnKey,
-            Self::Version => Cause::WrongVersion,
+            Self::NewerVersion | Self::OlderVersion => Cause::WrongVersion,
             Self::Room => Cause::WrongRoom,
             Self::RoomKey => Cause::WrongKey,
             Self::Wire(_) => Cause::Malformed,
@@ -201,7 +203,8 @@ where
     let bytes = read(stream).await?;
     let Greeting::Hello(hello) = expect(&bytes, setup)? else { return Err(unexpected()) };
     if common_version(setup.hello.versions, hello.versions).is_none() {
-        return Err(HandshakeError::Version);
+        let is_newer = hello.versions.0 > setup.hello.versions.1;
+        return Err(if is_newer { HandshakeError::NewerVersion } else { HandshakeError::OlderVersion });
     }
     if hello.room != setup.hello.room {
         return Err(HandshakeError::Room);

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::ServerName;
@@ -48,6 +49,8 @@ pub(super) struct Mesh {
     pub(super) ports: Ports,
     pub(super) pending: Pending,
     pub(super) wrong_keys: WrongKeys,
+    /// Whether the user was told that somebody runs another version.
+    pub(super) version_told: AtomicBool,
     pub(super) links: Links,
     pub(super) refusals: Refusals,
     pub(super) events: mpsc::Sender<Event>,
@@ -154,8 +157,20 @@ impl Mesh {
                 if matches!(error, HandshakeError::RoomKey) {
                     self.wrong_keys.warn(ip);
                 }
+                self.tell_version(&address, &error);
                 tracing::debug!(%address, %error, "a connection became no link");
             }
+        }
+    }
+
+    /// Tells the user of another version that is met, once: it will be met again and again until somebody updates.
+    fn tell_version(&self, at: &dyn std::fmt::Display, error: &HandshakeError) {
+        let is_version = matches!(
+            error,
+            HandshakeError::NewerVersion | HandshakeError::OlderVersion | HandshakeError::Refused(CloseReason::Version)
+        );
+        if is_version && !self.version_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!("no link with the node at {at}: {error}");
         }
     }
 
@@ -182,6 +197,7 @@ impl Mesh {
             Ok((stream, peer)) => self.run(stream, Some(dial), peer).await,
             Err(error) => {
                 self.refusals.count_some(error.cause());
+                self.tell_version(&target, &error);
                 tracing::debug!(?target, %error, "a dial failed");
                 let reason = match error {
                     HandshakeError::KeyInUse => Some(CloseReason::KeyInUse),

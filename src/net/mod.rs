@@ -24,6 +24,7 @@ mod wrong_keys;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -242,6 +243,7 @@ impl Net {
             ports,
             pending: pending::Pending::default(),
             wrong_keys: wrong_keys::WrongKeys::default(),
+            version_told: AtomicBool::new(false),
             links: link::Links::default(),
             refusals: refusals.clone(),
             events: events.clone(),

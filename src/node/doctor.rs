@@ -100,10 +100,7 @@ impl Notes {
 
     fn failures(&self) -> Vec<FailedDial> {
         let row = |(target, failure): (&Target, &Failure)| FailedDial {
-            address: match target {
-                Target::Address(address) => address.to_string(),
-                Target::Host(name, port) => format!("{name}:{port}"),
-            },
+            address: target.to_string(),
             at: api::time(failure.at_ms),
             error: failure.error.clone(),
         };

@@ -5,6 +5,7 @@
 //! ends in a link to the id it expected costs nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use super::bucket::Bucket;
@@ -22,6 +23,15 @@ pub enum Target {
     Address(SocketAddr),
     /// A name that the driver resolves at each dial, and a port.
     Host(String, u16),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Host(name, port) => write!(f, "{name}:{port}"),
+        }
+    }
 }
 
 impl Target {

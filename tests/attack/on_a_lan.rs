@@ -4,8 +4,12 @@
 mod floods;
 #[path = "forking.rs"]
 mod forking;
+#[path = "future.rs"]
+mod future;
 #[path = "hoarding.rs"]
 mod hoarding;
+#[path = "listening.rs"]
+mod listening;
 #[path = "lying.rs"]
 mod lying;
 #[path = "posing.rs"]

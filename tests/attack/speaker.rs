@@ -32,6 +32,8 @@ pub(crate) struct Speaker {
     pub(crate) key: SigningKey,
     pub(crate) instance: Instance,
     room: String,
+    /// The lowest and highest version that it claims to speak.
+    pub(crate) versions: (u64, u64),
     /// What it proves that it knows: the room's name, a room key, or something else.
     pub(crate) secret: Vec<u8>,
     /// What it says of itself.
@@ -61,7 +63,14 @@ impl Speaker {
             wall_ms: wall_ms(),
             listens: Vec::new(),
         };
-        Self { key, instance: Instance(u64::from(seed)), room: room.to_owned(), secret: room.into(), intro }
+        Self {
+            key,
+            instance: Instance(u64::from(seed)),
+            room: room.to_owned(),
+            versions: (1, 1),
+            secret: room.into(),
+            intro,
+        }
     }
 
     pub(crate) fn id(&self) -> NodeId {
@@ -79,8 +88,8 @@ impl Speaker {
         Beacon { room, id: self.id(), instance: self.instance, port, name }
     }
 
-    fn hello(&self) -> Hello {
-        Hello { versions: (1, 1), room: RoomTag::new(&self.room), instance: self.instance }
+    pub(crate) fn hello(&self) -> Hello {
+        Hello { versions: self.versions, room: RoomTag::new(&self.room), instance: self.instance }
     }
 
     /// Connects, with TLS, and says nothing yet.

@@ -1,0 +1,79 @@
+//! Somebody who listens to everything on the wire: what is said, where and by whom is in none of it.
+
+use std::fs::Permissions;
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use roomful::proto::room_key::RoomKey;
+use socket2::{Domain, Protocol, Socket, Type};
+use tempfile::TempDir;
+
+use crate::common::wait::until_within;
+use crate::common::{Result, ensure, json};
+use crate::siege::{PATIENCE, Siege};
+
+/// Every protocol, as packet sockets count them: `ETH_P_ALL` in the network's order.
+const ALL: i32 = 0x0300;
+
+/// Records every packet that comes and goes on this host until it is over.
+fn record(over: &AtomicBool) -> Result<Vec<u8>> {
+    let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(ALL)))?;
+    socket.set_read_timeout(Some(Duration::from_millis(20)))?;
+    let (mut all, mut packet) = (Vec::new(), vec![0; 128 * 1024]);
+    while !over.load(Ordering::Relaxed) {
+        match (&socket).read(&mut packet) {
+            Ok(length) => all.extend_from_slice(&packet[..length]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(all)
+}
+
+fn holds(all: &[u8], words: &str) -> bool {
+    all.windows(words.len()).any(|window| window == words.as_bytes())
+}
+
+#[tokio::test]
+async fn whoever_records_everything_reads_no_message_no_room_and_no_name() -> Result<()> {
+    let directory = TempDir::with_prefix("roomful-")?;
+    let key_file = directory.path().join("key");
+    std::fs::write(&key_file, RoomKey::from_bytes([7; 16]).words().as_bytes())?;
+    std::fs::set_permissions(&key_file, Permissions::from_mode(0o600))?;
+    let key_file = key_file.display().to_string();
+    let mut siege = Siege::with(|launch| launch.option("--room-key-file", &key_file)).await?;
+    siege.nodes[0].api.say("whispered before").await?;
+
+    let over = Arc::new(AtomicBool::new(false));
+    let end = over.clone();
+    let recorded = siege.fourth.does(move || async move { record(&end) });
+    let carl = siege.fourth.runs(siege.lab.node("carl")).option("--room-key-file", &key_file).start()?;
+    carl.api.say("whispered by carl").await?;
+    until_within(PATIENCE, "all have heard both", async || {
+        for (node, text) in [(&carl, "whispered before"), (&siege.nodes[0], "whispered by carl")] {
+            let texts = node.api.texts().await?;
+            ensure!(texts.contains(&text.to_owned()), "{}: {texts:?}", node.name());
+        }
+        Ok(())
+    })
+    .await?;
+    let direct = json!({ "text": "whispered to one", "to": carl.id() });
+    siege.nodes[0].api.post("/api/v1/messages", &direct).await?.with(201)?;
+    until_within(PATIENCE, "carl has heard what was for him alone", async || {
+        ensure!(carl.api.texts().await?.contains(&"whispered to one".to_owned()), "not yet");
+        Ok(())
+    })
+    .await?;
+    over.store(true, Ordering::Relaxed);
+    let all = recorded.await??;
+
+    println!("{} bytes were recorded", all.len());
+    ensure!(holds(&all, "ROOMFUL") && all.len() > 10_000, "the recording itself is sound: {} bytes", all.len());
+    for words in ["whispered", siege.lab.room(), "general", "carl", "ana", carl.api.token()] {
+        ensure!(!holds(&all, words), "{words:?} is there in clear");
+    }
+    siege.they_stand("after somebody listened").await
+}
