@@ -35,7 +35,7 @@
 //! | [`web`] | the page's server: guard, HTTP, WebSocket |
 //! | [`node`] | one node put together; the loop in which everything meets |
 //! | [`identity`] | the data directory: lock, key, token, socket |
-//! | [`config`], [`cli`], [`greeting`], [`signals`] | the program around it |
+//! | [`config`], [`cli`], [`greeting`], [`report`], [`signals`] | the program around it |
 //! | [`client`] | the commands that talk to a running node |
 //!
 //! The page is in `static/` (plain modules and styles, embedded in the binary) and `templates/` (its HTML). Tests are in
@@ -72,6 +72,7 @@ pub mod identity;
 pub mod net;
 pub mod node;
 pub mod proto;
+pub mod report;
 pub mod signals;
 pub mod store;
 pub mod web;

@@ -5,11 +5,10 @@ use std::process::ExitCode;
 
 use roomful::cli::{self, Command, ExportFormat, LogLevel, Refusal, Task};
 use roomful::client::{self, Format, Node};
+use roomful::report;
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, setrlimit, umask};
 use tokio::runtime;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 /// Wrong on any machine.
 const WRONG_USAGE: u8 = 2;
@@ -27,7 +26,7 @@ fn main() -> ExitCode {
             return ExitCode::from(WRONG_USAGE);
         }
     };
-    report_on_standard_error(invocation.log);
+    report::start(invocation.log.map(LogLevel::as_str));
     match run(invocation.task) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever closed our output has seen enough: `roomful tail | head -1`.
@@ -88,21 +87,6 @@ fn keep_to_ourselves() {
     {
         _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     }
-}
-
-/// The option and its variable mean this program alone. Only `RUST_LOG` opens the libraries below it, and of those none that would
-/// tell a secret.
-fn report_on_standard_error(level: Option<LogLevel>) {
-    let filter = match level {
-        Some(level) => EnvFilter::new(format!("warn,roomful={}", level.as_str())),
-        None => EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy(),
-    };
-    // These print whole frames, and with them what opens the page.
-    let filter = ["tungstenite=info", "tokio_tungstenite=info"]
-        .into_iter()
-        .fold(filter, |filter, quiet| filter.add_directive(quiet.parse().expect("our own directives can be read")));
-    // No colours: what comes from a terminal's escapes could as well come from a peer.
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
 }
 
 /// One or two lines on standard error; that nobody reads them is no reason to fail differently.
