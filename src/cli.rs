@@ -163,6 +163,8 @@ pub enum Command {
         #[arg(long)]
         rotate: bool,
     },
+    /// Open the page in the browser
+    Open,
     /// Make and print a room key; needs no node
     Key,
     /// Send one message

@@ -56,6 +56,7 @@ async fn ask(node: Node, json: bool, command: Command) -> Result<(), client::Err
     match command {
         Command::Key => client::key(json),
         Command::Url { port, rotate } => client::url(&node, port, rotate).await,
+        Command::Open => client::open(&node).await,
         Command::Send { to, channel, wait, timeout, text } => {
             let channel = channel.map(|name| name.to_string());
             client::send(&node, client::Send { to, channel, text, wait, timeout_seconds: timeout, json }).await

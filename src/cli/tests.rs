@@ -174,7 +174,7 @@ fn wrong_usage_is_told_in_two_lines() {
         &["--announce-to", "192.0.2.255:0"],
         &["--room-key-file", ""],
         &["doctor", "--fix"],
-        &["open"],
+        &["open", "x"],
         &["key", "--name", "x"],
         &["send", "--to", "a", "--channel", "b", "x"],
         &["send", "--timeout", "0", "x"],

@@ -48,7 +48,7 @@ pub(super) fn entry(entry: &Entry) -> String {
 
 /// `text` as text of HTML, also between double quotes. Controls, which HTML has no way to write, are shown as pictures,
 /// and a carriage return is the line break that a parser would make of it.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.replace("\r\n", "\n").chars() {
         match c {

@@ -10,6 +10,7 @@ mod key;
 mod listen;
 mod members;
 mod node;
+mod open;
 mod print;
 mod search;
 mod send;
@@ -25,6 +26,7 @@ pub use export::{Format, export};
 pub use key::key;
 pub use members::members;
 pub use node::Node;
+pub use open::open;
 pub use print::harmless;
 pub use search::search;
 pub use send::{Send, send};
@@ -76,6 +78,19 @@ pub enum Error {
         .0.display()
     )]
     NoWebPort(PathBuf),
+    /// The file that leads to the page cannot be written.
+    #[error("{} cannot be written: {source}\n`roomful url` prints the link to open", path.display())]
+    NoRedirect {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no browser, or none that starts.
+    #[error(
+        "no browser could be started\n`roomful url` prints the link to open; BROWSER names the program to open it with"
+    )]
+    NoBrowser,
     /// No member fits what was written.
     #[error("no member is called {0}\n`roomful members` lists them, with their ids")]
     NoSuchMember(String),

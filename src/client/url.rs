@@ -14,6 +14,11 @@ struct Rotated {
 
 /// Prints the link: as it is here, or after a forward to `port`; with `rotate`, after all earlier links were made worthless.
 pub async fn url(node: &Node, port: Option<u16>, rotate: bool) -> Result<(), Error> {
+    print::line(&link(node, port, rotate).await?)
+}
+
+/// That link.
+pub(super) async fn link(node: &Node, port: Option<u16>, rotate: bool) -> Result<Zeroizing<String>, Error> {
     // Also where there is no link: that nobody runs is said first. And a link to a node that is gone would hand the token
     // to whoever has its port now.
     node.connect().await?;
@@ -32,5 +37,5 @@ pub async fn url(node: &Node, port: Option<u16>, rotate: bool) -> Result<(), Err
     if !is_token(&token) {
         return Err(Error::Foreign("a token of another form".to_owned()));
     }
-    print::line(&format!("{base}/#token={}", *token))
+    Ok(Zeroizing::new(format!("{base}/#token={}", *token)))
 }

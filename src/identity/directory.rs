@@ -13,13 +13,19 @@ use super::lock::{Lock, Unlocked};
 use super::{Error, Token, file, key, new_token, socket, token};
 use crate::proto::name::Name;
 
+/// By which commands find the node.
+const RUN: &str = "run.json";
+
+/// By which `roomful open` leads a browser to the page: it holds what opens it.
+const REDIRECT: &str = "open.html";
+
 /// The file that remembers where the page was served last.
 const SERVED_PORT: &str = "port";
 
 /// The file that remembers the name used last, in whichever room.
 const NAME: &str = "name";
 
-/// The directory of one running node, locked until this is dropped. Dropping it removes `run.json` and the socket, and the
+/// The directory of one running node, locked until this is dropped. Dropping it removes what is of this run alone, and the
 /// directory itself where it was made for an ephemeral node.
 #[derive(Debug)]
 pub struct DataDir {
@@ -73,8 +79,9 @@ impl DataDir {
             Unlocked::Failed(source) => Error::Unusable { dir: path.clone(), source },
         })?;
         // A crash may have left the last run's; until this one is announced, commands find nobody.
-        let run = path.join("run.json");
-        file::remove(&run).map_err(|source| Error::File { path: run, source })?;
+        for name in [RUN, REDIRECT] {
+            file::remove(&path.join(name)).map_err(|source| Error::File { path: path.join(name), source })?;
+        }
         Ok(Self { path, identity_in_memory: ephemeral, made_for_this_run, socket: None, _lock: lock })
     }
 
@@ -149,10 +156,10 @@ impl DataDir {
 
     /// Writes `run.json`, by which commands find this node. Call it when the node can answer.
     pub fn announce(&self, run: &Run) -> Result<(), Error> {
-        let path = self.path.join("run.json");
+        let path = self.path.join(RUN);
         let written = serde_json::to_vec(run).map_err(io::Error::from).and_then(|mut json| {
             json.push(b'\n');
-            file::write(&self.path, "run.json", &json)
+            file::write(&self.path, RUN, &json)
         });
         written.map_err(|source| Error::File { path, source })
     }
@@ -160,7 +167,9 @@ impl DataDir {
 
 impl Drop for DataDir {
     fn drop(&mut self) {
-        _ = fs::remove_file(self.path.join("run.json"));
+        for name in [RUN, REDIRECT] {
+            _ = fs::remove_file(self.path.join(name));
+        }
         self.socket = None;
         if self.made_for_this_run {
             _ = fs::remove_dir_all(&self.path);

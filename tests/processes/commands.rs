@@ -1,6 +1,10 @@
 //! The commands of a script: what they print, and what they hand on untouched.
 
-use super::common::command::Running;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use super::common::command::{Finished, Running};
 use super::common::lab::Lab;
 use super::common::wait::until;
 use super::common::{Context, Result, Value, ensure};
@@ -128,6 +132,38 @@ async fn url_prints_the_link_and_can_make_the_old_one_worthless() -> Result<()> 
     ensure!(rotated.status.success() && rotated.stdout.trim() != anna.web()?, "{rotated:?}");
     let old = anna.api.get("/api/v1/node").await;
     ensure!(old.is_err(), "the old token still opens: {old:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn open_leads_a_browser_to_the_page_and_shows_the_token_to_nobody_else() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    // It is called as a browser is, and writes down what it sees.
+    let browser = lab.dir().join("browser");
+    fs::write(&browser, "cp -p \"$1\" \"$0.page\"; echo \"$1\" > \"$0.called\"; env > \"$0.env\"")?;
+    let open = |browser: &str| {
+        let mut command = anna.command(&["open"]);
+        command.env("BROWSER", browser).env("ROOMFUL_ROOM_KEY", "twelve words");
+        command
+    };
+    let opened = Finished::run(open(&format!("/nowhere/browser:sh {}", browser.display())), "")?;
+    ensure!(opened.status.success() && opened.stdout.is_empty() && opened.stderr.is_empty(), "{opened:?}");
+    let page = browser.with_extension("page");
+    ensure!(fs::read_to_string(&page)?.contains(&format!("url={}\"", anna.web()?)), "it leads elsewhere");
+    ensure!(fs::metadata(&page)?.permissions().mode() & 0o777 == 0o600, "others could read the token");
+    let environment = fs::read_to_string(browser.with_extension("env"))?;
+    ensure!(!environment.contains("twelve words"), "{environment}");
+    let file = PathBuf::from(fs::read_to_string(browser.with_extension("called"))?.trim());
+    ensure!(file.starts_with(&anna.data_dir) && file.exists(), "only the file is named: {}", file.display());
+
+    let mut without = open("false");
+    without.env("PATH", lab.dir());
+    Finished::run(without, "")?.refused_with(1, "`roomful url`")?;
+    ensure!(!file.exists(), "nobody needs it");
+    Finished::run(open(&format!("sh {}", browser.display())), "")?;
+    anna.stop()?;
+    ensure!(!file.exists(), "what opens the page goes with its node");
     Ok(())
 }
 
