@@ -67,11 +67,12 @@ pub(super) fn tops(db: &Connection) -> Result<Vec<(Conversation, Place, EntryId)
     Ok(tops)
 }
 
-/// Everybody ever known but this node itself.
+/// Everybody ever known but this node itself: who has a name or a log. A row alone makes nobody a member.
 pub(super) fn members(db: &Connection, own: NodeId) -> Result<Vec<MemberRecord>, StoreError> {
     let mut statement = db.prepare(
         "SELECT key, name, name_time, addresses, port, since_ms, lost, (SELECT max(s.last_time) FROM log l
-         JOIN span s ON s.log = l.log WHERE l.author = a.author) FROM author a WHERE key <> ?1 ORDER BY author",
+         JOIN span s ON s.log = l.log WHERE l.author = a.author) FROM author a WHERE key <> ?1
+         AND (name IS NOT NULL OR author IN (SELECT author FROM log)) ORDER BY author",
     )?;
     let read = |row: &rusqlite::Row<'_>| {
         let id = NodeId(row.get::<_, Blob32>(0)?.0);

@@ -281,7 +281,8 @@
 //! | 2 | receipts | list<[log, first seq, last seq], 1024> (open) | as in Receipt |
 //!
 //! Receipts for passed-on batches go back to the one who passed them on, with `from` as the sender; it sends the frame
-//! as it is to the author, if they are linked, and no further.
+//! as it is to the author, if they are linked, and no further. The author takes it for members that it reaches through
+//! somebody and has no link with; whose word it is no signature says, so it is as good as that of those between.
 //!
 //! ## Closed
 //!

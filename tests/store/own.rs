@@ -52,6 +52,7 @@ async fn who_holds_an_own_message_is_counted_among_those_in_reach() {
     assert!(snapshot.receipts.iter().all(|receipt| receipt.last <= 3), "nobody holds what was never written");
     let of: Vec<_> = snapshot.own.iter().map(|line| line.of.len()).collect();
     assert_eq!((snapshot.own[0].id, of), (first.id, vec![2, 2, 0]));
+    assert_eq!(snapshot.members.len(), 0, "a row without a name and a log is no member: {:?}", snapshot.members);
 }
 
 #[tokio::test]

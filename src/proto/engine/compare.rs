@@ -146,9 +146,8 @@ impl Engine {
     ) {
         let same = self.frontier.hash(peer) == hash;
         if same {
-            for receipt in self.frontier.own_spans(peer) {
-                self.count_receipt(peer, receipt, out);
-            }
+            let held = self.frontier.own_spans(peer);
+            self.count_receipts(peer, &held, out);
         }
         let (authors, more) = if same { (Vec::new(), false) } else { self.frontier.authors_page(peer, from) };
         let linked = if from.is_none() { self.links.peers().collect() } else { Vec::new() };
@@ -186,9 +185,7 @@ impl Engine {
             false if own_is_equal => self.frontier.own_spans(peer),
             false => Vec::new(),
         };
-        for receipt in held {
-            self.count_receipt(peer, receipt, out);
-        }
+        self.count_receipts(peer, &held, out);
         self.compare_step(now, link, out);
     }
 

@@ -256,8 +256,10 @@ impl Engine {
         out: &mut Vec<Action>,
     ) {
         if author == self.own {
-            for receipt in receipts {
-                self.count_receipt(from, receipt, out);
+            // Whoever has a link says so itself, and who is reached by nobody has no word to give. Any peer may bring it,
+            // not only the one that was asked for this member: it may have asked another one for this node.
+            if self.roster.member(from).is_some_and(|member| member.via.is_some()) {
+                self.count_receipts(from, &receipts, out);
             }
             return;
         }

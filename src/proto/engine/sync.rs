@@ -9,7 +9,7 @@ use super::compare::{Comparing, Question};
 use super::{Action, Engine, WriteAction};
 use crate::proto::batch::Verified;
 use crate::proto::clock::Now;
-use crate::proto::frame::{Fetch, Frame, Holding, Receipt};
+use crate::proto::frame::{Fetch, Frame, Holding, Receipt, Span};
 use crate::proto::frontier::Lack;
 use crate::proto::ids::{LinkId, LogKey, NodeId};
 use crate::proto::limits::{
@@ -119,10 +119,9 @@ impl Engine {
         }
         for holding in logs {
             if author == self.own {
-                for span in &holding.ranges {
-                    let receipt = Receipt { log: holding.log, first: span.first, last: span.last };
-                    self.count_receipt(peer, receipt, out);
-                }
+                let receipt = |span: &Span| Receipt { log: holding.log, first: span.first, last: span.last };
+                let receipts: Vec<Receipt> = holding.ranges.iter().map(receipt).collect();
+                self.count_receipts(peer, &receipts, out);
             }
             let key = LogKey { author, log: holding.log };
             if let Some(fork) = holding.fork.as_ref().filter(|fork| fork.key() == key)

@@ -1,14 +1,13 @@
 //! What others say: checked against what is held, stored, and only then shown and receipted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Engine, Show, WriteAction};
 use crate::proto::batch::Verified;
 use crate::proto::body::Body;
 use crate::proto::clock::{Now, Stamp};
 use crate::proto::frame::{Frame, Receipt};
-use crate::proto::ids::LogKey;
-use crate::proto::ids::{LinkId, NodeId};
+use crate::proto::ids::{LinkId, LogKey, NodeId};
 use crate::proto::limits::{FRAME_RECEIPTS_MAX, PUSH_UNRECEIPTED_BYTES_MAX, RECEIPT_GATHER_MS};
 use crate::proto::log::Fit;
 use crate::proto::name::Name;
@@ -261,9 +260,7 @@ impl Engine {
         receipts: &[Receipt],
         out: &mut Vec<Action>,
     ) {
-        for receipt in receipts {
-            self.count_receipt(peer, *receipt, out);
-        }
+        self.count_receipts(peer, receipts, out);
         self.pushed_is_stored(now, link, receipts);
     }
 
@@ -283,16 +280,17 @@ impl Engine {
         }
     }
 
-    /// Keeps a receipt for an entry that this node has really written; it counts once it is on the disk.
-    pub(super) fn count_receipt(&mut self, peer: NodeId, receipt: Receipt, out: &mut Vec<Action>) {
-        let key = crate::proto::ids::LogKey { author: self.own, log: receipt.log };
-        if !self.frontier.holds(key, receipt.first) || !self.frontier.holds(key, receipt.last) {
-            return;
-        }
-        if self.receipts.is_news(peer, receipt) {
-            let Receipt { log, first, last } = receipt;
-            let receipt = MemberReceipt { member: peer, log, first, last };
-            out.push(Action::Write(WriteAction(Write::Receipts(vec![receipt]))));
+    /// Keeps receipts for entries that this node has really written; they count once they are on the disk.
+    pub(super) fn count_receipts(&mut self, member: NodeId, receipts: &[Receipt], out: &mut Vec<Action>) {
+        let is_written = |receipt: &Receipt| {
+            let key = LogKey { author: self.own, log: receipt.log };
+            self.frontier.holds(key, receipt.first) && self.frontier.holds(key, receipt.last)
+        };
+        let news = receipts.iter().filter(|receipt| is_written(receipt) && self.receipts.is_news(member, **receipt));
+        let news: BTreeSet<Receipt> = news.copied().collect();
+        if !news.is_empty() {
+            let kept = news.into_iter().map(|Receipt { log, first, last }| MemberReceipt { member, log, first, last });
+            out.push(Action::Write(WriteAction(Write::Receipts(kept.collect()))));
         }
     }
 }

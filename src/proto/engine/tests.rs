@@ -1,5 +1,7 @@
 //! Single turns of the engine, where a rule is finer than what a whole world shows.
 
+mod relays;
+
 use super::*;
 use crate::proto::frame::{CloseReason, Frame, Holding, Intro, Peer};
 use crate::proto::ids::{Hash, LogId};
@@ -46,6 +48,10 @@ fn peer(id: NodeId, instance: u64, dialled: bool) -> Peer {
 
 fn up(engine: &mut Engine, mono_ms: u64, link: u64, peer: Peer) -> Vec<Action> {
     engine.handle(at(mono_ms), Input::LinkUp { link: LinkId(link), dial: None, peer })
+}
+
+fn tell(engine: &mut Engine, mono_ms: u64, link: u64, frame: Frame) -> Vec<Action> {
+    engine.handle(at(mono_ms), Input::Frame { link: LinkId(link), frame })
 }
 
 fn closed(actions: &[Action]) -> Vec<(u64, CloseReason)> {

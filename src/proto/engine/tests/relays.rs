@@ -1,0 +1,86 @@
+//! Whom others say that they reach: what this node believes of it, and what it does not.
+
+use super::*;
+use crate::proto::frame::{Reach, Reached, Receipt};
+use crate::proto::record::{Changed, Written};
+
+/// Two who are linked with this node, and one who is linked with them alone.
+const REX: NodeId = NodeId([0xfd; 32]);
+const RIA: NodeId = NodeId([0xfe; 32]);
+const MIA: NodeId = NodeId([0xff; 32]);
+
+/// Somebody whom nobody ever saw.
+fn nobody(number: u64) -> NodeId {
+    let mut id = [0xee; 32];
+    id[..8].copy_from_slice(&number.to_be_bytes());
+    NodeId(id)
+}
+
+/// What a peer says when it is asked to compare: whom it is linked with, and that there is nothing to fetch.
+fn linked_with(linked: &[NodeId]) -> Frame {
+    Frame::Authors { same: true, authors: Vec::new(), more: false, linked: linked.to_vec() }
+}
+
+fn reaches(member: NodeId, state: Reached) -> Frame {
+    let listens = vec![SocketAddr::from(([192, 0, 2, 9], 7666))];
+    Frame::Reach(Reach { member, state, name: Name::lossy("Mia", "?"), uptime_ms: 0, listens })
+}
+
+/// Who was asked for, and on which link.
+fn relays(actions: &[Action]) -> Vec<(NodeId, u64)> {
+    let relay = |action: &Action| match action {
+        Action::Send { links, frame: Frame::Relay { member, on: true } } => Some((*member, links[0].0)),
+        _ => None,
+    };
+    actions.iter().filter_map(relay).collect()
+}
+
+/// Whose word is kept that they hold own messages.
+fn holders(actions: &[Action]) -> Vec<NodeId> {
+    let receipts = |action: &Action| match action {
+        Action::Write(WriteAction(Write::Receipts(receipts))) => {
+            receipts.iter().map(|receipt| receipt.member).collect()
+        }
+        _ => Vec::new(),
+    };
+    actions.iter().flat_map(receipts).collect()
+}
+
+/// Says something that gets onto the disk; returns what a receipt for it says.
+fn say_something(engine: &mut Engine, mono_ms: u64) -> Receipt {
+    let channel = Name::lossy("general", "?");
+    let say = Say { to: None, channel, text: "hi".to_owned(), reply_to: None, hooray: false, reference: None };
+    let actions = engine.handle(at(mono_ms), Input::Say { asker: AskId(1), say });
+    let append = |action: &Action| match action {
+        Action::Write(WriteAction(Write::Append { token, batches })) => Some((*token, batches[0].batch.clone())),
+        _ => None,
+    };
+    let (token, batch) = actions.iter().find_map(append).expect("a batch to store");
+    let written = Written::Appended { token, lines: Vec::new(), moved: Vec::new(), changed: Changed::default() };
+    engine.handle(at(mono_ms), Input::Written(written));
+    Receipt { log: batch.header().log, first: 1, last: batch.header().last_seq() }
+}
+
+#[test]
+fn receipts_for_others_count_only_of_members_whom_others_reach() {
+    let mut engine = engine();
+    up(&mut engine, 0, 1, peer(REX, 5, true));
+    up(&mut engine, 0, 2, peer(RIA, 5, true));
+    let receipt = say_something(&mut engine, 1);
+    let own = engine.own();
+    let carry = |engine: &mut Engine, link: u64, from: NodeId| {
+        let frame = Frame::Carry { author: own, from, receipts: vec![receipt] };
+        holders(&tell(engine, 2, link, frame))
+    };
+    for number in 0..2_000 {
+        assert_eq!(carry(&mut engine, 1, nobody(number)), [], "of somebody whom nobody ever saw");
+    }
+    assert_eq!(carry(&mut engine, 1, RIA), [], "whoever has a link says so itself");
+    assert_eq!(carry(&mut engine, 1, own), [], "of oneself");
+    assert_eq!(relays(&tell(&mut engine, 3, 1, linked_with(&[MIA]))), [(MIA, 1)]);
+    assert_eq!(carry(&mut engine, 1, MIA), [], "not before it is known to be there");
+    tell(&mut engine, 5, 1, reaches(MIA, Reached::Here));
+    assert_eq!(carry(&mut engine, 2, MIA), [MIA], "she may have asked another one to pass this node on");
+    tell(&mut engine, 6, 1, reaches(MIA, Reached::Left));
+    assert_eq!(carry(&mut engine, 1, MIA), [], "gone");
+}
