@@ -220,7 +220,7 @@ pub const RELAY_PATIENCE_MS: u64 = 2_000;
 /// Links at a time, whoever is at the other end.
 pub const LINKS_MAX: usize = 1024;
 
-/// Strangers from one address that become members at once: the users of a server; one more every
+/// Strangers from one address, or through peers there, that become members at once: the users of a server; one more every
 /// [`NEWCOMERS_PER_ADDRESS_REFILL_MS`].
 pub const NEWCOMERS_PER_ADDRESS: u64 = 64;
 

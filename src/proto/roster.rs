@@ -169,10 +169,14 @@ impl Roster {
     }
 
     /// A member has a link with this node, or with somebody who passes on, for the first time or again.
-    pub fn came(&mut self, now: Now, arrival: Arrival) -> Changes {
+    pub fn came(&mut self, now: Now, mut arrival: Arrival) -> Changes {
         let mut changes = Changes::default();
         let id = arrival.id;
         let known = self.entries.get(&id);
+        if let Some(entry) = known.filter(|entry| arrival.via.is_some() && entry.name_time > Stamp::default()) {
+            // What a member said itself counts for more than what others say of it.
+            arrival.name = entry.member.name.clone();
+        }
         let before = known.map(|entry| (entry.member.state, entry.seen));
         // Whoever was known from history alone is met for the first time.
         let new_name = known.is_none_or(|entry| entry.member.name != arrival.name || !entry.was_met());

@@ -259,7 +259,9 @@
 //! A node that has no link with a member, while a peer says in `linked` that it has one, asks one such peer to pass on.
 //! That peer answers at once, and again whenever it changes, whether it reaches the member; and it pushes, besides its
 //! own, every new batch of that member for the whole room. Nothing of direct conversations is passed on. If it does
-//! not answer for 2 s, or does not reach the member any more, another one is asked.
+//! not answer for 2 s, or does not reach the member any more, another one is asked. What it calls the member counts
+//! until the member is heard to say so itself. Of members never heard of before a node asks for 64 through peers at one
+//! address (strangers who come from there themselves count too), and one more every 5 s.
 //!
 //! | Relay | field | type | |
 //! | --- | --- | --- | --- |

@@ -103,7 +103,7 @@ impl Engine {
             self.book.succeeded(dial, id);
         }
         let is_full = self.links.by_id.len() >= LINKS_MAX;
-        if self.stopping || id == self.own || is_full || !self.is_welcome(now, &peer) {
+        if self.stopping || id == self.own || is_full || !self.is_welcome(now, id, peer.address) {
             out.push(Action::Close {
                 link,
                 reason: if self.stopping { CloseReason::Stopping } else { CloseReason::Busy },
@@ -121,18 +121,18 @@ impl Engine {
         self.wake_at(now.mono_ms);
     }
 
-    /// Whether somebody may come in: whoever was seen before, and of strangers so many from one address. Each becomes a
-    /// member that every page lists for ever, and keys cost nothing.
-    fn is_welcome(&mut self, now: Now, peer: &Peer) -> bool {
-        if self.roster.member(peer.id).is_some() {
+    /// Whether somebody may come in: whoever was seen before, and of strangers so many from one address, or through peers
+    /// there. Each becomes a member that every page lists for ever, and keys cost nothing.
+    pub(super) fn is_welcome(&mut self, now: Now, id: NodeId, address: IpAddr) -> bool {
+        if self.roster.member(id).is_some() {
             return true;
         }
         let newcomers = &mut self.links.newcomers;
-        if newcomers.len() >= ADDRESSES_MAX && !newcomers.contains_key(&peer.address) {
+        if newcomers.len() >= ADDRESSES_MAX && !newcomers.contains_key(&address) {
             newcomers.retain(|_, bucket| bucket.left(now.mono_ms) < NEWCOMERS_PER_ADDRESS);
         }
         let new = || Bucket::new(NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS);
-        newcomers.len() < ADDRESSES_MAX && newcomers.entry(peer.address).or_insert_with(new).take(now.mono_ms)
+        newcomers.len() < ADDRESSES_MAX && newcomers.entry(address).or_insert_with(new).take(now.mono_ms)
     }
 
     /// A peer has its first link, or its first after another instance of it is gone.

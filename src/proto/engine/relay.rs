@@ -82,12 +82,25 @@ impl Engine {
                 helpers.entry(*member).or_default().push(link);
             }
         }
-        for (member, links) in helpers {
-            let link = links[(self.random() % links.len() as u64) as usize];
+        for (member, mut links) in helpers {
+            let first = (self.random() % links.len() as u64) as usize;
+            links.rotate_left(first);
+            let Some(link) = links.into_iter().find(|link| self.is_let_in(now, member, *link)) else { continue };
             self.relays.asked.insert(member, Asked { link, at_ms: now.mono_ms, reached: false });
             out.push(Action::Send { links: vec![link], frame: Frame::Relay { member, on: true } });
             self.wake_at(now.mono_ms + RELAY_PATIENCE_MS);
         }
+    }
+
+    /// Whether a member may come through a peer: nothing proves that somebody is there of whom only peers speak. If not, it
+    /// is looked at again when the peer says again whom it is linked with.
+    fn is_let_in(&mut self, now: Now, member: NodeId, link: LinkId) -> bool {
+        let Some(address) = self.links.get(link).map(|link| link.peer.address) else { return false };
+        let is_welcome = self.is_welcome(now, member, address);
+        if let Some(entry) = self.links.get_mut(link).filter(|_| !is_welcome) {
+            entry.relay.linked.remove(&member);
+        }
+        is_welcome
     }
 
     /// A peer can't help to reach a member.

@@ -84,3 +84,39 @@ fn receipts_for_others_count_only_of_members_whom_others_reach() {
     tell(&mut engine, 6, 1, reaches(MIA, Reached::Left));
     assert_eq!(carry(&mut engine, 1, MIA), [], "gone");
 }
+
+#[test]
+fn strangers_whom_a_peer_says_it_reaches_come_as_slowly_as_others_from_its_address() {
+    let mut engine = engine();
+    up(&mut engine, 0, 1, peer(REX, 5, true));
+    let mut asked = Vec::new();
+    let mut tell_of = |engine: &mut Engine, mono_ms: u64, first: u64| {
+        let ghosts: Vec<NodeId> = (first..first + 1_000).map(nobody).collect();
+        let asks = relays(&tell(engine, mono_ms, 1, linked_with(&ghosts)));
+        let known = asks.iter().filter(|(ghost, _)| asked.contains(ghost)).count();
+        for (ghost, _) in &asks {
+            tell(engine, mono_ms, 1, reaches(*ghost, Reached::Here));
+        }
+        asked.extend(asks.iter().map(|(ghost, _)| *ghost));
+        asks.len() - known
+    };
+    // One came with the link itself.
+    let rest = NEWCOMERS_PER_ADDRESS as usize - 1;
+    assert_eq!(tell_of(&mut engine, 1, 0), rest);
+    assert_eq!(tell_of(&mut engine, 2, 1_000), 0, "another list makes no other budget");
+    assert_eq!(engine.members().count(), rest + 2, "with the peer and oneself");
+    let later_ms = NEWCOMERS_PER_ADDRESS_REFILL_MS;
+    assert_eq!(tell_of(&mut engine, later_ms, 0), 1, "one more after a while");
+}
+
+#[test]
+fn a_name_that_a_member_said_itself_is_not_changed_by_others() {
+    let mut engine = engine();
+    up(&mut engine, 0, 1, peer(REX, 5, true));
+    up(&mut engine, 0, 2, peer(MIA, 5, true));
+    engine.handle(at(1), Input::LinkDown { link: LinkId(2), reason: None });
+    assert_eq!(relays(&tell(&mut engine, 2, 1, linked_with(&[MIA]))), [(MIA, 1)]);
+    let reached = tell(&mut engine, 3, 1, reaches(MIA, Reached::Here));
+    let member = engine.member(MIA).expect("a member");
+    assert_eq!((member.via, member.name.as_str()), (Some(REX), "Ana"), "{reached:?}");
+}
