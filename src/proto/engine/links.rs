@@ -86,7 +86,7 @@ impl Links {
         if self.challengers.get(&id).is_some_and(|challenger| challenger.link == link) {
             self.challengers.remove(&id);
         }
-        let links = self.of.get_mut(&id)?;
+        let Some(links) = self.of.get_mut(&id) else { return Some((gone, None)) };
         links.retain(|other| *other != link);
         let next = links.first().copied();
         if next.is_none() {
@@ -181,7 +181,7 @@ impl Engine {
         self.links.of.insert(id, vec![stays, goes]);
         if self.own < id {
             out.push(Action::Close { link: goes, reason: CloseReason::Duplicate });
-            self.links.remove(goes);
+            self.drop_link(now, goes);
         }
         if stays == new {
             self.in_use_now(now, new, out);
@@ -213,20 +213,26 @@ impl Engine {
     fn challenged(&mut self, now: Now, id: NodeId, old: LinkId, link: LinkId, out: &mut Vec<Action>) {
         let challenger = Challenger { link, asked_ms: now.mono_ms };
         if let Some(before) = self.links.challengers.insert(id, challenger) {
-            self.links.by_id.remove(&before.link);
+            self.drop_link(now, before.link);
             out.push(Action::Close { link: before.link, reason: CloseReason::Duplicate });
         }
         out.push(Action::Send { links: vec![old], frame: Frame::Ping { wall_ms: now.wall_ms } });
         self.wake_at(now.mono_ms + PROBE_MS);
     }
 
+    /// Forgets a link and all that went on over it. Returns it, and the link that is in use with its peer from now on.
+    fn drop_link(&mut self, now: Now, link: LinkId) -> Option<(Link, Option<LinkId>)> {
+        let gone = self.links.remove(link)?;
+        self.sync_link_gone(link);
+        self.relay_gone(now, link);
+        Some(gone)
+    }
+
     /// The other side ended a link, or it broke.
     pub(super) fn link_down(&mut self, now: Now, link: LinkId, reason: Option<CloseReason>, out: &mut Vec<Action>) {
         let was_used = self.links.get(link).is_some_and(|gone| self.links.primary_id(gone.peer.id) == Some(link));
-        self.sync_link_gone(link);
-        let Some((gone, next)) = self.links.remove(link) else { return };
+        let Some((gone, next)) = self.drop_link(now, link) else { return };
         let id = gone.peer.id;
-        self.relay_gone(now, link);
         // Who said that there is no place for us now is not asked again at once.
         let rest_ms = match reason {
             Some(CloseReason::KeyInUse) => Some(KEY_IN_USE_RETRY_MS),
@@ -321,20 +327,17 @@ impl Engine {
         let ids: Vec<NodeId> = self.links.challengers.keys().copied().collect();
         for id in ids {
             let Challenger { link, asked_ms } = self.links.challengers[&id];
-            let old = self.links.primary_id(id);
             if self.links.primary(id).is_some_and(|old| old.heard_ms > asked_ms) {
                 self.links.challengers.remove(&id);
-                self.links.by_id.remove(&link);
+                self.drop_link(now, link);
                 out.push(Action::Close { link, reason: CloseReason::KeyInUse });
                 out.push(Action::Warn(Warning::KeyInUse(id)));
                 self.book.rest(id, now.mono_ms + KEY_IN_USE_RETRY_MS);
             } else if now.mono_ms >= asked_ms + PROBE_MS {
                 self.links.challengers.remove(&id);
-                for old in old.into_iter().chain(self.links.of.get(&id).cloned().unwrap_or_default()) {
-                    if self.links.remove(old).is_some() {
-                        self.sync_link_gone(old);
-                        out.push(Action::Close { link: old, reason: CloseReason::Silent });
-                    }
+                for old in self.links.of.get(&id).cloned().unwrap_or_default() {
+                    self.drop_link(now, old);
+                    out.push(Action::Close { link: old, reason: CloseReason::Silent });
                 }
                 self.adopt(now, link, out);
             } else {
@@ -349,10 +352,8 @@ impl Engine {
         let silent_ms = now.mono_ms.saturating_sub(entry.heard_ms);
         if silent_ms >= LOST_AFTER_MS && now.mono_ms >= self.nobody_lost_until_ms {
             out.push(Action::Close { link, reason: CloseReason::Silent });
-            self.sync_link_gone(link);
             let was_used = self.links.primary_id(id) == Some(link);
-            let next = self.links.remove(link).and_then(|(_, next)| next);
-            self.relay_gone(now, link);
+            let next = self.drop_link(now, link).and_then(|(_, next)| next);
             match next {
                 Some(next) if was_used => self.in_use_now(now, next, out),
                 Some(_) => {}

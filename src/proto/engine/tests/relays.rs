@@ -120,3 +120,38 @@ fn a_name_that_a_member_said_itself_is_not_changed_by_others() {
     let member = engine.member(MIA).expect("a member");
     assert_eq!((member.via, member.name.as_str()), (Some(REX), "Ana"), "{reached:?}");
 }
+
+/// A peer that reaches Mia on link 1, and then has a second link.
+fn reaching_over_the_first(instance: u64) -> (Engine, Vec<Action>) {
+    let mut engine = engine();
+    up(&mut engine, 0, 1, peer(REX, 5, true));
+    tell(&mut engine, 1, 1, linked_with(&[MIA]));
+    tell(&mut engine, 2, 1, reaches(MIA, Reached::Here));
+    let actions = up(&mut engine, 3, 2, peer(REX, instance, true));
+    (engine, actions)
+}
+
+/// That whoever was reached over link 1 is asked for on link 2 at once, and nobody was seen to leave.
+#[track_caller]
+fn check_goes_on(engine: &mut Engine, mono_ms: u64) {
+    assert_eq!(relays(&tell(engine, mono_ms, 2, linked_with(&[MIA]))), [(MIA, 2)]);
+    let mut actions = tell(engine, mono_ms + 1, 2, reaches(MIA, Reached::Here));
+    actions.extend(pass(engine, mono_ms + 1, mono_ms + 2_900));
+    assert_eq!(notices(&actions), []);
+    assert_eq!(engine.relay_for(MIA), Some(LinkId(2)));
+}
+
+#[test]
+fn who_was_reached_over_a_link_that_another_replaces_is_reached_over_that() {
+    let (mut engine, actions) = reaching_over_the_first(5);
+    assert_eq!(closed(&actions), [(1, CloseReason::Duplicate)]);
+    check_goes_on(&mut engine, 4);
+}
+
+#[test]
+fn who_was_reached_through_a_program_that_was_killed_is_reached_through_the_next_one() {
+    let (mut engine, _) = reaching_over_the_first(6);
+    let actions = pass(&mut engine, 3, 3 + PROBE_MS);
+    assert_eq!(closed(&actions), [(1, CloseReason::Silent)]);
+    check_goes_on(&mut engine, 3 + PROBE_MS + 1);
+}
