@@ -383,7 +383,7 @@
 //! Two links between the same two instances: if they were dialled by different sides, the one that the smaller id
 //! dialled stays; if by the same, or if the older has been up for more than 10 s or silent for 1 s (then the other side
 //! has lost it, and came back over another address), the newer. Only the node with the smaller id closes the other (*duplicate*), once
-//! both are up. A link from another instance of an id that is linked: the old link is sent a Ping; if nothing comes on
+//! both are up; a third one ends any but the two of which one stays, on either side. A link from another instance of an id that is linked: the old link is sent a Ping; if nothing comes on
 //! it for 2 s it is closed (*silent*) and the new one taken, else the new one is refused (*key in use*).
 //!
 //! # Timers and limits

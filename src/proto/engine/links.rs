@@ -164,7 +164,7 @@ impl Engine {
 
     /// Two links of the same two instances: dialled by different sides, the smaller id's stays; by the same, the newer.
     /// If the old one is older than a handshake takes, or silent, the two did not dial each other at once: the other side has
-    /// lost the old one, and the newer stays. Only the smaller id closes, so that never both do; nobody sees anybody leave.
+    /// lost the old one, and the newer stays. Only the smaller id closes one of two, so that never both do; nobody sees anybody leave.
     fn second_link(&mut self, now: Now, old: LinkId, new: LinkId, out: &mut Vec<Action>) {
         let (first, second) = (&self.links.by_id[&old].peer, &self.links.by_id[&new].peer);
         let id = first.id;
@@ -178,10 +178,15 @@ impl Engine {
             (false, _) if !ours_stays => (old, new),
             _ => (new, old),
         };
-        self.links.of.insert(id, vec![stays, goes]);
+        let mut ended = self.links.of.insert(id, vec![stays, goes]).unwrap_or_default();
+        // More than two has only a peer that dials without end, and does not decide: it may not take everybody's place.
+        ended.retain(|link| *link != stays && *link != goes);
         if self.own < id {
-            out.push(Action::Close { link: goes, reason: CloseReason::Duplicate });
-            self.drop_link(now, goes);
+            ended.push(goes);
+        }
+        for link in ended {
+            self.drop_link(now, link);
+            out.push(Action::Close { link, reason: CloseReason::Duplicate });
         }
         if stays == new {
             self.in_use_now(now, new, out);

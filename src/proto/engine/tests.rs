@@ -6,8 +6,8 @@ use super::*;
 use crate::proto::frame::{CloseReason, Frame, Holding, Intro, Peer};
 use crate::proto::ids::{Hash, LogId};
 use crate::proto::limits::{
-    BUSY_RETRY_MS, COMPARE_TURN_MS, NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PING_AFTER_MS, PROBE_MS,
-    UNSURE_AFTER_MS,
+    BUSY_RETRY_MS, COMPARE_TURN_MS, LINKS_MAX, NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PING_AFTER_MS,
+    PROBE_MS, UNSURE_AFTER_MS,
 };
 use crate::proto::record::{Ref, Write};
 use crate::proto::timeline::NoticeKind;
@@ -92,6 +92,27 @@ fn of_two_links_the_one_that_the_smaller_id_dialled_stays() {
     // The smaller id decides alone.
     check_tie(small, true, false, &[]);
     check_tie(small, true, true, &[]);
+}
+
+#[test]
+fn no_peer_has_more_links_than_a_tie_needs() {
+    // The smaller id is to decide, and does not.
+    let mut engine = engine();
+    let id = NodeId([0; 32]);
+    let mut ended: Vec<u64> = Vec::new();
+    for link in 1..=2 * LINKS_MAX as u64 {
+        let actions = up(&mut engine, 10 * link, link, peer(id, 5, link % 3 == 0));
+        ended.extend(closed(&actions).iter().map(|(link, _)| *link));
+        assert!(engine.links.ids().len() <= 2, "{:?}", engine.links.ids());
+        assert_eq!(notices(&actions).len(), usize::from(link == 1), "nobody sees anybody leave");
+    }
+    ended.dedup();
+    assert_eq!(ended.len(), 2 * LINKS_MAX - 2, "all others are ended");
+    assert_eq!(closed(&up(&mut engine, 30_000, 9_999, peer(NodeId([0xff; 32]), 5, false))), [], "there is room");
+    // When the one in use ends, the other one is there.
+    let used = engine.links.primary_id(id).expect("a link");
+    let actions = engine.handle(at(30_001), Input::LinkDown { link: used, reason: None });
+    assert!(engine.links.primary_id(id).is_some() && notices(&actions).is_empty());
 }
 
 #[test]
