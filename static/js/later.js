@@ -20,7 +20,7 @@ import { mountFirstRun } from "./view/firstrun.js";
 import { startListKeys } from "./view/listkeys.js";
 import { startMoving } from "./view/moving.js";
 import { startPanes } from "./view/panes.js";
-import { drawConversations, drawMembers, hrefOf } from "./view/sides.js";
+import { drawConversations, drawMembers } from "./view/sides.js";
 import { alarm, hush, speak } from "./view/spoken.js";
 import { drawTitle } from "./view/title.js";
 
@@ -75,7 +75,7 @@ export function start(page) {
   }
 
   return {
-    completion, hrefOf, hush, jumps, notices, pages, panes, reading, room, run, speak,
+    completion, hush, jumps, notices, pages, panes, reading, room, run, speak,
     alarm: (notice) => alarm(notice, State.namesakes(state, notice.member, notice.name)),
 
     firstRun: () => mountFirstRun({ state, room }),

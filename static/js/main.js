@@ -219,7 +219,7 @@ async function fill(pages) {
 // --- places ---
 
 function go(key) {
-  if (key !== openKey) history.pushState(null, "", later.hrefOf(key));
+  if (key !== openKey) history.pushState(null, "", State.addressOf(key));
   turnTo(key);
 }
 

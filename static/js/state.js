@@ -2,8 +2,6 @@
 // storage; `now` is handed in. A message is never changed in place, so that a view can tell by
 // identity what it has to draw again.
 
-import { looks } from "./lib/lookalikes.js";
-
 export const GENERAL = "c:general";
 const NOTICES_MAX = 1000;
 const CLOCK_SLACK_MS = 60_000;
@@ -52,6 +50,12 @@ export function placeOfAddress(fragment) {
   return { key: GENERAL, id: null };
 }
 
+/** The address of a conversation, or of a message in it: what [`placeOfAddress`] reads. */
+export function addressOf(key, id = null) {
+  const place = key.startsWith("c:") ? `#/channel/${encodeURIComponent(key.slice(2))}` : `#/with/${key.slice(2)}`;
+  return id === null ? place : `${place}/${id}`;
+}
+
 /** Where something said in the conversation `key` goes: the fields of a `say`. */
 export function targetOf(key) {
   return key.startsWith("d:") ? { to: key.slice(2) } : { channel: key.slice(2) };
@@ -84,6 +88,20 @@ export function placeName(state, key) {
 }
 
 // --- names ---
+
+/** Letters of Cyrillic and Greek, each before the Latin one that it looks like, as the node has them (src/proto/lookalikes.rs). */
+const PAIRS = "АAВBЕEКKМMНHОOРPСCТTУYХXІIЈJЅSаaеeоoрpсcуyхxіiјjѕsһhԁdԛqԝwӏlкkΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧXοoαaνvιiρpκkıiɑaɡg";
+
+const letters = [...PAIRS];
+const latin = new Map(letters.flatMap((letter, i) => (i % 2 === 0 ? [[letter, letters[i + 1]]] : [])));
+
+/** What a name looks like: equal for two names that a reader would take for one. */
+function looks(name) {
+  const plain = [...name.normalize("NFKC").replace(/[\u200c\u200d\ufe00-\ufe0f]/g, "")];
+  const read = plain.map((letter) => latin.get(letter) ?? letter).join("");
+  // In the middle of a word nobody writes a capital I, and nobody sees that it is none of the small letters.
+  return read.replace(/(?<=\p{Ll})I/gu, "l").toUpperCase().toLowerCase();
+}
 
 /** Two names that look alike to a person are one here: case, width and other scripts do not tell people apart. */
 export function fold(name) {

@@ -131,7 +131,7 @@ fn node_and_page_take_the_same_letters_for_each_other() {
     };
     let known = pairs("src/proto/lookalikes.rs");
     assert!(known.len() > 100, "{known}");
-    assert_eq!(known, pairs("static/js/lib/lookalikes.js"));
+    assert_eq!(known, pairs("static/js/state.js"));
 }
 
 #[test]

@@ -2,15 +2,11 @@
 
 import { byId, clone, fill, identicon, make, nameOf, setText, shortOf } from "../lib/dom.js";
 import { byName, sinceText, spanText, t, whenText } from "../lib/texts.js";
-import { inReach, isShared, othersInReach, placeName } from "../state.js";
+import { addressOf, inReach, isShared, othersInReach, placeName } from "../state.js";
 import { unreadIn } from "../unread.js";
 
 const CLOCK_WORTH_SAYING_MS = 60_000;
 const MIB = 1024 * 1024;
-
-export function hrefOf(key) {
-  return key.startsWith("c:") ? `#/channel/${encodeURIComponent(key.slice(2))}` : `#/with/${key.slice(2)}`;
-}
 
 // --- conversations ---
 
@@ -50,7 +46,7 @@ function listOf(heading, label, items) {
 function conversationItem(state, key, { isOpen, hasDraft, unread }) {
   const item = clone("t-conversation");
   const link = item.querySelector(".conversation");
-  link.href = hrefOf(key);
+  link.href = addressOf(key);
   link.dataset.key = key;
   if (isOpen) link.setAttribute("aria-current", "page");
   link.classList.toggle("unread", unread > 0);

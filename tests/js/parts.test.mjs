@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test from "node:test";
+
+const ROOT = new URL("../../", import.meta.url);
+const read = (path) => readFileSync(new URL(path, ROOT), "utf8");
+const MODULES_MAX = 10;
+
+/** The modules that the browser needs before the first runs: what `path` imports by name, and what that imports. */
+function needed(path, found = new Set()) {
+  if (found.has(path)) return found;
+  found.add(path);
+  for (const [, from] of read(path).matchAll(/^(?:import|export)\b[^;]*?\bfrom "([^"]+)";/gm)) {
+    needed(new URL(from, new URL(path, "file:///")).pathname.slice(1), found);
+  }
+  return found;
+}
+
+test("everything that is needed to read and to type is fetched at once, and it is little", () => {
+  const modules = [...needed("static/js/main.js")].sort();
+  assert.ok(modules.length > 5, "the search itself finds them");
+  assert.ok(modules.length <= MODULES_MAX, modules.join(" "));
+  const fetched = [...read("templates/shell.html").matchAll(/rel="modulepreload" href="\{\{ parts \}\}\/([^"]+)"/g)];
+  assert.deepEqual(fetched.map(([, path]) => `static/${path}`).sort(), modules);
+});
