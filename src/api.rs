@@ -8,6 +8,7 @@ pub mod code;
 pub mod doctor;
 pub mod export;
 pub mod form;
+pub mod held;
 pub mod hit;
 mod marks;
 pub mod safety;
@@ -20,6 +21,7 @@ pub use form::{
     Cursor, Discovery, History, Member, Members, Message, Messages, Node, Notice, Read, Refusal, Room, Say, Unread,
     Welcome,
 };
+pub use held::{Holder, Holders};
 pub use hit::{Hit, Hits};
 pub use safety::Safety;
 pub use span::Span;

@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, RoomKeyFrom, default_data_dir, login_name};
+use crate::config::{Config, PeerAddress, RoomKeyFrom, default_data_dir, login_name};
 use crate::greeting::{self, Ready};
 use crate::identity::{self, DataDir, Run};
 use crate::net::{self, Net};
@@ -125,7 +125,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
         name: name.clone(),
         port: net.tcp_port(),
         addresses: Vec::new(),
-        peers: config.peers.iter().map(|peer| target(&peer.host, peer.port)).collect(),
+        peers: config.peers.iter().map(target).collect(),
         quota: config.quota,
         seed: rand::random(),
     };
@@ -193,10 +193,11 @@ fn own_name(config: &Config, opened: &Opened, store: &Store, directory: &DataDir
     Ok(opened.own_name.clone().or_else(|| directory.name()).unwrap_or_else(login_name))
 }
 
-fn target(host: &str, port: u16) -> Target {
-    match host.parse() {
-        Ok(ip) => Target::Address(std::net::SocketAddr::new(ip, port)),
-        Err(_) => Target::Host(host.to_owned(), port),
+/// Somebody whom the user names, to be dialled.
+fn target(peer: &PeerAddress) -> Target {
+    match peer.host.parse() {
+        Ok(ip) => Target::Address(std::net::SocketAddr::new(ip, peer.port)),
+        Err(_) => Target::Host(peer.host.clone(), peer.port),
     }
 }
 

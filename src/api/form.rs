@@ -253,6 +253,10 @@ pub struct Node {
     pub data_dir: String,
     /// What is held.
     pub history: History,
+    /// Where the parts of its page are, `/static/HASH`: another one than that of a page that is open means that the node is
+    /// of another build. An addition to the contract.
+    #[serde(default)]
+    pub page: String,
     /// How each way of announcing this node does. An addition to the contract.
     pub discovery: Vec<Discovery>,
     /// This node's addresses without port, as others see them. An addition to the contract.

@@ -1,5 +1,6 @@
 //! Safety words as pages see them.
 
+use qrcodegen::{QrCode, QrCodeEcc};
 use serde::{Deserialize, Serialize};
 
 use crate::proto::safety;
@@ -11,10 +12,37 @@ pub struct Safety {
     pub words: Vec<String>,
     /// The hash that they are the beginning of.
     pub hex: String,
+    /// The hash as a QR code, in capitals: rows of `1` for dark and `0` for light, without the quiet zone around it.
+    pub qr: Vec<String>,
 }
 
 impl From<&safety::Safety> for Safety {
     fn from(safety: &safety::Safety) -> Self {
-        Self { words: safety.words.iter().map(|word| (*word).to_owned()).collect(), hex: safety.hash.to_string() }
+        let hex = safety.hash.to_string();
+        Self { words: safety.words.iter().map(|word| (*word).to_owned()).collect(), qr: qr(&hex), hex }
+    }
+}
+
+fn qr(hex: &str) -> Vec<String> {
+    // Digits and capitals alone make it small enough for any camera.
+    let code = QrCode::encode_text(&hex.to_ascii_uppercase(), QrCodeEcc::Medium).expect("64 characters fit");
+    let row = |y| (0..code.size()).map(|x| if code.get_module(x, y) { '1' } else { '0' }).collect();
+    (0..code.size()).map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::ids::NodeId;
+
+    #[test]
+    fn the_code_is_a_square_with_its_three_corners() {
+        let Safety { qr, hex, .. } = Safety::from(&safety::Safety::of(NodeId([1; 32]), NodeId([2; 32])));
+        assert_eq!((hex.len(), qr.len()), (64, 33), "version 4");
+        assert!(qr.iter().all(|row| row.len() == qr.len()));
+        for row in [&qr[0], &qr[6]] {
+            assert!(row.starts_with("11111110") && row.ends_with("01111111"), "{row}");
+        }
+        assert!(qr[26].starts_with("11111110") && qr[32].starts_with("11111110"));
     }
 }

@@ -6,8 +6,10 @@ use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::doors::web_token;
+use super::target;
 use super::turn::Turns;
 use crate::api;
+use crate::config::PeerText;
 use crate::proto::engine::{Answer, AskId, Input, Say};
 use crate::proto::ids::{Hash, NodeId, RoomTag};
 use crate::proto::limits::HISTORY_BYTES_MAX;
@@ -16,7 +18,7 @@ use crate::proto::name::Name;
 use crate::proto::record::{Ref, Write};
 use crate::proto::roster::Member;
 use crate::proto::timeline::{Conversation, Line, LineKind};
-use crate::store::{At, BEGINNING, Filter, Search, Store, StoreError};
+use crate::store::{At, BEGINNING, Filter, Holders, Search, Store, StoreError};
 use crate::web::ask::{
     self, Ask, Export, Hit, Page, PageQuery, PageSpan, Reading, Said, SayError, SearchQuery, SocketNo, Welcome,
 };
@@ -117,6 +119,15 @@ impl Turns {
                     }
                 });
             }
+            Ask::Holders { id, answer } => {
+                let (store, since) = (self.store.clone(), self.engine.held_since(id));
+                tokio::spawn(async move {
+                    if let Some(found) = report(store.holders(id).await) {
+                        _ = answer.send(found.map(|found| holders(found, &since)));
+                    }
+                });
+            }
+            Ask::AddPeer { address, answer } => _ = answer.send(self.add_peer(&address)),
             Ask::Export { query, answer } => {
                 let store = self.store.clone();
                 tokio::spawn(async move {
@@ -157,6 +168,12 @@ impl Turns {
         let Some(answer) = self.marking.pop_front() else { return };
         let member = self.engine.member(member).filter(|_| done).cloned();
         _ = answer.send(member.ok_or(SayError::DiskFull));
+    }
+
+    fn add_peer(&mut self, address: &str) -> Result<(), &'static str> {
+        let peer = address.parse::<PeerText>()?.or_port(self.net.udp_port());
+        self.handle(Input::Peer(target(&peer)));
+        Ok(())
     }
 
     fn next_ask(&mut self, pending: Pending) -> AskId {
@@ -255,6 +272,7 @@ impl Turns {
             name: self.engine.name().to_string(),
             room: self.about.room.to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            page: crate::web::parts().to_owned(),
             tcp: self.net.tcp_addresses(),
             udp: self.net.udp_port(),
             started: api::time(self.about.started_ms),
@@ -315,6 +333,18 @@ async fn with_history(store: &Store, info: api::Node) -> Option<api::Node> {
     let counts = report(store.counts().await)?;
     let oldest = counts.oldest.map(|oldest| api::time(oldest.ms()));
     Some(api::Node { history: api::History { entries: counts.entries, missing: counts.missing, oldest }, ..info })
+}
+
+/// Who holds a message, each with the time at which that was heard, if it was in this run.
+fn holders(found: Holders, since: &[(NodeId, u64)]) -> api::Holders {
+    let holder = |id: &NodeId| api::Holder {
+        id: id.to_string(),
+        at: since.iter().find(|(member, _)| member == id).map(|(_, wall_ms)| api::time(*wall_ms)),
+    };
+    api::Holders {
+        held: found.held.iter().map(holder).collect(),
+        missing: found.missing.iter().map(NodeId::to_string).collect(),
+    }
 }
 
 async fn page(store: &Store, query: PageQuery) -> Result<Option<Page>, StoreError> {

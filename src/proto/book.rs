@@ -125,7 +125,7 @@ impl Book {
 
     /// Adds or refreshes a row, to be dialled in `wait_ms` unless it has to wait for its backoff.
     ///
-    /// A beacon of another instance than before is a new start of the program, and one after a long silence means that
+    /// What the user names is dialled at once, also if it was tried before. A beacon of another instance than before is a new start of the program, and one after a long silence means that
     /// the way there is open again: the backoff begins anew.
     pub fn add(
         &mut self,
@@ -153,6 +153,9 @@ impl Book {
         });
         row.source = row.source.max(source);
         row.used_ms = mono_ms;
+        if source == Source::Given {
+            (row.next_ms, row.backoff_ms) = (next_ms, 0);
+        }
         if source != Source::Beacon {
             return;
         }

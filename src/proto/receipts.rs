@@ -45,19 +45,24 @@ impl Seqs {
 struct Followed {
     id: EntryId,
     of: Arc<[NodeId]>,
-    held_by: usize,
+    /// Those that count, and when this node heard of it by its wall clock, in milliseconds since 1970; 0: before it
+    /// was started.
+    holders: Vec<(NodeId, u64)>,
 }
 
 impl Followed {
     /// Counts one more holder, if it is one that counts. If nobody was in reach, everybody does.
-    fn count(&mut self, member: NodeId) -> bool {
+    fn count(&mut self, member: NodeId, wall_ms: u64) -> bool {
         let counts = self.of.is_empty() || self.of.contains(&member);
-        self.held_by += usize::from(counts);
+        if counts {
+            self.holders.push((member, wall_ms));
+        }
         counts
     }
 
     fn held(&self) -> Held {
-        Held { held_by: self.held_by, of: if self.of.is_empty() { self.held_by } else { self.of.len() } }
+        let held_by = self.holders.len();
+        Held { held_by, of: if self.of.is_empty() { held_by } else { self.of.len() } }
     }
 }
 
@@ -85,10 +90,10 @@ impl Receipts {
 
     /// Follows a message that was just stored.
     pub fn follow(&mut self, id: EntryId, of: Arc<[NodeId]>) {
-        let mut line = Followed { id, of, held_by: 0 };
+        let mut line = Followed { id, of, holders: Vec::new() };
         for ((_, member), seqs) in self.stored.range((id.log, NodeId([0; 32]))..=(id.log, NodeId([0xff; 32]))) {
             if seqs.0.iter().any(|&(first, last)| first <= id.seq && id.seq <= last) {
-                line.count(*member);
+                line.count(*member, 0);
             }
         }
         self.lines.insert((id.log, id.seq), line);
@@ -107,13 +112,20 @@ impl Receipts {
         0 < first && first <= last && last <= i64::MAX as u64 && !self.stored.get(&(log, member)).is_some_and(counted)
     }
 
-    /// Counts a member's word that it stored entries, once that is kept. Returns the messages whose count grew.
-    pub fn add(&mut self, receipt: MemberReceipt) -> Vec<(EntryId, Held)> {
+    /// Since when members hold a message, by this node's wall clock: those of whom it heard since it was started.
+    pub fn since(&self, id: EntryId) -> Vec<(NodeId, u64)> {
+        let holders = self.lines.get(&(id.log, id.seq)).filter(|line| line.id == id).map(|line| &line.holders);
+        holders.into_iter().flatten().copied().filter(|(_, wall_ms)| *wall_ms > 0).collect()
+    }
+
+    /// Counts a member's word that it stored entries, once that is kept, at `wall_ms`. Returns the messages whose count
+    /// grew.
+    pub fn add(&mut self, receipt: MemberReceipt, wall_ms: u64) -> Vec<(EntryId, Held)> {
         let MemberReceipt { member, log, first, last } = receipt;
         let mut grown = Vec::new();
         for (first, last) in self.stored.entry((log, member)).or_default().add(first, last) {
             for line in self.lines.range_mut((log, first)..=(log, last)).map(|(_, line)| line) {
-                if line.count(member) {
+                if line.count(member, wall_ms) {
                     grown.push((line.id, line.held()));
                 }
             }
@@ -140,7 +152,7 @@ mod tests {
         if !receipts.is_news(member(who), Receipt { log: LOG, first, last }) {
             return Vec::new();
         }
-        let grown = receipts.add(MemberReceipt { member: member(who), log: LOG, first, last });
+        let grown = receipts.add(MemberReceipt { member: member(who), log: LOG, first, last }, 1_000 + u64::from(who));
         grown.into_iter().map(|(id, held)| (id.seq, held.held_by, held.of)).collect()
     }
 
@@ -161,6 +173,17 @@ mod tests {
         receipts.follow(id(1), [].into());
         assert_eq!(add(&mut receipts, 1, 1, 1), [(1, 1, 1)]);
         assert_eq!(add(&mut receipts, 2, 1, 1), [(1, 2, 2)]);
+    }
+
+    #[test]
+    fn tells_since_when_a_message_is_held() {
+        let known = MemberReceipt { member: member(3), log: LOG, first: 1, last: 1 };
+        let of = vec![member(1), member(2), member(3)];
+        let mut receipts = Receipts::new(&[known], vec![OwnLine { id: id(1), of }]);
+        add(&mut receipts, 2, 1, 1);
+        add(&mut receipts, 4, 1, 1);
+        assert_eq!(receipts.since(id(1)), [(member(2), 1_002)], "3 from before the start, 4 does not count");
+        assert_eq!(receipts.since(EntryId { check: [1; 16], ..id(1) }), []);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StoreError;
+use super::look::Holders;
 use super::sql::{Blob32, Count, LogColumn};
 use crate::proto::batch::unchanged;
 use crate::proto::body::Body;
@@ -218,9 +219,23 @@ impl<'a> Lines<'a> {
         let mut statement = self.db.prepare_cached("SELECT batch FROM entry WHERE arrival = ?1")?;
         let batch = statement.query_row([super::sql::int(arrival)], |row| row.get(0))?;
         let numbers = self.reach(batch)?;
+        self.members(&numbers)
+    }
+
+    /// Who holds an own message, and who of those it is counted for does not; `None` for one of somebody else.
+    pub(super) fn held_by(&mut self, row: &Row) -> Result<Option<Holders>, StoreError> {
+        if row.key.author != self.own {
+            return Ok(None);
+        }
+        let (held, of) = self.holders(row)?;
+        let missing: Vec<i64> = of.iter().copied().filter(|member| !held.contains(member)).collect();
+        Ok(Some(Holders { held: self.members(&held)?, missing: self.members(&missing)? }))
+    }
+
+    fn members(&self, numbers: &[i64]) -> Result<Vec<NodeId>, StoreError> {
         let mut statement = self.db.prepare_cached("SELECT key FROM author WHERE author = ?1")?;
         let mut members = Vec::with_capacity(numbers.len());
-        for number in numbers.iter() {
+        for number in numbers {
             members.push(NodeId(statement.query_row([number], |row| row.get::<_, Blob32>(0))?.0));
         }
         Ok(members)
@@ -288,6 +303,13 @@ impl<'a> Lines<'a> {
     }
 
     fn held(&mut self, row: &Row) -> Result<Held, StoreError> {
+        let (holders, of) = self.holders(row)?;
+        Ok(Held { held_by: holders.len(), of: of.len() })
+    }
+
+    /// Who holds an own message, and of whom: those who were in reach when it was said, or the holders if there were
+    /// none. By author number.
+    fn holders(&mut self, row: &Row) -> Result<(Vec<i64>, Rc<Vec<i64>>), StoreError> {
         let reach = self.reach(row.batch)?;
         let receipts = self.receipts(row.log)?;
         let mut holders: Vec<i64> = receipts
@@ -296,10 +318,10 @@ impl<'a> Lines<'a> {
             .map(|(member, ..)| *member)
             .collect();
         if reach.is_empty() {
-            return Ok(Held { held_by: holders.len(), of: holders.len() });
+            return Ok((holders.clone(), Rc::new(holders)));
         }
         holders.retain(|member| reach.binary_search(member).is_ok());
-        Ok(Held { held_by: holders.len(), of: reach.len() })
+        Ok((holders, reach))
     }
 
     fn receipts(&mut self, log: i64) -> Result<Receipts, StoreError> {

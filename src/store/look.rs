@@ -26,6 +26,24 @@ pub struct Counts {
     pub oldest: Option<Stamp>,
 }
 
+/// How far a message of this node's user has got.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holders {
+    /// Who holds it.
+    pub held: Vec<NodeId>,
+    /// Who was in reach when it was said and does not hold it yet.
+    pub missing: Vec<NodeId>,
+}
+
+/// Who holds a message; `None` where it is not here, or somebody else's.
+pub(super) fn holders(db: &Connection, own: NodeId, id: EntryId) -> Result<Option<Holders>, StoreError> {
+    let Some((_, found)) = by_id(db, id)? else { return Ok(None) };
+    match row(db, found.arrival)? {
+        Some(row) => Lines::new(db, own).held_by(&row),
+        None => Ok(None),
+    }
+}
+
 /// A message by its id.
 pub(super) fn line(db: &Connection, own: NodeId, id: EntryId) -> Result<Option<Line>, StoreError> {
     let Some((_, found)) = by_id(db, id)? else { return Ok(None) };

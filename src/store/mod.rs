@@ -50,7 +50,7 @@ use crate::proto::timeline::{Line, Order};
 
 pub use error::StoreError;
 pub use export::Exported;
-pub use look::Counts;
+pub use look::{Counts, Holders};
 pub use open::Location;
 pub use page::{At, BEGINNING, Filter, Page};
 pub use search::{Hit, Search};
@@ -221,6 +221,12 @@ impl Store {
     pub async fn line(&self, id: EntryId) -> Result<Option<Line>, StoreError> {
         let own = self.inner.own;
         self.read(move |db| look::line(db, own, id)).await
+    }
+
+    /// Who holds a message of this node's user; `None` where there is no such message.
+    pub async fn holders(&self, id: EntryId) -> Result<Option<Holders>, StoreError> {
+        let own = self.inner.own;
+        self.read(move |db| look::holders(db, own, id)).await
     }
 
     /// A message by the name its caller gave it within the last 30 days.

@@ -97,6 +97,20 @@ pub enum Ask {
         /// It; none if the message in its middle is not known.
         answer: Answer<Option<Page>>,
     },
+    /// Who holds a message of this node's user.
+    Holders {
+        /// Which.
+        id: EntryId,
+        /// Them; none if there is no such message.
+        answer: Answer<Option<api::Holders>>,
+    },
+    /// Dial somebody too, as with `--peer`.
+    AddPeer {
+        /// `HOST` or `HOST:PORT`.
+        address: String,
+        /// That it will; or what is wrong with the address, as half a sentence.
+        answer: Answer<Result<(), &'static str>>,
+    },
     /// The next piece of an export.
     Export {
         /// Which.

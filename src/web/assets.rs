@@ -32,7 +32,7 @@ static ROOT: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Where the parts are: `/static/HASH`.
-pub(super) fn root() -> &'static str {
+pub fn root() -> &'static str {
     &ROOT
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -21,6 +21,7 @@ use super::draft::{Draft, bad};
 use super::refused::Refused;
 use super::{Shared, assets, guard, members, page, query, socket};
 use crate::api::{self, Code, Cursor};
+use crate::proto::ids::EntryId;
 use crate::proto::limits::{REQUEST_BYTES_MAX, REQUEST_MS_MAX};
 
 type Answer = Result<Response, Refused>;
@@ -38,6 +39,8 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/members/{id}/safety", get(members::safety))
         .route("/api/v1/members/{id}/mark", post(members::mark))
         .route("/api/v1/messages", get(messages).post(say))
+        .route("/api/v1/messages/{id}/held", get(held))
+        .route("/api/v1/peers", post(peers))
         .route("/api/v1/search", get(search))
         .route("/api/v1/export", get(export))
         .route("/api/v1/doctor", get(doctor))
@@ -66,6 +69,22 @@ async fn messages(State(shared): State<Arc<Shared>>, uri: Uri) -> Answer {
     // Formatting hundreds of long texts takes longer than the other connections should wait.
     let written = tokio::task::spawn_blocking(move || Json(written(&page)).into_response()).await;
     written.map_err(|_| Code::Stopping.into())
+}
+
+async fn held(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer {
+    let unknown = || Refused::new(Code::NotFound, "There is no message of yours with this id.");
+    let id = EntryId::from_hex(&id).ok_or_else(unknown)?;
+    let holders = shared.ask(|answer| Ask::Holders { id, answer }).await?;
+    Ok(Json(holders.ok_or_else(unknown)?).into_response())
+}
+
+async fn peers(State(shared): State<Arc<Shared>>, request: Request) -> Answer {
+    let fields = read_object(request).await?;
+    let address = fields.get("address").and_then(Value::as_str).ok_or_else(|| bad("A peer has an \"address\"."))?;
+    let address = address.trim().to_owned();
+    let added = shared.ask(|answer| Ask::AddPeer { address, answer }).await?;
+    added.map_err(|why| bad(&format!("That can't be dialled: {why}.")))?;
+    Ok(Json(json!({})).into_response())
 }
 
 async fn export(State(shared): State<Arc<Shared>>, uri: Uri) -> Answer {

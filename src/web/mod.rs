@@ -9,7 +9,9 @@
 //!
 //! Decided here, where the contract is silent: a text is refused as `not_text` if it holds control characters other
 //! than newline, carriage return and tab. Two ways exist beside the contract, for the commands that talk to a node:
-//! `POST /api/v1/stop` answers `{}`, and `POST /api/v1/token/rotate` answers `{"token":"…"}`, both with a token.
+//! `POST /api/v1/stop` answers `{}`, and `POST /api/v1/token/rotate` answers `{"token":"…"}`, both with a token. And two for the
+//! page: `GET /api/v1/messages/ID/held` tells who holds a message of one's own, and `POST /api/v1/peers` with
+//! `{"address":"HOST[:PORT]"}` dials somebody as `--peer` does, until the node stops.
 
 pub mod ask;
 mod assets;
@@ -44,6 +46,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use ask::{Ask, SocketNo};
+pub use assets::root as parts;
 pub use door::Doors;
 pub use hub::{Event, Hub};
 pub use keys::{Keys, Token};

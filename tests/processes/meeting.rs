@@ -6,7 +6,7 @@ use super::common::lab::Lab;
 use super::common::links::one_link_per_pair;
 use super::common::node::{Launch, together};
 use super::common::wait::{stays, until};
-use super::common::{Context, Result, ensure};
+use super::common::{Context, Result, Value, ensure, json};
 use super::{THREE, all_met, three, three_met};
 
 /// How long a settled mesh is watched for a second connection.
@@ -122,6 +122,22 @@ async fn a_peer_that_no_beacon_reaches_can_be_named() -> Result<()> {
     let ben = lab.node("ben").host("127.0.0.2").option("--port", &elsewhere).option("--peer", address).start()?;
     until("both have met", async || all_met(&[&anna, &ben]).await).await?;
     until("one link", async || one_link_per_pair(&[&anna, &ben])).await
+}
+
+#[tokio::test]
+async fn a_peer_can_be_named_while_the_node_runs() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    let address = anna.ready["tcp"][0].as_str().context("an address to dial")?;
+    let elsewhere = super::common::lab::free_port()?.to_string();
+    let ben = lab.node("ben").host("127.0.0.2").option("--port", &elsewhere).start()?;
+    let named = async |body: Value| ben.api.post("/api/v1/peers", &body).await;
+    for wrong in [json!({}), json!({ "address": 7 }), json!({ "address": "no such:port" })] {
+        let refused = named(wrong.clone()).await?.with(400)?;
+        ensure!(refused["error"] == "bad_request", "{wrong}: {refused}");
+    }
+    named(json!({ "address": format!(" {address} ") })).await?.with(200)?;
+    until("both have met", async || all_met(&[&anna, &ben]).await).await
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What is said: it reaches everybody as typed, once, in one order, and is still there afterwards.
 
-use super::common::api::text_of;
+use super::common::api::{Api, text_of};
 use super::common::lab::Lab;
 use super::common::node::together;
 use super::common::socket::Tab;
@@ -212,4 +212,40 @@ async fn hooray_reaches_everybody() -> Result<()> {
         Ok(())
     };
     until("ben is greeted", arrived).await
+}
+
+#[tokio::test]
+async fn who_holds_a_message_is_told_with_the_time() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben, cleo] = super::three_met(&lab).await?;
+    let (ben_id, cleo_id) = (ben.id().to_owned(), cleo.id().to_owned());
+    let away = cleo.kill()?;
+    let said = anna.api.say("who has this?").await?;
+    let path = format!("/api/v1/messages/{}/held", text_of(&said, "id"));
+    let held = async |api: &Api, by: &[&str], missing: &[&str]| {
+        let answer = api.get(&path).await?;
+        let holders = answer["held"].as_array().context("a list")?;
+        let mut ids: Vec<String> = holders.iter().map(|holder| text_of(holder, "id")).collect();
+        let mut expected = by.to_vec();
+        ids.sort_unstable();
+        expected.sort_unstable();
+        ensure!(ids == expected && answer["missing"] == json!(missing), "{answer}");
+        Ok(holders.clone())
+    };
+    // Cleo may have been noticed as lost before it was said: then it is counted for ben alone.
+    let of_both = said["of"] == 2;
+    let missing: &[&str] = if of_both { &[&cleo_id] } else { &[] };
+    let now = until("ben holds it", async || held(&anna.api, &[&ben_id], missing).await).await?;
+    ensure!(now[0]["at"].as_str().is_some_and(|at| at.ends_with('Z')), "{now:?}");
+    ensure!(ben.api.get(&path).await.is_err(), "that is anna's to know");
+    let unknown = format!("/api/v1/messages/{}/held", "0".repeat(64));
+    ensure!(anna.api.get(&unknown).await.is_err(), "no such message");
+
+    let _cleo = away.start()?;
+    let everybody: &[&str] = if of_both { &[&ben_id, &cleo_id] } else { &[&ben_id] };
+    until("all hold it", async || held(&anna.api, everybody, &[]).await).await?;
+    let anna = anna.stop()?.start()?;
+    let before = held(&anna.api, everybody, &[]).await?;
+    ensure!(before.iter().all(|holder| holder["at"].is_null()), "since when is not kept: {before:?}");
+    Ok(())
 }

@@ -4,7 +4,7 @@ use super::common::api::text_of;
 use super::common::lab::Lab;
 use super::common::socket::Tab;
 use super::common::wait::until;
-use super::common::{Result, ensure, json};
+use super::common::{Result, Value, ensure, json};
 
 #[tokio::test]
 async fn who_is_blocked_is_not_shown_until_that_is_taken_back() -> Result<()> {
@@ -85,6 +85,8 @@ async fn safety_words_are_the_same_on_both_sides() -> Result<()> {
     let one = anna.api.get(&format!("/api/v1/members/{}/safety", ben.id())).await?;
     let two = ben.api.get(&format!("/api/v1/members/{}/safety", anna.id())).await?;
     ensure!(one == two && one["words"].as_array().is_some_and(|words| words.len() == 12), "{one} and {two}");
+    let square = |rows: &Vec<Value>| rows.iter().all(|row| row.as_str().is_some_and(|row| row.len() == rows.len()));
+    ensure!(one["qr"].as_array().is_some_and(square), "{one}");
     ensure!(one["hex"].as_str().is_some_and(|hex| hex.len() == 64), "{one}");
     ensure!(anna.api.get(&format!("/api/v1/members/{}/safety", anna.id())).await.is_err(), "not with oneself");
     ensure!(anna.api.get(&format!("/api/v1/members/{}/safety", "ab".repeat(32))).await.is_err(), "not with nobody");

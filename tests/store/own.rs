@@ -42,6 +42,10 @@ async fn who_holds_an_own_message_is_counted_among_those_in_reach() {
         lines.iter().map(|line| line.held.map(|held| (held.held_by, held.of)).expect("own")).collect::<Vec<_>>()
     };
     assert_eq!(held(bed.page(At::Newest, 9).await.lines), [(1, 2), (0, 2), (2, 2)]);
+    let holders = bed.store.holders(first.id).await.expect("readable").expect("an own message");
+    assert_eq!((holders.held, holders.missing), (vec![ana], vec![ben]));
+    let holders = bed.store.holders(alone.id).await.expect("readable").expect("an own message");
+    assert_eq!((holders.held.len(), holders.missing.len()), (2, 0), "whoever holds it, and nobody is missing");
 
     bed.store.write(Write::Receipts(vec![receipt(ana, 2, 2), receipt(ben, 1, 3)]));
     bed.store.close().await;

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::proto::book::Dial;
+use crate::proto::book::{Dial, Target};
 use crate::proto::frame::{Beacon, CloseReason, Fetch, Frame, Peer};
 use crate::proto::ids::{Arrival, DialId, EntryId, LinkId, NodeId};
 use crate::proto::marks::MarkChange;
@@ -107,6 +107,8 @@ pub enum Input {
     },
     /// Whether there is so little room on the disk that it is kept for what this node's own user says.
     LittleDisk(bool),
+    /// The user names somebody to dial, as with `--peer`.
+    Peer(Target),
     /// The program is asked to stop: a goodbye on every link.
     Stop,
 }

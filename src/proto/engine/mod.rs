@@ -205,6 +205,12 @@ impl Engine {
         self.roster.member(id)
     }
 
+    /// Since when members hold a message of this node's user, by this node's wall clock in milliseconds since 1970, as far
+    /// as that was heard since the start.
+    pub fn held_since(&self, id: EntryId) -> Vec<(NodeId, u64)> {
+        self.receipts.since(id)
+    }
+
     /// What was refused since the start, as far as its form was right.
     pub fn refused(&self) -> &Tally {
         &self.refused
@@ -237,6 +243,10 @@ impl Engine {
             Input::Say { asker, say } => self.say(now, asker, say, &mut out),
             Input::Rename { asker, name } => self.rename(now, asker, name, &mut out),
             Input::Mark { member, change } => out.push(Action::Write(WriteAction(Write::Mark { member, change }))),
+            Input::Peer(target) => {
+                self.book.add(target, None, Source::Given, None, now.mono_ms, 0);
+                self.wake_at(now.mono_ms);
+            }
             Input::LittleDisk(is_little) => self.disk_is_little(now, is_little, &mut out),
             Input::Stop => self.stop(&mut out),
         }

@@ -134,7 +134,7 @@ impl Engine {
             Written::Changed(changed) => self.logs_changed(now, changed, out),
             Written::Receipts(receipts) => {
                 for receipt in receipts {
-                    let grown = self.receipts.add(receipt);
+                    let grown = self.receipts.add(receipt, now.wall_ms);
                     out.extend(grown.into_iter().map(|(id, held)| Action::Show(Show::Held { id, held })));
                 }
             }
