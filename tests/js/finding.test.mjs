@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import * as State from "../../static/js/state.js";
 import { lineOf } from "../../static/js/view/listkeys.js";
-import { fits, parseSearch, piecesOf } from "../../static/js/view/search.js";
+import { fits, parseSearch, piecesOf, scopeOf } from "../../static/js/view/search.js";
 import { matching, placesOf } from "../../static/js/view/switcher.js";
-import { ANA, ME, T0, member, message, welcome } from "./frames.mjs";
+import { ANA, BEN, ME, T0, member, message, welcome } from "./frames.mjs";
 
 const now = T0 + 3_600_000;
 
@@ -47,15 +47,33 @@ test("a search is words and filters", () => {
   }
 });
 
-test("filters mean a person, a place and a day", () => {
-  const context = { state: room(), members: [member(ANA, "Ana", { short: "abcdefgh" })] };
+test("who and where is asked of the node, in its own words", () => {
+  const state = room();
+  State.apply(state, { type: "member", member: member("dd".repeat(32), "ANA", { short: "dddddddd" }) }, { now });
+  const context = { state, members: [member(ANA, "Ana", { short: "abcdefgh" }), member("dd".repeat(32), "ANA", { short: "dddddddd" }), member(BEN, "Ben", { short: "benbenbe" })] };
+  for (const [filters, expected] of [
+    [{}, { params: {}, authors: null }],
+    [{ from: "ben" }, { params: { from: BEN }, authors: null }],
+    [{ from: "ana" }, { params: {}, authors: [ANA, "dd".repeat(32)] }],
+    [{ from: "abcd" }, { params: { from: ANA }, authors: null }],
+    [{ from: "zoe" }, null],
+    [{ in: "#Lunch" }, { params: { channel: "lunch" }, authors: null }],
+    [{ in: "nowhere" }, null],
+    [{ in: "general", from: "ben" }, { params: { from: BEN, channel: "general" }, authors: null }],
+  ]) {
+    assert.deepEqual(scopeOf(filters, context), expected, JSON.stringify(filters));
+  }
+});
+
+test("days are those of the reader", () => {
   const hit = message(5, { channel: "lunch", time: "2026-11-22T12:00:00Z" });
   for (const [filters, expected] of [
-    [{}, true], [{ from: "ana" }, true], [{ from: "ben" }, false], [{ in: "#Lunch" }, true], [{ in: "general" }, false],
-    [{ before: "2026-11-24" }, true], [{ before: "2026-11-21" }, false], [{ after: "2026-11-20" }, true], [{ after: "2026-11-23" }, false], [{ after: "nonsense" }, false],
+    [{}, true], [{ before: "2026-11-24" }, true], [{ before: "2026-11-21" }, false], [{ after: "2026-11-20" }, true],
+    [{ after: "2026-11-23" }, false], [{ after: "nonsense" }, false],
   ]) {
-    assert.equal(fits(hit, filters, context), expected, JSON.stringify(filters));
+    assert.equal(fits(hit, filters), expected, JSON.stringify(filters));
   }
+  assert.deepEqual([fits(hit, {}, [ANA]), fits(hit, {}, [BEN])], [true, false], "of several who bear one name");
 });
 
 test("a hit shows its marks, from a little before the first, and loses nothing after it", () => {

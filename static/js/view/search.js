@@ -1,16 +1,17 @@
-// Searching everything this node holds. The node finds the words; who, where and when is sorted out here, among what
-// it found.
+// Searching everything this node holds. The node finds the words, and looks only where and at whom it is told to; days are
+// sorted out here, page by page of what it found.
 
 import { findMember } from "../commands.js";
 import { make, nameOf, setText } from "../lib/dom.js";
 import { t, whenText } from "../lib/texts.js";
-import { isShared, keyOf, placeName } from "../state.js";
+import { isShared, keyOf, placeName, placeOfKey } from "../state.js";
 import { open } from "./dialogs.js";
 import { Options } from "./options.js";
 
 const ASK_AFTER_MS = 120;
 const SHOWN_MAX = 50;
-const ASKED_MAX = 500; // hits to choose from where only some of them fit
+const PAGE = 500; // hits asked for at once where only some of them fit
+const PAGES_MAX = 10;
 const CONTEXT = 60; // characters before the first mark
 
 /** Takes a search apart: `{ words, filters: { from, in, before, after } }`. Pure. */
@@ -23,13 +24,30 @@ export function parseSearch(text) {
   return { words: words.trim().replace(/\s+/g, " "), filters };
 }
 
-/** Whether a message is one that the filters mean. Pure. */
-export function fits(message, filters, { state, members }) {
-  if (filters.from !== undefined && findMember(members, filters.from).member?.id !== message.author) return false;
-  if (filters.in !== undefined) {
-    const place = placeName(state, keyOf(message, state.me)).replace(/^# /, "");
-    if (place.toLowerCase() !== filters.in.replace(/^#/, "").toLowerCase()) return false;
+/**
+ * What the node is asked for: the parameters for who and where, or null if nobody or nothing is called so. Several may
+ * bear one name: then it looks at everybody, and `authors` says whom. Pure.
+ */
+export function scopeOf(filters, { state, members }) {
+  const scope = { params: {}, authors: null };
+  if (filters.from !== undefined) {
+    const { member, several = [] } = findMember(members, filters.from);
+    if (!member && several.length === 0) return null;
+    if (member) scope.params.from = member.id;
+    else scope.authors = several.map(({ id }) => id);
   }
+  if (filters.in !== undefined) {
+    const wanted = filters.in.replace(/^#/, "").toLowerCase();
+    const key = [...state.conversations.keys()].find((one) => placeName(state, one).replace(/^# /, "").toLowerCase() === wanted);
+    if (key === undefined) return null;
+    Object.assign(scope.params, placeOfKey(key));
+  }
+  return scope;
+}
+
+/** Whether a message is of the days and the people that are meant. Pure. */
+export function fits(message, filters, authors = null) {
+  if (authors !== null && !authors.includes(message.author)) return false;
   const at = Date.parse(message.time);
   if (filters.before !== undefined && !(at < Date.parse(`${filters.before}T00:00`))) return false;
   return filters.after === undefined || at >= Date.parse(`${filters.after}T00:00`) + 86_400_000;
@@ -64,16 +82,27 @@ export function showSearch({ state, socket, room, jumps }) {
     const { words, filters } = parseSearch(field.value);
     const turn = (asked += 1);
     if (words === "") return show([], "search.empty");
-    const limit = Object.keys(filters).length > 0 ? ASKED_MAX : SHOWN_MAX;
+    const scope = scopeOf(filters, { state, members: room.members });
     try {
-      const { hits } = await socket.get(`/api/v1/search?${new URLSearchParams({ q: words, limit: String(limit) })}`);
-      if (turn !== asked) return; // something else was typed meanwhile
-      const context = { state, members: room.members };
-      const found = hits.filter(({ message }) => fits(message, filters, context)).slice(0, SHOWN_MAX);
-      show(found, found.length === 0 ? "search.none" : "search.found");
+      const found = scope === null ? [] : await find(words, filters, scope, () => turn !== asked);
+      if (turn === asked) show(found, found.length === 0 ? "search.none" : "search.found");
     } catch {
       if (turn === asked) show([], "search.failed");
     }
+  }
+
+  /** The newest hits that are meant; fewer once `isStale()`, when something else was typed. */
+  async function find(words, filters, { params, authors }, isStale) {
+    const isChosen = authors !== null || filters.before !== undefined || filters.after !== undefined;
+    const query = { q: words, limit: String(isChosen ? PAGE : SHOWN_MAX), ...params };
+    const found = [];
+    for (let page = 0; page < PAGES_MAX && !isStale(); page += 1) {
+      const { hits } = await socket.get(`/api/v1/search?${new URLSearchParams(query)}`);
+      found.push(...hits.filter(({ message }) => fits(message, filters, authors)));
+      if (found.length >= SHOWN_MAX || hits.length < Number(query.limit)) break;
+      query.before = hits.at(-1).message.order;
+    }
+    return found.slice(0, SHOWN_MAX);
   }
 
   function show(hits, key) {
