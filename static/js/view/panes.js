@@ -2,7 +2,7 @@
 // pane at a time below 768 px.
 
 import { byId } from "../lib/dom.js";
-import { focusMembers, moveAmongMembers } from "./sides.js";
+import { filterMembers, focusMembers, moveAmongMembers } from "./sides.js";
 
 const one = matchMedia("(max-width: 47.99rem)");
 const overlay = matchMedia("(max-width: 63.99rem)");
@@ -41,6 +41,7 @@ export function startPanes() {
   button.addEventListener("click", () => closeMembers() || openMembers());
   byId("hide-members").addEventListener("click", closeMembers);
   byId("member-list").addEventListener("keydown", moveAmongMembers);
+  byId("member-filter").addEventListener("input", filterMembers);
   byId("main").addEventListener("pointerdown", (event) => {
     if (!button.contains(event.target)) closeMembers();
   });

@@ -2,9 +2,10 @@
 
 import { byId, clone, fill, identicon, make, nameOf, setText, shortOf } from "../lib/dom.js";
 import { byName, sinceText, spanText, t, whenText } from "../lib/texts.js";
-import { addressOf, inReach, isShared, othersInReach, placeName } from "../state.js";
+import { addressOf, fold, inReach, isShared, othersInReach, placeName } from "../state.js";
 import { unreadIn } from "../unread.js";
 
+const FILTER_ABOVE = 12; // members: fewer are seen at a glance
 const CLOCK_WORTH_SAYING_MS = 60_000;
 const MIB = 1024 * 1024;
 
@@ -93,7 +94,23 @@ export function drawMembers(state, { isCut, now }) {
   if (gone.length > 0) lists.push(memberList("members.out", gone, true, state, now));
   const place = byId("member-list");
   keepingFocus(place, ".member", () => place.replaceChildren(...lists));
-  if (!place.querySelector('[tabindex="0"]')) place.querySelector(".member")?.setAttribute("tabindex", "0");
+  byId("member-filter").hidden = all.length <= FILTER_ABOVE;
+  filterMembers();
+}
+
+/** Hides the members that are not meant by what stands in the filter; all stay in the document, for the browser's search. */
+export function filterMembers() {
+  const filter = byId("member-filter");
+  const wanted = filter.hidden ? "" : fold(filter.value.trim());
+  const members = [...byId("member-list").querySelectorAll(".member")];
+  for (const member of members) {
+    const { key: id, name } = member.dataset;
+    const isMeant = fold(name).includes(wanted) || shortOf(id).startsWith(wanted);
+    member.parentElement.hidden = !isMeant;
+    if (!isMeant) member.tabIndex = -1;
+  }
+  const shown = members.filter((member) => !member.parentElement.hidden);
+  if (!shown.some((member) => member.tabIndex === 0)) shown[0]?.setAttribute("tabindex", "0");
 }
 
 function memberList(label, members, withHeading, state, now) {
@@ -111,6 +128,7 @@ function memberItem(state, member, now) {
   const place = clone("t-member");
   const item = place.querySelector(".member");
   item.dataset.key = member.id;
+  item.dataset.name = member.name;
   item.title = `${member.name} ${shortOf(member.id)}`;
   item.classList.toggle("gone", !inReach(member));
   item.querySelector(".mark").append(identicon(member.id));
@@ -160,7 +178,7 @@ function drawMeta(meta, state, member, now) {
 
 /** One stop for Tab; the arrows go from member to member. */
 export function moveAmongMembers(event) {
-  const rows = [...byId("member-list").querySelectorAll(".member")];
+  const rows = [...byId("member-list").querySelectorAll("li:not([hidden]) > .member")];
   const index = rows.indexOf(document.activeElement);
   const goal = { ArrowUp: index - 1, ArrowDown: index + 1, Home: 0, End: rows.length - 1 }[event.key];
   if (index < 0 || goal === undefined || !rows[goal]) return;
@@ -171,7 +189,7 @@ export function moveAmongMembers(event) {
 }
 
 export function focusMembers() {
-  (byId("member-list").querySelector('.member[tabindex="0"]') ?? byId("members-title")).focus();
+  (byId("member-list").querySelector('li:not([hidden]) > .member[tabindex="0"]') ?? byId("members-title")).focus();
 }
 
 /** Draws a list anew without taking the focus away from whoever is in it. */
