@@ -1,9 +1,10 @@
-// Going to one message, wherever it is, and back to where one was.
+// Going to one message, wherever it is, and back to where one was. The address follows, so that a reload, the browser's
+// own buttons and a copied link lead to the same message.
 
 import { byId } from "./lib/dom.js";
 import { t } from "./lib/texts.js";
 import { leavePast } from "./ranges.js";
-import { conversation } from "./state.js";
+import { addressOf, conversation, placeOfAddress } from "./state.js";
 
 export function startJumps({ state, pages, timeline, current, go, toEnd, room, drawNow }) {
   const pill = byId("pill-back");
@@ -14,9 +15,11 @@ export function startJumps({ state, pages, timeline, current, go, toEnd, room, d
     pill.hidden = place === null;
   }
 
-  async function to(key, id, { remember = true } = {}) {
+  /** `remember`: so that one can go back; `write`: the address becomes that of the message. */
+  async function to(key, id, { remember = true, write = true } = {}) {
     const from = { key: current(), id: timeline.atEnd ? null : timeline.firstVisible() };
-    if (key !== current()) go(key);
+    const isElsewhere = key !== current();
+    if (isElsewhere) go(key);
     try {
       await pages.around(key, id);
     } catch (error) {
@@ -26,22 +29,29 @@ export function startJumps({ state, pages, timeline, current, go, toEnd, room, d
     drawNow();
     timeline.toRow(timeline.keyOf(id));
     if (remember) setOrigin(origin ?? from);
+    if (write) history[isElsewhere ? "replaceState" : "pushState"](null, "", addressOf(key, id));
   }
 
-  pill.addEventListener("click", async () => {
+  async function back() {
+    if (origin === null) return;
     const { key, id } = origin;
     setOrigin(null);
-    if (id !== null) return to(key, id, { remember: false });
     if (key !== current()) go(key);
-    toEnd();
-  });
+    else history.replaceState(null, "", addressOf(key));
+    if (id === null) toEnd();
+    else await to(key, id, { remember: false, write: false });
+  }
+
+  pill.addEventListener("click", back);
 
   return {
     to,
+    back,
     /** The newest messages are shown again: there is nothing to go back to. */
     leave(key) {
       leavePast(state, conversation(state, key));
       setOrigin(null);
+      if (placeOfAddress(location.hash).id !== null) history.replaceState(null, "", addressOf(key));
     },
   };
 }

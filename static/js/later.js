@@ -1,6 +1,7 @@
 // Everything that can come a moment later than the messages and the field to type in: gathered here, so that
 // main.js waits for one thing.
 
+import { readChoices } from "./choices.js";
 import { startJumps } from "./jumps.js";
 import { byId, setText } from "./lib/dom.js";
 import { t } from "./lib/texts.js";
@@ -12,11 +13,13 @@ import { run } from "./run.js";
 import * as State from "./state.js";
 import { trim } from "./ranges.js";
 import { see } from "./unread.js";
+import { startActions } from "./view/actions.js";
 import { mountAlone, showFindOthers } from "./view/alone.js";
 import { Completion } from "./view/completion.js";
 import { drawConnection } from "./view/connection.js";
 import { showHelp } from "./view/dialogs.js";
 import { mountFirstRun } from "./view/firstrun.js";
+import { startHand } from "./view/hand.js";
 import { startListKeys } from "./view/listkeys.js";
 import { startMoving } from "./view/moving.js";
 import { startPanes } from "./view/panes.js";
@@ -57,8 +60,9 @@ export function start(page) {
     take: room.write,
     places: () => ({ channels: channelsOf(state), members: room.members }),
   });
-  startListKeys(timeline);
-  startMoving({ state, panes, room, current, go, toNewest, jumps, socket });
+  timeline.isByHand = startHand(byId("messages"));
+  const dialogs = startMoving({ state, panes, room, current, go, toNewest, jumps, socket });
+  startListKeys(timeline, startActions({ timeline, room, current, open: dialogs }));
 
   const context = { socket, state, replaced: (node) => (state.node = node) };
   byId("updated").addEventListener("click", () => location.reload());
@@ -75,9 +79,10 @@ export function start(page) {
   }
 
   return {
-    completion, hush, jumps, notices, pages, panes, reading, room, run, speak,
+    completion, dialogs, hush, jumps, notices, pages, panes, reading, room, run, speak,
     alarm: (notice) => alarm(notice, State.namesakes(state, notice.member, notice.name)),
 
+    choices: () => readChoices(state.me),
     firstRun: () => mountFirstRun({ state, room }),
 
     /** What stands where messages will be, while nobody is here and nothing was said. */

@@ -8,7 +8,7 @@ import { Socket, takeKeyFromAddress } from "./socket.js";
 import * as State from "./state.js";
 import { byId, isDialogOpen } from "./lib/dom.js";
 import { t } from "./lib/texts.js";
-import { Composer, readDraft } from "./view/composer.js";
+import { Composer, allDrafts, draftKey, keepDraft, readDraft } from "./view/composer.js";
 import { Timeline } from "./view/timeline.js";
 
 const SENDING_SHOWN_AFTER_MS = 410;
@@ -45,7 +45,9 @@ const composer = new Composer({
   send: submit,
   typed: () => later?.completion.update(),
   keys: (event) => later?.completion.key(event) ?? false,
+  enterSends: () => later?.choices().enterSends ?? true,
   grown: () => timeline.hold(),
+  kept: () => store?.saveDrafts(allDrafts(state.me)),
 });
 
 // --- frames ---
@@ -101,9 +103,9 @@ async function onWelcome(frame, wasMe) {
   byId("slow").hidden = true;
   if (wasMe === null) {
     turnTo(openKey);
-    await restoreOutbox();
+    await restore();
     loadLater().then(({ firstRun }) => firstRun());
-    if (wantedId) loadLater().then(({ jumps }) => jumps.to(openKey, wantedId));
+    if (wantedId) loadLater().then(({ jumps }) => jumps.to(openKey, wantedId, { remember: false, write: false }));
   } else if (frame.reset) {
     State.openConversation(state, openKey);
   }
@@ -127,7 +129,7 @@ function onLive(message, now) {
   if (!own && State.keyOf(message, state.me) === openKey) later?.speak(message, State.isShared(state, message.name));
   if (!own) later?.notices.tell(message, now);
   if (message.kind === "hooray" && Math.abs(now - Date.parse(message.time)) < JOY_FRESH_MS) {
-    import("./view/joy.js").then(({ celebrate }) => celebrate());
+    if (later?.choices().joy) import("./view/joy.js").then(({ celebrate }) => celebrate());
   }
 }
 
@@ -161,12 +163,21 @@ function saveOutbox() {
   store?.save(Outbox.pack(outbox), outbox.items.length === 0);
 }
 
-async function restoreOutbox() {
+/** What an earlier page left: messages that did not go out, and what was begun in tabs that are gone. */
+async function restore() {
   const { openStore } = await import("./store.js");
   store = await openStore(state.me);
   const restored = store.texts.flatMap((text) => Outbox.unpack(text, Date.now()).items);
   outbox.items = [...restored.filter((item) => !Outbox.has(outbox, item.ref)), ...outbox.items];
   saveOutbox();
+  store.adoptDrafts((key, text) => {
+    if (hasDraft(key) || (key === openKey && composer.text !== "")) return false;
+    keepDraft(draftKey(state.me, key), text);
+    State.conversation(state, key); // so that it stands in the list
+    return true;
+  });
+  composer.adopt();
+  store.saveDrafts(allDrafts(state.me));
 }
 
 function say(text, kind = "say") {
@@ -228,13 +239,12 @@ function turnTo(key) {
   document.body.dataset.pane = "room";
   State.openConversation(state, key);
   later?.hush();
-  composer.turnTo(draftKey(key), State.placeName(state, key));
+  composer.turnTo(draftKey(state.me, key), State.placeName(state, key));
   drawNow();
   if (later) fill(later.pages).catch(() => {});
 }
 
-const hasDraft = (key) => readDraft(draftKey(key)) !== "";
-const draftKey = (key) => `roomful.draft.${state.me}.${key}`;
+const hasDraft = (key) => readDraft(draftKey(state.me, key)) !== "";
 
 // --- drawing ---
 
@@ -304,6 +314,8 @@ function onRow(name, row) {
   } else if (name === "retry") {
     Outbox.retry(outbox, row.ref);
     pump();
+  } else if (name === "holders") {
+    return later?.dialogs.holders(row.id);
   } else {
     Outbox.answered(outbox, row.ref);
     composer.focus();
@@ -319,7 +331,8 @@ function listen() {
     if (state.me === null || (location.hash !== "" && !location.hash.startsWith("#/"))) return;
     const { key, id } = State.placeOfAddress(location.hash);
     if (key !== openKey) turnTo(key);
-    if (id) later?.jumps.to(key, id, { remember: false });
+    else if (id === null) later?.jumps.back();
+    if (id !== null) later?.jumps.to(key, id, { write: false });
   });
   addEventListener("hashchange", async () => {
     if (!(await takeKeyFromAddress())) return;

@@ -1,36 +1,15 @@
 // Telling somebody who looks elsewhere: a notice of the system, and a sound. Once for a message, however many tabs are
 // open: the tab that gets the message's lock tells, the others keep quiet; a tab that shows it takes the lock and says nothing.
 
-import { fold, keyOf, placeName } from "./state.js";
+import { readChoices } from "./choices.js";
+import { nameText } from "./lib/dom.js";
+import { t } from "./lib/texts.js";
+import { fold, isShared, keyOf, placeName } from "./state.js";
 
 const FRESH_MS = 60_000; // what is older comes from a resume: the title says enough
 const LOCK_HELD_MS = 10_000;
 const OTHERS_FIRST_MS = 150; // a tab that shows the message takes its lock before those that do not
 const SOUND_EVERY_MS = 2000;
-const DEFAULTS = { notices: "direct", texts: true, sounds: "direct", quiet: false, muted: [] };
-
-const keyFor = (node) => `roomful.notices.${node}`;
-
-let kept = { text: undefined, choices: DEFAULTS }; // asked for with every message, changed once in a while
-
-/** What the user chose, for this node, in this browser. */
-export function readChoices(node) {
-  try {
-    const text = localStorage.getItem(keyFor(node)) ?? "{}";
-    if (text !== kept.text) kept = { text, choices: { ...DEFAULTS, ...JSON.parse(text) } };
-    return kept.choices;
-  } catch {
-    return DEFAULTS;
-  }
-}
-
-export function keepChoices(node, choices) {
-  try {
-    localStorage.setItem(keyFor(node), JSON.stringify(choices));
-  } catch {
-    // Storage is forbidden or full: the choice lasts as long as this look at the settings.
-  }
-}
 
 /** What a message is worth: `{ notice, sound }`. Pure. */
 export function worth(message, { choices, me, names, members }) {
@@ -68,7 +47,8 @@ export function startNotices({ state, attended, jump }) {
   function show(message, key) {
     if (!("Notification" in window) || Notification.permission !== "granted") return;
     const place = placeName(state, key);
-    const title = key.startsWith("d:") ? place : `${message.name} · ${place}`;
+    const name = nameText(message.author, message.name, isShared(state, message.name));
+    const title = key.startsWith("d:") ? place : t("notice.title", { name, place });
     const body = readChoices(state.me).texts ? message.text.slice(0, 200) : "";
     const shown = new Notification(title, { body, tag: `roomful.${state.me}.${key}` });
     shown.onclick = () => {

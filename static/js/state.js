@@ -9,7 +9,6 @@ const CLOCK_SLACK_MS = 60_000;
 export function create() {
   return {
     node: null,
-    version: null, // of the node that this page came from
     me: null, // our own member id
     run: null,
     arrival: 0,
@@ -191,7 +190,6 @@ export function apply(state, frame, { now, attended = () => false }) {
 function welcome(state, frame, { now, attended }) {
   const resumed = state.run !== null && frame.reset !== true;
   state.node = frame.node;
-  state.version ??= frame.node.version;
   state.run = frame.run;
   state.members.clear();
   for (const member of frame.members) setMember(state, member);

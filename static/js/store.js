@@ -1,11 +1,12 @@
-// What outlives a reload: the outbox of this tab, kept for the node it was written for, since two nodes can
-// be forwarded to one port. A tab that is closed leaves its outbox to the next one: a lock, held as long
-// as a tab lives, tells whose is orphaned.
+// What outlives a reload and the tab: the outbox of this tab and what was begun to be written in it, kept for the node it
+// was written for, since two nodes can be forwarded to one port. Each tab writes only its own; a tab that is closed
+// leaves both to the next one: a lock, held as long as a tab lives, tells whose is orphaned.
 
 const TAB = "roomful.tab";
 
 const lockOf = (tab) => `roomful.tab.${tab}`;
-const prefixOf = (node) => `roomful.outbox.${node}.`;
+const outboxOf = (node) => `roomful.outbox.${node}.`;
+const draftsOf = (node) => `roomful.drafts.${node}.`;
 
 /** Holds the lock for as long as this tab lives. Answers whether it was free. */
 function holdFor(tab) {
@@ -35,16 +36,37 @@ async function livingTabs() {
 /** Opens what is kept for a node. `texts` are the outboxes found: this tab's own, and orphaned ones. */
 export async function openStore(node) {
   try {
-    const prefix = prefixOf(node);
     const tab = await ownTab();
     const living = await livingTabs();
-    const keys = Object.keys(localStorage).filter((key) => key.startsWith(prefix));
-    const ours = keys.filter((key) => key === prefix + tab || !living.has(lockOf(key.slice(prefix.length))));
-    const texts = ours.map((key) => localStorage.getItem(key));
-    for (const key of ours) localStorage.removeItem(key);
-    return { texts, save: (text, isEmpty) => save(prefix + tab, text, isEmpty) };
+    const orphans = (prefix) => Object.keys(localStorage).filter((key) => {
+      const owner = key.slice(prefix.length);
+      return key.startsWith(prefix) && owner !== tab && !living.has(lockOf(owner));
+    });
+    const outboxes = [outboxOf(node) + tab, ...orphans(outboxOf(node))];
+    const texts = outboxes.map((key) => localStorage.getItem(key)).filter((text) => text !== null);
+    for (const key of outboxes) localStorage.removeItem(key);
+    return {
+      texts,
+      /** Offers what was begun in tabs that are gone. What `take(conversation, text)` does not take waits for the next. */
+      adoptDrafts(take) {
+        for (const key of orphans(draftsOf(node))) {
+          const left = Object.entries(parse(localStorage.getItem(key))).filter(([place, text]) => !take(place, text));
+          save(key, JSON.stringify(Object.fromEntries(left)), left.length === 0);
+        }
+      },
+      save: (text, isEmpty) => save(outboxOf(node) + tab, text, isEmpty),
+      saveDrafts: (own) => save(draftsOf(node) + tab, JSON.stringify(own), Object.keys(own).length === 0),
+    };
   } catch {
-    return { texts: [], save: () => {} }; // storage is forbidden: the outbox lives as long as the page
+    return { texts: [], adoptDrafts: () => {}, save: () => {}, saveDrafts: () => {} }; // forbidden: it lives as long as the page
+  }
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {}; // not written by us
   }
 }
 

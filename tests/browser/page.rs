@@ -4,7 +4,7 @@
 use hyper::Method;
 use thirtyfour::common::command::FormatRequestData;
 use thirtyfour::prelude::*;
-use thirtyfour::{RequestData, SessionId};
+use thirtyfour::{RequestData, SessionId, WindowHandle};
 
 use crate::common::wait::until;
 use crate::common::{Context, Result, Value, ensure, json};
@@ -13,13 +13,17 @@ use crate::driver::{Browser, Driver};
 /// Which elements may have a role at all; which of them do, the browser says.
 const CANDIDATES: &[(&str, &str)] = &[
     ("button", "button, [role=button]"),
+    ("checkbox", "[type=checkbox]"),
     ("combobox", "[role=combobox]"),
     ("complementary", "aside, [role=complementary]"),
     ("dialog", "dialog, [role=dialog]"),
     ("list", "ol, ul, [role=list]"),
+    ("listbox", "[role=listbox]"),
     ("log", "[role=log]"),
     ("main", "main, [role=main]"),
+    ("menu", "[role=menu]"),
     ("navigation", "nav, [role=navigation]"),
+    ("searchbox", "[type=search]"),
     ("status", "output, [role=status]"),
     ("textbox", "textarea, input, [role=textbox], [contenteditable]"),
 ];
@@ -185,6 +189,28 @@ impl Page {
     /// What an element says to a person.
     pub(crate) async fn text(&self, role: &str, name: &str) -> Result<String> {
         Ok(self.find(role, name).await?.text().await?)
+    }
+
+    /// What an element says, also where only those hear it who do not see the page.
+    pub(crate) async fn text_content(&self, role: &str, name: &str) -> Result<String> {
+        let element = self.find(role, name).await?.to_json()?;
+        let text = self.run("return arguments[0].textContent.trim();", vec![element]).await?;
+        Ok(text.as_str().context("a text")?.to_owned())
+    }
+
+    /// Opens `link` in a new tab and goes there. Answers where one was.
+    pub(crate) async fn open_tab(&self, link: &str) -> Result<WindowHandle> {
+        let before = self.driver.window().await?;
+        let tab = self.driver.new_tab().await?;
+        self.driver.switch_to_window(tab).await?;
+        self.go(link).await?;
+        Ok(before)
+    }
+
+    /// Closes the tab that is open, and goes back to another.
+    pub(crate) async fn close_tab(&self, other: WindowHandle) -> Result<()> {
+        self.driver.close_window().await?;
+        Ok(self.driver.switch_to_window(other).await?)
     }
 
     /// Whether the focus is inside this element.

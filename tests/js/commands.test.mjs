@@ -84,6 +84,9 @@ test("Enter sends, except while a word is being composed", () => {
   const key = (fields) => ({ key: "Enter", shiftKey: false, altKey: false, isComposing: false, keyCode: 13, ...fields });
   assert.equal(isSendKey(key({})), true);
   assert.equal(isSendKey(key({ ctrlKey: true })), true);
+  assert.equal(isSendKey(key({}), false), false, "the user wants a new line");
+  assert.equal(isSendKey(key({ ctrlKey: true }), false), true);
+  assert.equal(isSendKey(key({ ctrlKey: true, isComposing: true }), false), false);
   for (const fields of [{ shiftKey: true }, { isComposing: true }, { keyCode: 229 }, { key: "a" }]) {
     assert.equal(isSendKey(key(fields)), false, JSON.stringify(fields));
   }

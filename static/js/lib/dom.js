@@ -57,10 +57,16 @@ export function lookOf(id) {
 
 export function identicon(id) {
   const { hue, cells } = lookOf(id);
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "-0.5 -0.5 6 6");
+  const svg = pattern(cells, 5, 0.5);
   svg.setAttribute("class", `identicon hue-${hue}`);
   svg.setAttribute("aria-hidden", "true");
+  return svg;
+}
+
+/** A picture of square cells, each `[x, y]` of `size`, with an `edge` around it that is this many cells wide. */
+export function pattern(cells, size, edge) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", `${-edge} ${-edge} ${size + 2 * edge} ${size + 2 * edge}`);
   const path = document.createElementNS(SVG, "path");
   path.setAttribute("d", cells.map(([x, y]) => `M${x} ${y}h1v1h-1z`).join(""));
   svg.append(path);

@@ -1,8 +1,8 @@
-// The settings of notices and sounds, in the help dialog and for one conversation.
+// What can be chosen, in the help dialog: how one writes, notices and sounds, and what is quiet.
 
 import { make, setText } from "../lib/dom.js";
 import { t } from "../lib/texts.js";
-import { keepChoices, readChoices } from "../notices.js";
+import { keepChoices, readChoices } from "../choices.js";
 
 const WHEN = ["direct", "all", "none"];
 
@@ -14,6 +14,8 @@ export function drawChoices(place, { me, open, name }) {
     keepChoices(me, choices);
   };
   place.replaceChildren(
+    check("choice.enterSends", choices.enterSends, (isOn) => change({ enterSends: isOn })),
+    check("choice.joy", choices.joy, (isOn) => change({ joy: isOn })),
     ...permission(),
     select("notices", choices.notices, (value) => change({ notices: value })),
     check("choice.texts", choices.texts, (isOn) => change({ texts: isOn })),

@@ -1,5 +1,5 @@
 // Where one writes. Never disabled and never waiting: what is sent goes to the outbox at once, whatever
-// the node is doing. Drafts stay in this tab, one for each conversation of each node.
+// the node is doing. What was begun is kept for this tab, one draft for each conversation of each node.
 
 import { byId, isDialogOpen } from "../lib/dom.js";
 import { t } from "../lib/texts.js";
@@ -23,9 +23,13 @@ export function fullness(text) {
   return { over: false, note: null };
 }
 
-/** Enter sends, unless an input method is composing: its Enter only chooses a word (229: Safari's order of events). */
-export function isSendKey(event) {
-  return event.key === "Enter" && !event.shiftKey && !event.altKey && !event.isComposing && event.keyCode !== 229;
+/**
+ * Enter sends, or with Ctrl alone if the user wants that; never while an input method is composing: its Enter only
+ * chooses a word (229: Safari's order of events).
+ */
+export function isSendKey(event, enterSends = true) {
+  if (event.key !== "Enter" || event.altKey || event.isComposing || event.keyCode === 229) return false;
+  return event.ctrlKey || event.metaKey || (enterSends && !event.shiftKey);
 }
 
 export class Composer {
@@ -37,15 +41,17 @@ export class Composer {
 
   /**
    * `send(text)` takes what was written; `typed()` is told of each change; `keys(event)` may take a key first;
-   * `grown()` is told when the field may have another height.
+   * `enterSends()` says whether Enter alone does; `grown()` is told when the field may have another height, and
+   * `kept()` when a draft was.
    */
-  constructor({ send, typed, keys, grown }) {
+  constructor({ send, typed, keys, enterSends, grown, kept }) {
     this.send = send;
     this.grown = grown;
+    this.kept = kept;
     this.typed = typed;
     this.#field.addEventListener("keydown", (event) => {
       if (keys(event)) return;
-      if (!isSendKey(event)) return;
+      if (!isSendKey(event, enterSends())) return;
       event.preventDefault();
       this.submit();
     });
@@ -112,12 +118,13 @@ export class Composer {
   #keepDraft() {
     clearTimeout(this.#timer);
     if (this.#draftKey === null) return;
-    try {
-      if (this.text === "") sessionStorage.removeItem(this.#draftKey);
-      else sessionStorage.setItem(this.#draftKey, this.text);
-    } catch {
-      // Storage is forbidden or full: the draft lives as long as the page.
-    }
+    keepDraft(this.#draftKey, this.text);
+    this.kept();
+  }
+
+  /** A draft of the open conversation came from elsewhere: it is shown if nothing was begun here. */
+  adopt() {
+    if (this.text === "" && this.#draftKey !== null) this.text = readDraft(this.#draftKey);
   }
 
   /** A character typed with nothing in particular focused belongs here. Never one that a control wants. */
@@ -130,10 +137,34 @@ export class Composer {
   }
 }
 
+// --- drafts ---
+
+export const draftKey = (node, conversation) => `roomful.draft.${node}.${conversation}`;
+
 export function readDraft(key) {
   try {
     return sessionStorage.getItem(key) ?? "";
   } catch {
     return "";
+  }
+}
+
+export function keepDraft(key, text) {
+  try {
+    if (text === "") sessionStorage.removeItem(key);
+    else sessionStorage.setItem(key, text);
+  } catch {
+    // Storage is forbidden or full: the draft lives as long as the page.
+  }
+}
+
+/** Everything that was begun in this tab, for a node, by conversation. */
+export function allDrafts(node) {
+  const prefix = draftKey(node, "");
+  try {
+    const keys = Object.keys(sessionStorage).filter((key) => key.startsWith(prefix));
+    return Object.fromEntries(keys.map((key) => [key.slice(prefix.length), readDraft(key)]));
+  } catch {
+    return {};
   }
 }

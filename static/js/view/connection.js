@@ -8,6 +8,7 @@ import { othersInReach } from "../state.js";
 
 const WORTH_SAYING_AFTER_MS = 2000;
 const COUNT_DOWN_FROM_MS = 5000;
+const PARTS = new URL("../..", import.meta.url).pathname; // where this page came from: another build is elsewhere
 const DOORS = new Set(["no-key", "stranger", "refused"]);
 
 /** Draws the line. Answers in how many milliseconds it wants to be drawn again, or null. */
@@ -26,7 +27,7 @@ export function drawConnection({ socket, state, back, now }) {
   byId("find-others").hidden = kind !== "calm" || state.node === null || othersInReach(state) > 0;
   setText(byId("find-others"), t("connection.find"));
   const updated = byId("updated");
-  updated.hidden = isCut || state.node === null || state.node.version === state.version;
+  updated.hidden = isCut || !state.node?.page || `${state.node.page}/` === PARTS;
   setText(updated, t("connection.updated"));
   say(line, kind, { state, back });
   if (!isCut) return null;

@@ -6,7 +6,7 @@ import { t } from "../lib/texts.js";
 import { drawChoices } from "./choices.js";
 
 const KEYS = [
-  ["Enter", "key.enter"], ["Shift+Enter", "key.shiftEnter"], ["Tab", "key.tab"], ["Esc", "key.escape"],
+  ["Enter", "key.enter"], ["Shift+Enter", "key.shiftEnter"], ["Ctrl+Enter", "key.ctrlEnter"], ["Tab", "key.tab"], ["Esc", "key.escape"],
   ["Ctrl+K", "key.switch"],
   ["Ctrl+Shift+F", "key.search"], ["Alt+↑ ↓", "key.altArrows"], ["Alt+Shift+↑ ↓", "key.altShiftArrows"],
   ["↑ ↓", "key.arrows"], ["Ctrl+F6", "key.parts"], ["Ctrl+/", "key.help"],

@@ -5,13 +5,18 @@ import { t, timeText } from "../lib/texts.js";
 
 const ROW_PX = 60; // about, for moving by a page
 
-export function startListKeys(timeline) {
+/** `showActions(row)` opens the menu of a message. */
+export function startListKeys(timeline, showActions) {
   const scroller = byId("messages");
   const list = byId("list");
   scroller.addEventListener("keydown", (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const current = document.activeElement.closest?.(".row");
-    if (event.key === "Tab" && !event.shiftKey && !current?.querySelector("a, button:not([hidden])")) {
+    if (event.key === "Enter" && event.target === current) {
+      event.preventDefault();
+      return current.classList.contains("message") ? showActions(current) : current.querySelector("button")?.click();
+    }
+    if (event.key === "Tab" && !event.shiftKey && isLastStop(current, document.activeElement)) {
       // Out of the list in one step, not through the links of every row below.
       event.preventDefault();
       return (document.querySelector(".pill:not([hidden])") ?? byId("field")).focus();
@@ -31,6 +36,12 @@ export function startListKeys(timeline) {
     if (row === rows.at(-1) && timeline.isWhole) timeline.toEnd();
   });
   list.addEventListener("copy", (event) => copy(event, timeline));
+}
+
+/** Whether Tab has nothing more to stop at in this row. */
+function isLastStop(row, active) {
+  const stops = [...(row?.querySelectorAll("a, button:not([tabindex='-1'])") ?? [])].filter((stop) => stop.checkVisibility());
+  return stops.length === 0 || stops.at(-1) === active;
 }
 
 /** Several messages are copied as lines that can be read anywhere; a part of one stays what was selected. */

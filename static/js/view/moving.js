@@ -2,16 +2,16 @@
 // out again; and the dialogs that keys and buttons open. What is in those is loaded when it is asked for.
 
 import { byId, isDialogOpen } from "../lib/dom.js";
-import { directKey } from "../state.js";
 import { stepFrom } from "./sides.js";
 
-/** `go(key)` opens a conversation, `toNewest()` is what Escape means when nothing is open. */
+/** `go(key)` opens a conversation, `toNewest()` is what Escape means when nothing is open. Answers the dialogs. */
 export function startMoving(page) {
   const { state, panes, room, current, go, toNewest } = page;
   const open = {
     switcher: () => import("./switcher.js").then(({ showSwitcher }) => showSwitcher(page)),
     search: () => import("./search.js").then(({ showSearch }) => showSearch(page)),
     profile: (id) => import("./profile.js").then(({ showProfile }) => showProfile(page, id)),
+    holders: (id) => import("./holders.js").then(({ showHolders }) => showHolders(page, id)),
     help: () => room.showHelp(),
   };
   const keys = { "Control+k": "switcher", "Control+K": "switcher", "Control+Shift+F": "search", "Control+/": "help" };
@@ -50,14 +50,13 @@ export function startMoving(page) {
     const id = event.target.closest(".member")?.dataset.key;
     if (!id) return;
     panes.closeMembers();
-    if (id === state.me) return open.profile(id);
-    go(directKey(id));
-    byId("field").focus();
+    open.profile(id);
   });
   byId("help").addEventListener("click", open.help);
   byId("show-switcher").addEventListener("click", open.switcher);
   byId("show-search").addEventListener("click", open.search);
   byId("show-profile").addEventListener("click", () => open.profile(current().slice(2)));
+  return open;
 }
 
 /** The four parts of the page in turn, as browsers do with theirs. */

@@ -1,18 +1,19 @@
 // Who somebody is: the key behind the name, and the words that two people compare to be sure that nobody sits
 // between them.
 
-import { clone, fill, identicon, make, nameOf, setText, shortOf } from "../lib/dom.js";
+import { byId, clone, fill, identicon, make, nameOf, nameText, pattern, setText, shortOf } from "../lib/dom.js";
 import { t, whenText } from "../lib/texts.js";
-import { isShared } from "../state.js";
+import { directKey, isShared } from "../state.js";
 import { open } from "./dialogs.js";
 
-export function showProfile({ state, socket }, id) {
+export function showProfile({ state, socket, go }, id) {
   const member = state.members.get(id);
   if (!member) return;
   const dialog = open("t-profile");
   const status = dialog.querySelector("[role=status]");
-  const isShort = isShared(state, member.name);
-  dialog.querySelector("h2").replaceChildren(nameOf(id, member.name, isShort));
+  const shared = isShared(state, member.name);
+  const name = nameText(id, member.name, shared);
+  dialog.querySelector("h2").replaceChildren(nameOf(id, member.name, shared));
   dialog.querySelector(".portrait").append(identicon(id));
   const facts = [
     ["profile.state", t(`profile.${member.state}`, { when: whenText(Date.parse(member.since), Date.now()) })],
@@ -24,13 +25,19 @@ export function showProfile({ state, socket }, id) {
   const trust = dialog.querySelector(".trust");
   for (const part of [trust, ...dialog.querySelectorAll(".mute, .block")]) part.hidden = member.self;
   if (member.self) return;
+  trust.querySelector(".write").addEventListener("click", () => {
+    dialog.close();
+    go(directKey(id));
+    byId("field").focus();
+  });
+  const showVerified = (isOn) => (trust.querySelector(".verified").hidden = !isOn);
 
   /** Tells the node; the member changes by what the node says afterwards. */
   async function mark(what, said) {
     try {
-      await socket.post(`/api/v1/members/${id}/mark`, what);
-      if (what.verified !== undefined) trust.querySelector(".verified").hidden = !what.verified;
-      setText(status, t(said, { name: member.name }));
+      const { verified } = await socket.post(`/api/v1/members/${id}/mark`, what);
+      showVerified(verified);
+      setText(status, t(said, { name }));
     } catch {
       setText(status, t("profile.failed"));
     }
@@ -48,12 +55,12 @@ export function showProfile({ state, socket }, id) {
   };
   toggle("mute");
   toggle("block");
-  trust.querySelector(".verified").hidden = !member.verified;
+  showVerified(member.verified);
   trust.querySelector(".compare").addEventListener("click", async (event) => {
     const place = trust.querySelector(".words");
     try {
-      const { words, hex } = await socket.get(`/api/v1/members/${id}/safety`);
-      place.replaceChildren(wordsOf(member, words, hex, mark));
+      const safety = await socket.get(`/api/v1/members/${id}/safety`);
+      place.replaceChildren(wordsOf(nameOf(id, member.name, shared), safety, mark));
       event.target.hidden = true;
       place.querySelector("h3").focus();
     } catch {
@@ -68,11 +75,16 @@ function within(tag, content) {
   return element;
 }
 
-function wordsOf(member, words, hex, mark) {
+function wordsOf(name, { words, hex, qr }, mark) {
   const part = clone("t-words");
-  fill(part.querySelector(".how"), "safety.how", { name: nameOf(member.id, member.name, false) });
+  fill(part.querySelector(".how"), "safety.how", { name });
   part.querySelector("ol").append(...words.map((word) => make("li", "", word)));
   part.querySelector(".hex").textContent = hex.match(/.{1,4}/g)?.join(" ") ?? "";
+  const code = pattern(qr.flatMap((row, y) => [...row].flatMap((cell, x) => (cell === "1" ? [[x, y]] : []))), qr.length, 4);
+  code.setAttribute("class", "qr");
+  code.setAttribute("role", "img");
+  code.setAttribute("aria-label", t("safety.qr"));
+  part.querySelector(".hex").before(code);
   part.querySelector(".match").addEventListener("click", () => mark({ verified: true }, "safety.matched"));
   part.querySelector(".differ").addEventListener("click", async () => {
     await mark({ verified: false }, "safety.differed");

@@ -13,6 +13,7 @@ export function makeRow(row, act) {
   if (row.type === "message") {
     element.querySelector(".retry").addEventListener("click", () => act("retry"));
     element.querySelector(".delete").addEventListener("click", () => act("delete"));
+    element.addEventListener("click", ({ target }) => target.matches("button.state") && act("holders"));
   }
   if (row.type === "fold") element.querySelector(".unfold").addEventListener("click", () => act("fold"));
   return element;
@@ -75,16 +76,26 @@ function drawTime(time, at, { text, full = fullTimeText(at) }) {
 }
 
 function drawState(element, row) {
-  const state = element.querySelector(".state");
   const after = element.querySelector(".after");
   after.hidden = row.code === null;
   if (row.code === null) return;
   after.classList.toggle("only-hover", !row.shown);
+  const state = stateOf(after, row.arrival !== Infinity);
   state.className = `state state-${row.code}`;
   state.textContent = t(`state.${row.code}`, { k: row.k, n: row.n, error: row.error ?? "" });
   const failed = row.code === "failed";
   element.querySelector(".retry").hidden = !failed;
   element.querySelector(".delete").hidden = !failed;
+}
+
+/** Where the state stands in words: once the message is in the node, a button that tells who holds it. */
+function stateOf(after, isStored) {
+  const state = after.querySelector(".state");
+  if ((state.tagName === "BUTTON") === isStored) return state;
+  const other = make(isStored ? "button" : "span");
+  if (isStored) Object.assign(other, { type: "button", tabIndex: -1 }); // Enter on the row leads there too
+  state.replaceWith(other);
+  return other;
 }
 
 function drawNotice(line, row) {

@@ -34,6 +34,8 @@ export class Timeline {
   #height = 0;
   #resting = 0; // the timer after which more rows are drawn
   #news = { isTail: true, unread: 0, late: [] };
+  /** Whether the reader moves the messages right now; hand.js knows once it is loaded. */
+  isByHand = () => false;
 
   /**
    * `edge("older" | "newer")` loads a page, `act(name, row)` is what a row's buttons do, `moved()` is told after each
@@ -75,6 +77,7 @@ export class Timeline {
     scene?.();
     this.#draw();
     this.hold();
+    if (!this.#stuck) this.#extend(); // at the very edge no move would tell that more has come
     if (changed && this.#stuck) this.#openAtLine();
     this.#updatePills();
     this.#growAtRest();
@@ -245,18 +248,30 @@ export class Timeline {
     // A scroll that comes with a change of size is the browser's own doing, and says nothing of the reader.
     if (Math.abs(height - this.#height) > 1) return;
     const atEnd = height - scrollTop <= STICK_PX && this.#end === this.#rows.length;
-    const stuck = atEnd && this.#news.isTail;
+    const stuck = (atEnd && this.#news.isTail) || (this.#stuck && !this.#isLeaving(height - scrollTop));
     if (!stuck) this.#leave();
     this.#stuck = stuck;
     this.#anchor = this.#readAnchor();
-    if (this.#shift()) {
-      this.#draw();
-      this.hold();
-    }
+    this.#extend();
     if (this.#start === 0 && scrollTop < EDGE_PX && !stuck) this.edge("older");
     if (!this.#news.isTail && this.#end === this.#rows.length && height - scrollTop < EDGE_PX) this.edge("newer");
     this.#updatePills();
     this.moved();
+  }
+
+  /** Draws more of the rows where an edge of what is drawn is near. */
+  #extend() {
+    if (!this.#shift()) return;
+    this.#draw();
+    this.hold();
+  }
+
+  /**
+   * Whether a move away from the end is meant: by the reader's hand; or by more than a screen, which no change of size
+   * does but what finds things for the reader (the browser's search, a screen reader).
+   */
+  #isLeaving(gap) {
+    return this.isByHand() || gap > this.#scroller.clientHeight;
   }
 
   toEnd() {
