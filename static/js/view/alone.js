@@ -8,25 +8,30 @@ import { open } from "./dialogs.js";
 
 const ASK_EVERY_MS = 5000;
 const TICK_MS = 1000;
+const TELLING = ["beacon_room", "beacon_version", "wrong_key", "wrong_version", "own_key"]; // refusals that say why
 
 /** Puts the scene into `place`. Answers a function that takes it away. */
 export function mountAlone(place, { socket, state, replaced }) {
   const scene = clone("t-alone");
   const copy = scene.querySelector(".copy button");
   copy.addEventListener("click", () => copyText(scene.querySelector(".command").textContent, copy));
+  startCalling(scene.querySelector(".call"), socket);
   place.replaceChildren(scene);
   draw(scene, state);
 
-  let asked = Date.now();
-  const timer = setInterval(async () => {
+  let asked = 0;
+  async function tick() {
     if (document.hidden || !socket.isOpen) return;
     if (Date.now() - asked >= ASK_EVERY_MS) {
       asked = Date.now();
-      const node = await socket.get("/api/v1/node").catch(() => null);
-      if (node) replaced(node);
+      ask("node", replaced);
+      ask("doctor", (doctor) => drawFindings(scene, doctor));
     }
     draw(scene, state);
-  }, TICK_MS);
+  }
+  const ask = (what, take) => socket.get(`/api/v1/${what}`).then(take).catch(() => {});
+  const timer = setInterval(tick, TICK_MS);
+  tick();
   return () => {
     clearInterval(timer);
     scene.remove();
@@ -88,6 +93,38 @@ function beaconLine({ interface: name, target, sent, error }) {
   const age = sent ? agoText(Date.now() - Date.parse(sent)) : t("alone.notYet");
   if (error) return { text: t("alone.beaconError", { interface: name, error }), age, fine: false };
   return { text: t("alone.beacon", { interface: name, target: target.replace(/:\d+$/, "") }), age, fine: Boolean(sent) };
+}
+
+/** The field for an address that no beacon reaches: the node dials it, as with --peer. */
+function startCalling(form, socket) {
+  const field = form.querySelector("input");
+  const said = form.querySelector("[role=status]");
+  field.setAttribute("aria-label", t("alone.address"));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const address = field.value.trim();
+    if (address === "") return field.focus();
+    form.dataset.called = address;
+    try {
+      await socket.post("/api/v1/peers", { address });
+      setText(said, t("alone.calling", { address }));
+    } catch {
+      setText(said, t("alone.notCalled", { address }));
+    }
+  });
+}
+
+/** What the node found out: its likely cause, if it is more than a guess, and how calling an address went. */
+function drawFindings(scene, { likely, heard_by: heard, refused, discovery, dials }) {
+  const isFound = heard.length > 0 || TELLING.some((cause) => refused[cause] > 0)
+    || discovery.length === 0 || discovery.every(({ error }) => error !== null);
+  const line = scene.querySelector(".likely");
+  line.hidden = !isFound;
+  setText(line, isFound ? likely : "");
+  const form = scene.querySelector(".call");
+  const { called } = form.dataset;
+  const failed = called && dials.find(({ address }) => address === called || address.startsWith(`${called}:`));
+  if (failed) setText(form.querySelector("[role=status]"), t("alone.callFailed", failed));
 }
 
 /** Draws only what is another than before: a selection in the text survives the ticking. */
