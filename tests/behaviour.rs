@@ -1,0 +1,129 @@
+//! How the page behaves where that is hard to bring about with real nodes: on a node of pure invention, in a real Chromium, under
+//! a clock that the test sets. What two people see of each other stands in `browser`.
+
+#[path = "common/mod.rs"]
+mod common;
+#[path = "browser/driver.rs"]
+mod driver;
+#[path = "behaviour/going.rs"]
+mod going;
+#[path = "browser/page.rs"]
+#[allow(dead_code, reason = "each test uses what it needs")]
+mod page;
+#[path = "behaviour/people.rs"]
+mod people;
+#[path = "behaviour/reading.rs"]
+mod reading;
+#[path = "scenes/world.rs"]
+#[allow(dead_code, reason = "scenes need more of it")]
+mod world;
+#[path = "behaviour/writing.rs"]
+mod writing;
+
+use common::wait::until;
+use common::{Result, Value, ensure, json};
+use driver::Browser;
+use page::Page;
+use world::{NOW_MS, Stage, World};
+
+/// Six people would be too many: Kai, whose node it is, Ana and Ben, and one word of Kai's, so that nobody asks for a name.
+fn three() -> Stage {
+    let mut stage = Stage::empty();
+    stage.member("ana", "Ana", |_| {});
+    stage.member("ben", "Ben", |_| {});
+    stage
+}
+
+/// The same with so many notes of Ben's, a minute apart, the last one a minute old, all of them read.
+fn notes(count: u64) -> Stage {
+    let mut stage = three();
+    for number in 0..count {
+        stage.say(
+            "ben",
+            (count - number) * 60,
+            &format!("note {number:04} {}", "of some length ".repeat(number as usize % 5)),
+        );
+    }
+    stage.say("kai", 30, "and one of mine");
+    stage.read_but(&[]);
+    stage
+}
+
+/// The page of the invented node. Its clock begins at [`NOW_MS`] and can be moved: `clock.ahead` is in milliseconds.
+async fn open(world: &World) -> Result<Page> {
+    let page = Page::start(Browser::Chromium).await?;
+    let clock = format!(
+        "{{ const begun = performance.now(), Real = Date;
+            globalThis.clock = {{ ahead: 0 }};
+            const now = () => Math.round({NOW_MS} + clock.ahead + performance.now() - begun);
+            globalThis.Date = class extends Real {{
+              constructor(...args) {{ if (args.length === 0) super(now()); else super(...args); }}
+              static now() {{ return now(); }} }}; }}"
+    );
+    page.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": clock })).await?;
+    page.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": "UTC" })).await?;
+    page.devtools("Emulation.setFocusEmulationEnabled", json!({ "enabled": true })).await?;
+    page.resize(1280, 800).await?;
+    page.go(&world.link()).await?;
+    page.wait_for_connection("saved on this machine").await?;
+    page.wait_for_row(&["and one of mine"]).await?;
+    Ok(page)
+}
+
+/// Turns the wheel over the messages, as a hand does: `dy` pixels towards the newest.
+async fn wheel(page: &Page, dy: i32) -> Result<()> {
+    let turn = json!({ "type": "mouseWheel", "x": 640, "y": 400, "deltaX": 0, "deltaY": dy });
+    page.devtools("Input.dispatchMouseEvent", turn).await.map(drop)
+}
+
+/// How far the messages are from their end, in pixels.
+async fn gap(page: &Page) -> Result<f64> {
+    let list = page.find("list", "Messages").await?.to_json()?;
+    let script = "const one = arguments[0].parentElement; return one.scrollHeight - one.clientHeight - one.scrollTop;";
+    number(page.run(script, vec![list]).await?)
+}
+
+/// The first row with `word` that is in sight, and where it stands: its text, and pixels from the upper edge.
+async fn first_in_sight(page: &Page, word: &str) -> Result<(String, f64)> {
+    let list = page.find("list", "Messages").await?.to_json()?;
+    let script = "const [list, word] = arguments;
+        const { top } = list.parentElement.getBoundingClientRect();
+        const row = [...list.children].find((one) => one.textContent.includes(word) && one.getBoundingClientRect().top >= top);
+        return [row.textContent.match(new RegExp(`${word} \\\\w+`))[0], row.getBoundingClientRect().top - top];";
+    Ok(serde_json::from_value(page.run(script, vec![list, word.into()]).await?)?)
+}
+
+/// Waits until what `probe` finds does not change any more: the wheel has come to rest.
+async fn at_rest<T: PartialEq + std::fmt::Debug>(probe: impl AsyncFn() -> Result<T>) -> Result<T> {
+    until("it has come to rest", async || {
+        let (one, _, two) =
+            (probe().await?, tokio::time::sleep(std::time::Duration::from_millis(200)).await, probe().await?);
+        ensure!(one == two, "{one:?}, then {two:?}");
+        Ok(two)
+    })
+    .await
+}
+
+fn number(value: Value) -> Result<f64> {
+    Ok(serde_json::from_value(value)?)
+}
+
+/// Waits until the window's title says this.
+async fn wait_for_title(page: &Page, fits: impl Fn(&str) -> bool) -> Result<()> {
+    until("the title", async || {
+        let title = page.run("return document.title;", vec![]).await?;
+        ensure!(title.as_str().is_some_and(&fits), "{title}");
+        Ok(())
+    })
+    .await
+}
+
+/// What has the focus says this.
+async fn wait_for_focused_text(page: &Page, words: &str) -> Result<()> {
+    until(&format!("the focus is on {words:?}"), async || {
+        let text = page.run("return document.activeElement.textContent;", vec![]).await?;
+        ensure!(text.as_str().is_some_and(|text| text.contains(words)), "{text}");
+        Ok(())
+    })
+    .await
+}

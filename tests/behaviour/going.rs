@@ -1,0 +1,102 @@
+//! Places have addresses, and one comes back from wherever one went.
+
+use crate::common::wait::until;
+use crate::common::{Context, Result, ensure};
+use crate::page::Page;
+use crate::world::World;
+use crate::{gap, notes, open, wait_for_focused_text};
+use thirtyfour::Key;
+
+#[tokio::test]
+async fn a_message_has_an_address_that_leads_to_it_from_anywhere() -> Result<()> {
+    let stage = notes(300);
+    let line = stage.lines.iter().find(|line| line.text.contains("note 0040")).context("a note")?;
+    let place = format!("#/channel/general/{}", line.id);
+    let world = World::open(stage).await?;
+    let page = open(&world).await?;
+
+    // As if it was pasted into the address.
+    page.run(&format!("location.hash = '{place}';"), vec![]).await?;
+    wait_for_focused_text(&page, "note 0040").await?;
+    is_in_the_middle(&page).await?;
+    page.run("history.back();", vec![]).await?;
+    until("the end again", async || {
+        ensure!(gap(&page).await? <= 1.0, "{} px from the end", gap(&page).await?);
+        Ok(())
+    })
+    .await?;
+    page.run("history.forward();", vec![]).await?;
+    wait_for_focused_text(&page, "note 0040").await?;
+    page.reload().await?;
+    wait_for_focused_text(&page, "note 0040").await?;
+    is_in_the_middle(&page).await?;
+    page.press("Jump to newest").await?;
+    page.wait_for_row(&["and one of mine"]).await?;
+    until("the address is that of the conversation", async || {
+        let address = page.address().await?;
+        ensure!(address.ends_with("/#/channel/general"), "{address}");
+        Ok(())
+    })
+    .await?;
+    page.close().await
+}
+
+/// That what has the focus stands about in the middle of the messages.
+async fn is_in_the_middle(page: &Page) -> Result<()> {
+    let script = "const list = document.querySelector('[aria-label=Messages]').parentElement.getBoundingClientRect();
+        const row = document.activeElement.getBoundingClientRect();
+        return (row.top + row.bottom) / 2 - (list.top + list.bottom) / 2;";
+    until("it is in the middle", async || {
+        let off = crate::number(page.run(script, vec![]).await?)?;
+        ensure!(off.abs() < 60.0, "{off} px off");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_can_be_done_with_a_message_is_a_menu_by_keyboard_too() -> Result<()> {
+    let world = World::open(notes(5)).await?;
+    let page = open(&world).await?;
+    page.find("textbox", "Message").await?.click().await?;
+    page.chord(&[Key::Control, Key::Shift], Key::F6).await?;
+    page.key(Key::Up).await?;
+    wait_for_focused_text(&page, "and one of mine").await?;
+    page.key(Key::Up).await?;
+    wait_for_focused_text(&page, "note 0004").await?;
+    page.key(Key::Enter).await?;
+    page.wait_for("menu", "Actions for this message").await?;
+    wait_for_focused_text(&page, "Copy text").await?;
+    page.key(Key::Down).await?;
+    wait_for_focused_text(&page, "Copy link to this message").await?;
+    page.key(Key::Up).await?;
+    page.key(Key::Up).await?;
+    wait_for_focused_text(&page, "About Ben").await?;
+    page.key(Key::Escape).await?;
+    wait_for_focused_text(&page, "note 0004").await?;
+    page.key(Key::Enter).await?;
+    page.key(Key::End).await?;
+    page.key(Key::Enter).await?;
+    page.wait_for("dialog", "Ben").await?;
+    page.key(Key::Escape).await?;
+    wait_for_focused_text(&page, "note 0004").await?;
+    page.key(Key::Tab).await?;
+    page.wait_for_focus("textbox", "Message").await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn several_messages_are_copied_as_a_transcript() -> Result<()> {
+    let world = World::open(notes(5)).await?;
+    let page = open(&world).await?;
+    let list = page.find("list", "Messages").await?.to_json()?;
+    let script = "document.getSelection().selectAllChildren(arguments[0]);
+        const data = new DataTransfer();
+        arguments[0].dispatchEvent(new ClipboardEvent('copy', { clipboardData: data, bubbles: true, cancelable: true }));
+        return data.getData('text/plain');";
+    let copied = page.run(script, vec![list]).await?;
+    let lines: Vec<&str> = copied.as_str().context("a text")?.lines().collect();
+    ensure!(lines.len() == 6 && lines.iter().all(|line| line.starts_with('[')), "{lines:#?}");
+    ensure!(lines[0].contains("] Ben: note 0000") && lines[5].ends_with("] Kai: and one of mine"), "{lines:#?}");
+    page.close().await
+}

@@ -1,0 +1,227 @@
+//! What one reads stays where it is, whatever comes; and what is new is told, counted, and read only when it was seen.
+
+use thirtyfour::Key;
+
+use crate::common::wait::until;
+use crate::common::{Result, ensure};
+use crate::page::Page;
+use crate::world::{World, channel};
+use crate::{at_rest, first_in_sight, gap, notes, number, open, three, wait_for_focused_text, wait_for_title, wheel};
+
+/// A move that nobody sees, in pixels.
+const UNSEEN: f64 = 1.0;
+
+#[tokio::test]
+async fn late_history_moves_nothing_and_counts_as_unread() -> Result<()> {
+    let world = World::open(notes(120)).await?;
+    let page = open(&world).await?;
+    wheel(&page, -1500).await?;
+    page.wait_for("button", "Jump to newest").await?;
+    let before = at_rest(async || first_in_sight(&page, "note").await).await?;
+
+    // Between the fourth and the fifth note, far above what is in sight.
+    for number in 0..3 {
+        world.hear_late("ana", 116 * 60 + 30 - number, &format!("this took a detour {number}"));
+    }
+    page.wait_for("button", "3 earlier messages arrived").await?;
+    let after = first_in_sight(&page, "note").await?;
+    ensure!(after.0 == before.0 && (after.1 - before.1).abs() <= UNSEEN, "{before:?} became {after:?}");
+    wait_for_title(&page, |title| title.starts_with("(3) ")).await?;
+
+    page.press("3 earlier messages arrived").await?;
+    wait_for_focused_text(&page, "this took a detour 0").await?;
+    wait_for_title(&page, |title| !title.starts_with('(')).await?;
+    page.press("Back to where I was").await?;
+    // The one at the edge may be seen by half.
+    wait_for_focused_text(&page, &before.0[..7]).await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn at_the_end_it_stays_at_the_end_and_only_the_reader_leaves_it() -> Result<()> {
+    let world = World::open(notes(60)).await?;
+    let page = open(&world).await?;
+    // The largest distance from the end after any frame was painted.
+    page.run(
+        "const scroller = document.querySelector('[aria-label=Messages]').parentElement;
+         window.worst = 0;
+         const look = () => requestAnimationFrame(() => setTimeout(() => {
+           const gap = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop;
+           window.worst = Math.max(window.worst, gap);
+           look();
+         }));
+         look();",
+        vec![],
+    )
+    .await?;
+    for number in 0..50 {
+        world.hear("ana", &format!("one more {number}. {}", "and much of it ".repeat(number % 9)));
+    }
+    page.wait_for_row(&["one more 49."]).await?;
+    let field = page.find("textbox", "Message").await?;
+    for _ in 0..6 {
+        field.send_keys(Key::Shift + Key::Enter).await?;
+    }
+    page.resize(700, 500).await?;
+    page.run("document.documentElement.style.setProperty('font-size', '150%');", vec![]).await?;
+    page.settle().await?;
+    let worst = number(page.run("return window.worst;", vec![]).await?)?;
+    ensure!(worst <= UNSEEN, "once it was {worst} px from the end");
+    page.run("document.documentElement.style.removeProperty('font-size');", vec![]).await?;
+    page.resize(1280, 800).await?;
+
+    // A move that no hand made.
+    page.run("document.querySelector('[aria-label=Messages]').parentElement.scrollTop -= 200;", vec![]).await?;
+    page.settle().await?;
+    world.hear("ana", "after a move by nobody");
+    page.wait_for_row(&["after a move by nobody"]).await?;
+    ensure!(gap(&page).await? <= UNSEEN, "{} px from the end", gap(&page).await?);
+
+    wheel(&page, -600).await?;
+    page.wait_for("button", "Jump to newest").await?;
+    let before = at_rest(async || first_in_sight(&page, "one more").await).await?;
+    for number in 0..3 {
+        world.hear("ana", &format!("below, {number}"));
+    }
+    page.wait_for("button", "Jump to newest · 3 new").await?;
+    let after = first_in_sight(&page, "one more").await?;
+    ensure!(after.0 == before.0 && (after.1 - before.1).abs() <= UNSEEN, "{before:?} became {after:?}");
+    page.press("Jump to newest · 3 new").await?;
+    until("the end again", async || {
+        ensure!(gap(&page).await? <= UNSEEN, "not there");
+        Ok(())
+    })
+    .await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn the_unread_line_stays_where_reading_stopped_until_one_says_so() -> Result<()> {
+    let mut stage = three();
+    stage.say("kai", 9_000, "and one of mine");
+    for number in 0..8_u64 {
+        stage.say("ben", 8_000 - number, &format!("read before {number}"));
+    }
+    for number in 0..40_u64 {
+        stage.say("ana", 3_000 - number, &format!("not read yet {number}. {}", "with more to it ".repeat(4)));
+    }
+    stage.read_but(&[(channel("general"), 40)]);
+    let world = World::open(stage).await?;
+    let page = open(&world).await?;
+    until("the line stands before the first", async || line_is_before(&page, "not read yet 0.").await).await?;
+    page.wait_for("button", "Jump to newest").await?;
+    world.hear("ben", "while one reads");
+    page.wait_for_row(&["while one reads"]).await?;
+    line_is_before(&page, "not read yet 0.").await?;
+    // The rows in sight are read after half a second, the others wait.
+    wait_for_title(&page, |title| title.starts_with('(') && !title.starts_with("(41)")).await?;
+
+    page.find("textbox", "Message").await?.send_keys(Key::Escape + "").await?;
+    until("the line is gone", async || {
+        let rows = page.rows().await?;
+        ensure!(!rows.iter().any(|row| row == "New"), "{rows:?}");
+        Ok(())
+    })
+    .await?;
+    wait_for_title(&page, |title| !title.starts_with('(')).await?;
+    page.close().await
+}
+
+/// That the line of the unread stands right before the row with these words.
+async fn line_is_before(page: &Page, words: &str) -> Result<()> {
+    let rows = page.rows().await?;
+    let line = rows.iter().position(|row| row == "New");
+    ensure!(line.is_some_and(|at| rows[at + 1].contains(words)), "{line:?} in {rows:#?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dialog_over_the_messages_means_that_nobody_reads_them() -> Result<()> {
+    let world = World::open(notes(3)).await?;
+    let page = open(&world).await?;
+    page.press("Help and settings").await?;
+    page.wait_for("dialog", "Help").await?;
+    world.hear("ana", "said behind the dialog");
+    wait_for_title(&page, |title| title.starts_with("(1) ")).await?;
+    tokio::time::sleep(std::time::Duration::from_millis(900)).await;
+    wait_for_title(&page, |title| title.starts_with("(1) ")).await?;
+    page.key(Key::Escape).await?;
+    wait_for_title(&page, |title| !title.starts_with('(')).await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn a_long_history_keeps_few_rows_and_still_reaches_its_beginning() -> Result<()> {
+    const ROWS_MAX: u64 = 400;
+    let world = World::open(notes(900)).await?;
+    let page = open(&world).await?;
+    page.run(
+        "const list = document.querySelector('[aria-label=Messages]');
+         window.most = list.childElementCount;
+         new MutationObserver(() => { window.most = Math.max(window.most, list.childElementCount); }).observe(list, { childList: true });",
+        vec![],
+    )
+    .await?;
+    until("the beginning is in sight", async || {
+        wheel(&page, -4000).await?;
+        let rows = page.rows().await?;
+        ensure!(rows[0] == "Beginning of this conversation", "{} rows from {:?}", rows.len(), rows[0]);
+        Ok(())
+    })
+    .await?;
+    page.wait_for_row(&["note 0000"]).await?;
+    let most = page.run("return window.most;", vec![]).await?;
+    ensure!(most.as_u64().is_some_and(|most| most <= ROWS_MAX), "{most} rows");
+    page.press("Jump to newest").await?;
+    page.wait_for_row(&["and one of mine"]).await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn today_becomes_yesterday_by_itself() -> Result<()> {
+    let world = World::open(notes(3)).await?;
+    let page = open(&world).await?;
+    page.wait_for_row(&["Today"]).await?;
+    page.run("clock.ahead = 12 * 3600 * 1000;", vec![]).await?;
+    page.wait_for_row(&["Yesterday"]).await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn a_message_from_the_future_says_that_a_clock_differs() -> Result<()> {
+    let world = World::open(notes(3)).await?;
+    let page = open(&world).await?;
+    page.run("clock.ahead = -600 * 1000;", vec![]).await?;
+    world.hear("ana", "hello from tomorrow");
+    page.wait_for_row(&["hello from tomorrow", "clock differs"]).await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn those_who_hear_the_page_hear_each_new_message_once_and_nothing_old() -> Result<()> {
+    let world = World::open(notes(200)).await?;
+    let page = open(&world).await?;
+    let heard = async || page.text_content("log", "New messages").await;
+    ensure!(heard().await?.is_empty(), "{:?}", heard().await?);
+    until("older ones are loaded", async || {
+        wheel(&page, -3000).await?;
+        let rows = page.rows().await?;
+        ensure!(rows.iter().any(|row| row.contains("note 0000")), "{} rows from {:?}", rows.len(), rows[0]);
+        Ok(())
+    })
+    .await?;
+    page.key(Key::Escape).await?;
+    ensure!(heard().await?.is_empty(), "{:?}", heard().await?);
+    world.hear("ana", "good morning");
+    page.wait_for_row(&["good morning"]).await?;
+    ensure!(heard().await? == "Ana: good morning", "{:?}", heard().await?);
+    for number in 0..9 {
+        world.hear("ana", &format!("burst {number}"));
+    }
+    until("a burst is told as one", async || {
+        ensure!(heard().await?.contains("new messages"), "{:?}", heard().await?);
+        Ok(())
+    })
+    .await?;
+    page.close().await
+}

@@ -1,0 +1,138 @@
+//! Writing: keys, drafts, commands, and one's own words on the screen at once.
+
+use thirtyfour::Key;
+
+use crate::common::wait::until;
+use crate::common::{Result, ensure};
+use crate::page::Page;
+use crate::world::World;
+use crate::{notes, open};
+
+/// Waits until the composer holds exactly this.
+async fn wait_for_field(page: &Page, text: &str) -> Result<()> {
+    until(&format!("the field says {text:?}"), async || {
+        let value = page.find("textbox", "Message").await?.prop("value").await?;
+        ensure!(value.as_deref() == Some(text), "{value:?}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_was_begun_waits_for_its_tab_and_for_the_next_one() -> Result<()> {
+    let world = World::open(notes(3)).await?;
+    let page = open(&world).await?;
+    page.find("textbox", "Message").await?.send_keys("begun in one tab").await?;
+    page.reload().await?;
+    page.wait_for_connection("saved on this machine").await?;
+    wait_for_field(&page, "begun in one tab").await?;
+
+    // A second tab beside it has its own, and neither takes the other's.
+    let link = world.link().split('#').next().unwrap_or_default().to_owned();
+    let first = page.open_tab(&link).await?;
+    page.wait_for_connection("saved on this machine").await?;
+    wait_for_field(&page, "").await?;
+    page.find("textbox", "Message").await?.send_keys("begun in the other").await?;
+    until("it is kept", async || {
+        let kept = page.run("return JSON.stringify(localStorage);", vec![]).await?.to_string();
+        ensure!(kept.contains("begun in one tab") && kept.contains("begun in the other"), "{kept}");
+        Ok(())
+    })
+    .await?;
+    page.close_tab(first.clone()).await?;
+    wait_for_field(&page, "begun in one tab").await?;
+    page.run("document.querySelector('textarea').value = '';", vec![]).await?;
+    page.find("textbox", "Message").await?.send_keys("x" + Key::Backspace).await?;
+    wait_for_field(&page, "").await?;
+
+    // What the closed one had begun comes to the next that opens.
+    page.open_tab(&link).await?;
+    page.wait_for_connection("saved on this machine").await?;
+    wait_for_field(&page, "begun in the other").await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn typing_goes_to_the_composer_from_the_messages_and_from_nowhere_else() -> Result<()> {
+    let world = World::open(notes(3)).await?;
+    let page = open(&world).await?;
+    page.run("document.activeElement.blur();", vec![]).await?;
+    page.chord(&[], "hey").await?;
+    wait_for_field(&page, "hey").await?;
+    page.chord(&[Key::Control, Key::Shift], Key::F6).await?;
+    page.key(Key::Up).await?;
+    page.chord(&[], "!").await?;
+    wait_for_field(&page, "hey!").await?;
+    let search = page.find("button", "Search messages").await?.to_json()?;
+    page.run("arguments[0].focus();", vec![search]).await?;
+    page.chord(&[], "no").await?;
+    page.settle().await?;
+    wait_for_field(&page, "hey!").await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn enter_sends_unless_the_user_wants_it_to_begin_a_line() -> Result<()> {
+    let world = World::open(notes(3)).await?;
+    let page = open(&world).await?;
+    let field = page.find("textbox", "Message").await?;
+    field.send_keys("one").await?;
+    page.chord(&[Key::Shift], Key::Enter).await?;
+    page.chord(&[], "two").await?;
+    wait_for_field(&page, "one\ntwo").await?;
+    page.key(Key::Enter).await?;
+    page.wait_for_row(&["onetwo"]).await?;
+
+    page.press("Help and settings").await?;
+    let setting = "Enter sends; Shift+Enter begins a new line. Ctrl+Enter always sends";
+    page.wait_for("checkbox", setting).await?.click().await?;
+    page.key(Key::Escape).await?;
+    field.send_keys("three").await?;
+    page.key(Key::Enter).await?;
+    page.chord(&[], "four").await?;
+    wait_for_field(&page, "three\nfour").await?;
+    page.chord(&[Key::Control], Key::Enter).await?;
+    page.wait_for_row(&["threefour"]).await?;
+    wait_for_field(&page, "").await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn commands_are_completed_and_a_slip_of_the_finger_is_set_right() -> Result<()> {
+    let world = World::open(notes(3)).await?;
+    let page = open(&world).await?;
+    let field = page.find("textbox", "Message").await?;
+    field.send_keys("/me").await?;
+    let list = page.wait_for("listbox", "Commands").await?;
+    ensure!(list.text().await?.contains("/members"), "{}", list.text().await?);
+    let meant = "const field = arguments[0]; return document.getElementById(field.getAttribute('aria-activedescendant')).textContent;";
+    let meant = page.run(meant, vec![field.to_json()?]).await?;
+    ensure!(meant.as_str().is_some_and(|text| text.contains("/members")), "{meant}");
+    page.key(Key::Tab).await?;
+    wait_for_field(&page, "/members").await?;
+    page.key(Key::Escape).await?;
+    field.clear().await?;
+    page.say("/hlep me").await?;
+    page.wait_for_row(&["There is no command /hlep", "Only you see this"]).await?;
+    page.press("Use /help").await?;
+    wait_for_field(&page, "/help me").await?;
+    ensure!(world.stage().lines.len() == 4, "something was sent");
+    page.close().await
+}
+
+#[tokio::test]
+async fn ones_own_words_are_one_row_from_the_key_to_the_last_receipt() -> Result<()> {
+    let world = World::open(notes(3)).await?;
+    let page = open(&world).await?;
+    let watch = "const list = document.querySelector('[aria-label=Messages]');
+        window.made = [];
+        new MutationObserver((changes) => {
+          for (const { addedNodes } of changes) window.made.push(...[...addedNodes].filter((one) => one.textContent.includes('as soon as')));
+        }).observe(list, { childList: true });";
+    page.run(watch, vec![]).await?;
+    page.say("as soon as it is typed").await?;
+    page.wait_for_row(&["as soon as it is typed", "Held by"]).await?;
+    let made = page.run("return [window.made.length, window.made[0].isConnected];", vec![]).await?;
+    ensure!(made == serde_json::json!([1, true]), "{made}");
+    page.close().await
+}
