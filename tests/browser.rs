@@ -9,6 +9,8 @@ mod driver;
 mod moving;
 #[path = "browser/page.rs"]
 mod page;
+#[path = "browser/people.rs"]
+mod people;
 
 use common::lab::Lab;
 use common::node::{Node, together};

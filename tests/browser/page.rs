@@ -7,7 +7,7 @@ use thirtyfour::prelude::*;
 use thirtyfour::{RequestData, SessionId, WindowHandle};
 
 use crate::common::wait::until;
-use crate::common::{Context, Result, Value, ensure, json};
+use crate::common::{Context, Result, Value, bail, ensure, json};
 use crate::driver::{Browser, Driver};
 
 /// Which elements may have a role at all; which of them do, the browser says.
@@ -18,6 +18,7 @@ const CANDIDATES: &[(&str, &str)] = &[
     ("complementary", "aside, [role=complementary]"),
     ("dialog", "dialog, [role=dialog]"),
     ("list", "ol, ul, [role=list]"),
+    ("image", "[role=img]"),
     ("listbox", "[role=listbox]"),
     ("log", "[role=log]"),
     ("main", "main, [role=main]"),
@@ -133,6 +134,18 @@ impl Page {
         found.pop().context("counted above")
     }
 
+    /// The one element that has this role and a name that begins so.
+    pub(crate) async fn find_like(&self, role: &str, begin: &str) -> Result<WebElement> {
+        let (_, css) = CANDIDATES.iter().find(|(known, _)| *known == role).context("a role without candidates")?;
+        for element in self.driver.find_all(By::Css(*css)).await? {
+            let Ok(computed) = self.computed(&element).await else { continue };
+            if computed.0 == role && computed.1.starts_with(begin) {
+                return Ok(element);
+            }
+        }
+        bail!("no {role} {begin:?}…")
+    }
+
     /// As [`Page::find`], once it is there.
     pub(crate) async fn wait_for(&self, role: &str, name: &str) -> Result<WebElement> {
         until(&format!("{role} {name:?}"), async || self.find(role, name).await).await
@@ -192,6 +205,7 @@ impl Page {
     }
 
     /// What an element says, also where only those hear it who do not see the page.
+    #[allow(dead_code, reason = "for behaviour")]
     pub(crate) async fn text_content(&self, role: &str, name: &str) -> Result<String> {
         let element = self.find(role, name).await?.to_json()?;
         let text = self.run("return arguments[0].textContent.trim();", vec![element]).await?;
@@ -199,6 +213,7 @@ impl Page {
     }
 
     /// Opens `link` in a new tab and goes there. Answers where one was.
+    #[allow(dead_code, reason = "for behaviour")]
     pub(crate) async fn open_tab(&self, link: &str) -> Result<WindowHandle> {
         let before = self.driver.window().await?;
         let tab = self.driver.new_tab().await?;
@@ -208,6 +223,7 @@ impl Page {
     }
 
     /// Closes the tab that is open, and goes back to another.
+    #[allow(dead_code, reason = "for behaviour")]
     pub(crate) async fn close_tab(&self, other: WindowHandle) -> Result<()> {
         self.driver.close_window().await?;
         Ok(self.driver.switch_to_window(other).await?)
@@ -247,7 +263,6 @@ impl Page {
     }
 
     /// Waits until these words stand anywhere on the page.
-    #[allow(dead_code, reason = "for pictures")]
     pub(crate) async fn wait_for_text(&self, words: &str) -> Result<()> {
         let stands = async || {
             let text = self.run("return document.body.innerText;", vec![]).await?;

@@ -348,6 +348,24 @@ async fn the_doctor_says_what_the_contract_says() {
     assert_eq!(String::from_utf8_lossy(&answer.body), expected);
 }
 
+#[tokio::test]
+async fn the_page_may_ask_who_holds_a_message_and_have_somebody_dialled() {
+    let server = Server::start().await;
+    let said = server.post("/api/v1/messages", r#"{"text":"hello"}"#).await;
+    let id = said.json()["id"].as_str().expect("an id").to_owned();
+    let held = server.get(&format!("/api/v1/messages/{id}/held")).await;
+    assert_eq!(held.status, 200);
+    assert_eq!(String::from_utf8_lossy(&held.body), format!(r#"{{"held":[],"missing":["{OTHER}"]}}"#));
+    for id in ["0".repeat(64), "x".to_owned()] {
+        let unknown = server.get(&format!("/api/v1/messages/{id}/held")).await;
+        assert_eq!((unknown.status, unknown.code().as_str()), (404, "not_found"));
+    }
+    for (body, status) in [(r#"{"address":" 192.0.2.9 "}"#, 200), (r#"{"address":"a b"}"#, 400), ("{}", 400)] {
+        let answer = server.post("/api/v1/peers", body).await;
+        assert_eq!(answer.status, status, "{body}: {}", String::from_utf8_lossy(&answer.body));
+    }
+}
+
 /// Fields in this order.
 #[track_caller]
 fn check_fields(json: &str, fields: &[&str]) {

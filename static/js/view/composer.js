@@ -132,7 +132,7 @@ export class Composer {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (event.key.length !== 1 || event.key === " " || isDialogOpen()) return;
     const focused = document.activeElement;
-    const idle = focused === document.body || (focused.closest("#messages") && !focused.closest("a, button"));
+    const idle = focused === document.body || (focused.closest("#messages") && !focused.closest("a, button, input"));
     if (idle) this.focus(); // the character follows by itself
   }
 }
