@@ -203,6 +203,7 @@ function welcome(state, frame, { now, attended }) {
     known.unread = entry.unread ?? 0;
     known.read = entry.read ?? 0;
   }
+  for (const notice of frame.notices) addNotice(state, notice);
   for (const message of frame.messages) {
     if (resumed) hear(state, message, { now, attended });
     else put(state, message, now);
@@ -212,7 +213,6 @@ function welcome(state, frame, { now, attended }) {
     const floor = frame.before === null ? null : frame.messages[0]?.order ?? null;
     for (const known of state.conversations.values()) known.floor = floor;
   }
-  for (const notice of frame.notices) addNotice(state, notice);
   state.arrival = resumed ? Math.max(state.arrival, frame.arrival) : frame.arrival;
   return {};
 }
@@ -230,7 +230,7 @@ function hear(state, message, { now, attended }) {
   state.arrival = Math.max(state.arrival, message.arrival ?? 0);
   const known = state.messages.has(message.id);
   const key = keyOf(message, state.me);
-  put(state, message, now);
+  put(state, message, now, true);
   if (!known && message.author !== state.me) countUnread(conversation(state, key), message, attended(key));
   return { said: state.messages.get(message.id) ?? message, live: !known };
 }
@@ -288,11 +288,11 @@ function placeOf(messages, order) {
 }
 
 /** Puts a message where its order says, unless what surrounds it there is not loaded. */
-function put(state, message, now) {
+function put(state, message, now, isLive = false) {
   bears(state, message.author, message.name);
   const known = conversation(state, keyOf(message, state.me));
   const before = state.messages.get(message.id);
-  const entry = { ...message, ...timesOf(message, before, now) };
+  const entry = { ...message, ...timesOf(state, message, { before, now, isLive }) };
   if (before && (before.held_by ?? 0) > (message.held_by ?? 0)) {
     entry.held_by = before.held_by;
     entry.of = before.of;
@@ -326,17 +326,27 @@ export function load(state, page, now) {
   return page.messages.map((message) => {
     if (state.messages.has(message.id)) return state.messages.get(message.id);
     bears(state, message.author, message.name);
-    const entry = { ...message, ...timesOf(message, undefined, now) };
+    const entry = { ...message, ...timesOf(state, message, { now }) };
     state.messages.set(entry.id, entry);
     return entry;
   });
 }
 
-/** When to say it was said. A clock that runs ahead of ours would claim the future: then, when we saw it. */
-function timesOf(message, before, now) {
+/** When to say it was said. A clock that runs ahead of ours would claim the future: then, when it arrived. */
+function timesOf(state, message, { before, now, isLive = false }) {
   if (before?.skewed) return { at: before.at, skewed: true };
   const at = Date.parse(message.time);
-  return at > now + CLOCK_SLACK_MS ? { at: now, skewed: true } : { at, skewed: false };
+  if (at <= now + CLOCK_SLACK_MS) return { at, skewed: false };
+  return { at: isLive ? now : heardBefore(state, message.arrival) ?? now, skewed: true };
+}
+
+/** About when something arrived that came while nobody looked: not before what has the arrival number before it. */
+function heardBefore(state, arrival) {
+  let last = null;
+  for (const one of [...state.messages.values(), ...state.notices]) {
+    if (!one.skewed && one.arrival < arrival && one.arrival > (last?.arrival ?? -1)) last = one;
+  }
+  return last?.at;
 }
 
 function replace(state, entry) {

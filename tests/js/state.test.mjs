@@ -133,6 +133,18 @@ test("a clock that runs ahead does not claim the future", () => {
   assert.equal(general(state).messages[0].at, now);
 });
 
+test("what came from the future while nobody looked is told about when it arrived", () => {
+  const before = message(4);
+  const state = after([welcome([before, message(5, { time: new Date(now + 86_400_000).toISOString(), place: 99 })])]);
+  assert.deepEqual(general(state).messages.map(({ at, skewed }) => [at, skewed]), [[Date.parse(before.time), false], [Date.parse(before.time), true]]);
+});
+
+test("an address leads back to the place it was made of", () => {
+  for (const [key, id] of [["c:general", null], ["c:lunch & more/less", "ab12"], [State.directKey(ANA), null], [State.directKey(ANA), "cd34"]]) {
+    assert.deepEqual(State.placeOfAddress(State.addressOf(key, id)), { key, id });
+  }
+});
+
 test("notices are kept once", () => {
   const state = after([welcome(), { type: "notice", notice: notice(2, "joined") }]);
   State.apply(state, welcome([], { notices: [notice(2, "joined"), notice(3, "left")] }), { now });
