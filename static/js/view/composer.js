@@ -129,7 +129,8 @@ export class Composer {
 
   /** A character typed with nothing in particular focused belongs here. Never one that a control wants. */
   #typeAnywhere(event) {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const isHeld = (event.ctrlKey || event.metaKey || event.altKey) && !event.getModifierState("AltGraph");
+    if (event.defaultPrevented || isHeld || event.isComposing) return;
     if (event.key.length !== 1 || event.key === " " || isDialogOpen()) return;
     const focused = document.activeElement;
     const idle = focused === document.body || (focused.closest("#messages") && !focused.closest("a, button, input"));

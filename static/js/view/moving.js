@@ -17,7 +17,8 @@ export function startMoving(page) {
   const keys = { "Control+k": "switcher", "Control+K": "switcher", "Control+Shift+F": "search", "Control+/": "help" };
   document.addEventListener("keydown", (event) => {
     if (event.isComposing || event.altKey || isDialogOpen()) return;
-    const key = `${event.ctrlKey || event.metaKey ? "Control+" : ""}${event.shiftKey ? "Shift+" : ""}${event.key}`;
+    const shift = event.shiftKey && event.key !== "/" ? "Shift+" : ""; // many keyboards have the slash above a digit
+    const key = `${event.ctrlKey || event.metaKey ? "Control+" : ""}${shift}${event.key}`;
     if (event.key === "F6" && event.ctrlKey) {
       event.preventDefault();
       return nextPart(event.shiftKey ? -1 : 1);
