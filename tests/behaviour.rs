@@ -14,6 +14,8 @@ mod page;
 mod people;
 #[path = "behaviour/reading.rs"]
 mod reading;
+#[path = "behaviour/shell.rs"]
+mod shell;
 #[path = "scenes/world.rs"]
 #[allow(dead_code, reason = "scenes need more of it")]
 mod world;
@@ -49,8 +51,23 @@ fn notes(count: u64) -> Stage {
     stage
 }
 
-/// The page of the invented node. Its clock begins at [`NOW_MS`] and can be moved: `clock.ahead` is in milliseconds.
+/// The page of the invented node, once it shows what was said.
 async fn open(world: &World) -> Result<Page> {
+    let page = open_before(world).await?;
+    page.wait_for_row(&["and one of mine"]).await?;
+    Ok(page)
+}
+
+/// The same as soon as it is connected. Its clock begins at [`NOW_MS`] and can be moved: `clock.ahead` is in milliseconds.
+async fn open_before(world: &World) -> Result<Page> {
+    let page = prepare().await?;
+    page.go(&world.link()).await?;
+    page.wait_for_connection("saved on this machine").await?;
+    Ok(page)
+}
+
+/// A browser under that clock, with nothing in it yet.
+async fn prepare() -> Result<Page> {
     let page = Page::start(Browser::Chromium).await?;
     let clock = format!(
         "{{ const begun = performance.now(), Real = Date;
@@ -64,9 +81,6 @@ async fn open(world: &World) -> Result<Page> {
     page.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": "UTC" })).await?;
     page.devtools("Emulation.setFocusEmulationEnabled", json!({ "enabled": true })).await?;
     page.resize(1280, 800).await?;
-    page.go(&world.link()).await?;
-    page.wait_for_connection("saved on this machine").await?;
-    page.wait_for_row(&["and one of mine"]).await?;
     Ok(page)
 }
 
@@ -74,6 +88,13 @@ async fn open(world: &World) -> Result<Page> {
 async fn wheel(page: &Page, dy: i32) -> Result<()> {
     let turn = json!({ "type": "mouseWheel", "x": 640, "y": 400, "deltaX": 0, "deltaY": dy });
     page.devtools("Input.dispatchMouseEvent", turn).await.map(drop)
+}
+
+/// Turns a setting on or off, by its keys.
+async fn turn(page: &Page, setting: &str) -> Result<()> {
+    let setting = page.wait_for("checkbox", setting).await?.to_json()?;
+    page.run("arguments[0].focus();", vec![setting]).await?;
+    page.chord(&[], " ").await
 }
 
 /// How far the messages are from their end, in pixels.

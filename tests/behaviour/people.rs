@@ -6,7 +6,7 @@ use crate::common::wait::until;
 use crate::common::{Result, ensure};
 use crate::world::{World, direct, id_of};
 use crate::{notes, open, three, wait_for_focused_text};
-use roomful::proto::timeline::NoticeKind;
+use roomful::proto::timeline::{LineKind, NoticeKind};
 
 #[tokio::test]
 async fn two_of_one_name_are_told_apart_everywhere() -> Result<()> {
@@ -82,5 +82,61 @@ async fn many_members_can_be_filtered_and_are_one_stop_for_tab() -> Result<()> {
     wait_for_focused_text(&page, "Guest 13").await?;
     page.key(Key::Up).await?;
     wait_for_focused_text(&page, "Guest 12").await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn three_tabs_tell_of_one_message_once() -> Result<()> {
+    // The browser's own notices can't be seen from a test: each tab writes down what it would show.
+    const NOTE: &str = "window.Notification = class {
+        static permission = 'granted';
+        constructor(title, { body, tag }) { localStorage.setItem(`told ${Math.random()}`, JSON.stringify([title, body, tag])); }
+    };";
+    let world = World::open(notes(3)).await?;
+    let page = open(&world).await?;
+    page.run(NOTE, vec![]).await?;
+    let link = world.link().split('#').next().unwrap_or_default().to_owned();
+    for _ in 0..2 {
+        page.open_tab(&link).await?;
+        page.wait_for_connection("saved on this machine").await?;
+        page.run(NOTE, vec![]).await?;
+    }
+    let told = async || {
+        let script =
+            "return Object.entries(localStorage).filter(([key]) => key.startsWith('told ')).map(([, text]) => text);";
+        let told: Vec<String> = serde_json::from_value(page.run(script, vec![]).await?)?;
+        anyhow::Ok(told)
+    };
+    // What is said to all is no notice unless one wants it.
+    world.hear("ana", "to everybody");
+    world.hear_in(&direct("ana"), "ana", "only for you", LineKind::Say);
+    until("it is told", async || {
+        ensure!(!told().await?.is_empty(), "not yet");
+        Ok(())
+    })
+    .await?;
+    page.wait_for_text("to everybody").await?;
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    let told = told().await?;
+    ensure!(told.len() == 1 && told[0].contains("Ana") && told[0].contains("only for you"), "{told:?}");
+    page.close().await
+}
+
+#[tokio::test]
+async fn whoever_comes_for_the_first_time_sees_how_others_see_them() -> Result<()> {
+    let mut stage = three();
+    stage.say("ben", 60, "good morning");
+    stage.read_but(&[]);
+    let world = World::open(stage).await?;
+    let page = crate::open_before(&world).await?;
+    let name = page.wait_for("textbox", "Your name").await?;
+    ensure!(name.prop("value").await?.as_deref() == Some("Kai"), "{:?}", name.prop("value").await?);
+    name.send_keys(Key::Enter + "").await?;
+    page.wait_for_focus("textbox", "Message").await?;
+    ensure!(page.find("textbox", "Your name").await.is_err(), "it is still there");
+    page.reload().await?;
+    page.wait_for_row(&["good morning"]).await?;
+    page.settle().await?;
+    ensure!(page.find("textbox", "Your name").await.is_err(), "it came again");
     page.close().await
 }

@@ -85,7 +85,7 @@ async fn enter_sends_unless_the_user_wants_it_to_begin_a_line() -> Result<()> {
 
     page.press("Help and settings").await?;
     let setting = "Enter sends; Shift+Enter begins a new line. Ctrl+Enter always sends";
-    page.wait_for("checkbox", setting).await?.click().await?;
+    crate::turn(&page, setting).await?;
     page.key(Key::Escape).await?;
     field.send_keys("three").await?;
     page.key(Key::Enter).await?;

@@ -45,6 +45,20 @@ test("every text with a computed key exists", () => {
   }
 });
 
+test("what goes wrong is told with what to do, in two sentences, and never as a code alone", () => {
+  const source = readFileSync(join(ROOT, "static/js/lib/texts.js"), "utf8");
+  const vague = /something went wrong|unknown error|an error (has )?occurred|oops|unexpected error|please try again later/i;
+  for (const file of [...filesIn("static/js", ".js"), ...filesIn("templates", ".html"), ...filesIn("src", ".rs")]) {
+    assert.doesNotMatch(readFileSync(file, "utf8"), vague, file);
+  }
+  const errors = [...source.matchAll(/"([\w.]*(?:failed|Failed|refused|gone|needsNode|noMember|cut|Missing))":\s*"([^"]+)"/g)];
+  assert.ok(errors.length > 10, "the search itself finds them");
+  for (const [, key, text] of errors) {
+    assert.ok((text.match(/[.!?](?:\s|$)/g) ?? []).length <= 3, `${key}: ${text}`);
+    assert.doesNotMatch(text.replace(/\{\w+\}/g, ""), /^\W*\d*\W*$/, `${key} says nothing but a code`);
+  }
+});
+
 test("gaps are filled and counts take their form", () => {
   assert.equal(t("state.some", { k: 2, n: 5 }), "Held by 2 of 5");
   assert.deepEqual([0, 1, 2].map((n) => t("self.reach", { n })), ["alone for now", "in reach of 1 other", "in reach of 2 others"]);

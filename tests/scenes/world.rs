@@ -320,6 +320,14 @@ impl World {
         line
     }
 
+    /// The same elsewhere, and perhaps of another kind.
+    #[allow(dead_code, reason = "for behaviour")]
+    pub(crate) fn hear_in(&self, place: &Conversation, word: &str, text: &str, kind: LineKind) -> Line {
+        let line = Line { kind, ..self.stage().say_in(place, word, 0, text) };
+        self.hub.publish(Event::Line { line: line.clone(), said_by: None });
+        line
+    }
+
     /// What was said long ago arrives only now.
     pub(crate) fn hear_late(&self, word: &str, ago_s: u64, text: &str) {
         let line = self.stage().say(word, ago_s, text);

@@ -1,0 +1,137 @@
+//! What stands around the messages: panes, icon, a page of another build, a part that does not load, and a little joy.
+
+use roomful::proto::timeline::{Conversation, LineKind};
+use thirtyfour::Key;
+
+use crate::common::wait::until;
+use crate::common::{Result, ensure, json};
+use crate::page::Page;
+use crate::world::World;
+use crate::{notes, open, prepare};
+
+#[tokio::test]
+async fn what_does_not_fit_beside_the_messages_is_one_press_away() -> Result<()> {
+    let world = World::open(notes(3)).await?;
+    let page = open(&world).await?;
+    page.resize(800, 700).await?;
+    page.wait_for("navigation", "Conversations").await?;
+    is_gone(&page, "complementary", "Members").await?;
+    page.press("3 here").await?;
+    page.wait_for_focus("complementary", "Members").await?;
+    page.key(Key::Escape).await?;
+    is_gone(&page, "complementary", "Members").await?;
+
+    page.resize(480, 800).await?;
+    is_gone(&page, "navigation", "Conversations").await?;
+    page.press("Back to conversations").await?;
+    page.wait_for_focus("navigation", "Conversations").await?;
+    is_gone(&page, "textbox", "Message").await?;
+    page.key(Key::Enter).await?;
+    page.wait_for_focus("textbox", "Message").await?;
+    page.close().await
+}
+
+/// Waits until nothing on the page has this role and name.
+async fn is_gone(page: &Page, role: &str, name: &str) -> Result<()> {
+    until(&format!("{role} {name:?} is gone"), async || {
+        ensure!(page.find(role, name).await.is_err(), "still there");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_icon_says_that_there_is_something_new_and_that_it_was_read() -> Result<()> {
+    let world = World::open(notes(3)).await?;
+    let page = open(&world).await?;
+    let icon = async |file: &str| {
+        until(&format!("the icon is {file}"), async || {
+            let href = page.run("return document.querySelector('link[rel=icon]').href;", vec![]).await?;
+            ensure!(href.as_str().is_some_and(|href| href.ends_with(file)), "{href}");
+            Ok(())
+        })
+        .await
+    };
+    icon("/icon.svg").await?;
+    world.hear_in(&crate::world::channel("lunch"), "ana", "soup?", LineKind::Say);
+    icon("/icon-unread.svg").await?;
+    page.chord(&[Key::Alt, Key::Shift], Key::Down).await?;
+    icon("/icon.svg").await?;
+    world.vanish();
+    icon("/icon-cut.svg").await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn a_node_of_another_build_offers_its_page_and_forces_nothing() -> Result<()> {
+    let mut stage = notes(3);
+    stage.info.page = "/static/0000000000000000".to_owned();
+    let world = World::open(stage).await?;
+    let page = open(&world).await?;
+    let field = page.find("textbox", "Message").await?;
+    field.send_keys("half a thought").await?;
+    page.press("Updated - Reload").await?;
+    until("the page was loaded again", async || {
+        ensure!(field.is_present().await.is_ok_and(|present| !present), "not yet");
+        Ok(())
+    })
+    .await?;
+    page.wait_for_row(&["and one of mine"]).await?;
+    let field = page.find("textbox", "Message").await?;
+    ensure!(field.prop("value").await?.as_deref() == Some("half a thought"), "{:?}", field.prop("value").await?);
+    page.close().await
+}
+
+#[tokio::test]
+async fn a_page_that_does_not_come_up_says_so_and_offers_to_try_again() -> Result<()> {
+    let world = World::open(notes(3)).await?;
+    let page = prepare().await?;
+    page.devtools("Network.enable", json!({})).await?;
+    page.devtools("Network.setBlockedURLs", json!({ "urls": ["*/js/state.js"] })).await?;
+    page.go(&world.link()).await?;
+    page.wait_for_text("taking longer than it should").await?;
+    page.devtools("Network.setBlockedURLs", json!({ "urls": [] })).await?;
+    page.press("Reload").await?;
+    page.wait_for_row(&["and one of mine"]).await?;
+    ensure!(page.find("button", "Reload").await.is_err(), "it still says so");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_greeting_is_a_short_joy_for_those_who_want_it() -> Result<()> {
+    let world = World::open(notes(3)).await?;
+    let page = open(&world).await?;
+    page.run(
+        "window.joys = 0;
+         new MutationObserver((changes) => {
+           for (const { addedNodes } of changes) window.joys += [...addedNodes].filter((one) => one.tagName === 'CANVAS').length;
+         }).observe(document.body, { childList: true });",
+        vec![],
+    )
+    .await?;
+    let greet = async |text: &str| {
+        world.hear_in(&Conversation::general(), "ana", text, LineKind::Hooray);
+        page.wait_for_row(&[text]).await
+    };
+    let joys = async |count: u64| {
+        until(&format!("{count} joys, and none left over"), async || {
+            let seen = page.run("return [window.joys, document.querySelectorAll('canvas').length];", vec![]).await?;
+            ensure!(seen == json!([count, 0]), "{seen}");
+            Ok(())
+        })
+        .await
+    };
+    greet("hooray for all").await?;
+    joys(1).await?;
+    let still = json!({ "media": "", "features": [{ "name": "prefers-reduced-motion", "value": "reduce" }] });
+    page.devtools("Emulation.setEmulatedMedia", still).await?;
+    greet("hooray without motion").await?;
+    page.devtools("Emulation.setEmulatedMedia", json!({ "media": "", "features": [] })).await?;
+    page.press("Help and settings").await?;
+    crate::turn(&page, "Confetti when somebody greets everybody with /hooray").await?;
+    page.key(Key::Escape).await?;
+    greet("hooray in peace").await?;
+    page.settle().await?;
+    joys(1).await?;
+    page.close().await
+}
