@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { hiddenGoal, mayLead } from "../../static/js/lib/links.js";
+import { hiddenGoal, mayLead } from "../../static/js/lib/dom.js";
 
 test("links lead to the web and to mailboxes, and nowhere else", () => {
   for (const href of ["http://a.example", "HTTPS://a.example/b", "mailto:ana@a.example"]) assert.ok(mayLead(href), href);

@@ -1,7 +1,6 @@
 // From data to elements. Whatever somebody typed becomes a text node and nothing else: no HTML is
 // ever built here, and the policy that the node sends would refuse it.
 
-import { hiddenGoal, mayLead } from "./links.js";
 import { formOf, t } from "./texts.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -143,6 +142,32 @@ function linkTo(span, depth) {
   both.append(link, " ", make("bdi", "goal", t("link.goal", { goal })));
   return both;
 }
+
+// --- links ---
+
+// Where a link leads, and whether the words in it say so: a host can hide behind other words, in front of an @, or in
+// letters of another alphabet.
+
+const SCHEMES = new Set(["http:", "https:", "mailto:"]);
+
+/** Characters that turn the order of those around them, or are not seen. */
+const DECEIVING = /[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/;
+
+/** Whether a link may lead there. The node checks this too; a page does not take its word for it. */
+export function mayLead(href) {
+  return URL.canParse(href) && SCHEMES.has(new URL(href).protocol);
+}
+
+/** The host or address that a link leads to, as a browser writes it, unless that is just what is shown. */
+export function hiddenGoal(href, shown) {
+  const { protocol, host, pathname } = new URL(href);
+  const goal = protocol === "mailto:" ? pathname : host;
+  const text = shown.trim().toLowerCase().replace(/^(https?:\/\/|mailto:)/, "");
+  const isFirst = text.startsWith(goal.toLowerCase()) && /^($|[/?#])/.test(text.slice(goal.length));
+  return isFirst && !DECEIVING.test(shown) ? "" : goal;
+}
+
+// --- emoji and the clipboard ---
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 const EMOJI = /^(?:\p{Extended_Pictographic}|\p{Regional_Indicator}{2})/u;
