@@ -5,7 +5,7 @@
 //! says which are other than those that were there. More words choose pictures by their name. Without `--pictures`, as among all
 //! tests, each scene is only checked, once in the light and once in the dark.
 //!
-//! It needs npm once, for axe-core; nothing of that is ever part of the page.
+//! axe-core looks for barriers; `tests/run` installs it, and nothing of it is ever part of the page.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -20,10 +20,9 @@ mod scene;
 mod world;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-use common::{Context, Result, Value, bail, ensure, json};
+use common::{Context, Result, Value, ensure, json};
 use data_encoding::BASE64;
 use driver::Browser;
 use looks::{Look, looks_of};
@@ -33,7 +32,7 @@ use world::{World, clock};
 
 const TOP: &str = env!("CARGO_MANIFEST_DIR");
 const CHECKS: &str = include_str!("checks.js");
-const AXE: &str = "axe-core@4.14.1";
+const AXE: &str = "target/tools/node_modules/axe-core/axe.min.js";
 
 /// A caret blinks, also on pictures.
 const HIDE_CARET: &str = "{ const sheet = new CSSStyleSheet();
@@ -139,7 +138,7 @@ struct Studio {
 impl Studio {
     /// The same zone and language on every machine, and the focus where it would be if somebody sat there.
     async fn open() -> Result<Self> {
-        let axe = std::fs::read_to_string(axe()?)?;
+        let axe = std::fs::read_to_string(Path::new(TOP).join(AXE)).context("axe-core, which tests/run installs")?;
         let page = Page::start(Browser::Chromium).await?;
         page.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": "UTC" })).await?;
         page.devtools("Emulation.setLocaleOverride", json!({ "locale": "en-GB" })).await?;
@@ -214,18 +213,4 @@ impl Studio {
         problems.extend(serde_json::from_value::<Vec<String>>(self.page.run(found, vec![]).await?)?);
         Ok(problems)
     }
-}
-
-/// Where axe is; brought by npm if it is not there yet.
-fn axe() -> Result<PathBuf> {
-    let tools = Path::new(TOP).join("target/tools");
-    let file = tools.join("node_modules/axe-core/axe.min.js");
-    if !file.exists() {
-        std::fs::create_dir_all(&tools)?;
-        let brought = Command::new("npm").args(["install", "--no-save", "--prefix"]).arg(&tools).arg(AXE).status();
-        if !brought.context("npm, which brings axe-core")?.success() {
-            bail!("npm did not bring {AXE}");
-        }
-    }
-    Ok(file)
 }

@@ -159,10 +159,11 @@ impl Stage {
         self.notices.push(Notice { arrival: self.arrival, wall_ms: NOW_MS - ago_s * 1000, kind, member, name });
     }
 
-    /// How far the newest own message has got.
+    /// How far the newest own message in the room has got.
     pub(crate) fn held(&mut self, held_by: usize, of: usize) {
-        let own = self.members[0].id;
-        if let Some(line) = self.lines.iter_mut().rev().find(|line| line.order.author == own) {
+        let (own, room) = (self.members[0].id, Conversation::general());
+        let is_meant = |line: &&mut Line| line.order.author == own && line.conversation == room;
+        if let Some(line) = self.lines.iter_mut().rev().find(is_meant) {
             line.held = Some(Held { held_by, of });
         }
     }
