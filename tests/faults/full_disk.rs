@@ -124,6 +124,50 @@ async fn a_node_that_finds_no_room_at_its_start_says_so_and_starts_when_there_is
     Ok(())
 }
 
+#[tokio::test]
+async fn the_last_of_a_disk_is_kept_for_its_own_user() -> Result<()> {
+    let lab = Lab::new()?;
+    let disk = Disk::new(&lab.data_dir("anna"), "64m")?;
+    let launches = launches(&lab, 2);
+    let (anna, ben) = (launches[0].start()?, launches[1].start()?);
+    until("they have met", async || all_met(&[&anna, &ben]).await).await?;
+    // Less than a twentieth is left, and more than enough to write on.
+    let filler = anna.data_dir.join("filler");
+    let mut filled = Vec::new();
+    while anna.api.get("/api/v1/doctor").await?["disk_free"].as_u64().context("free bytes")? > 2_500_000 {
+        filled.resize(filled.len() + 500_000, 1);
+        std::fs::write(&filler, &filled)?;
+    }
+    let closed = async || Ok::<_, anyhow::Error>(anna.api.member(ben.id()).await?["closed"].clone());
+    until("anna takes nothing more", async || {
+        let closed = closed().await?;
+        ensure!(closed == "disk", "{closed}");
+        Ok(())
+    })
+    .await?;
+    let record = Record::default();
+    record.say(&ben, "waits with ben").await?;
+    record.say(&anna, "anna says on").await?;
+    until("ben has heard it", async || {
+        let texts = ben.api.texts().await?;
+        ensure!(texts.contains(&"anna says on".to_owned()), "{texts:?}");
+        Ok(())
+    })
+    .await?;
+    let texts = anna.api.texts().await?;
+    ensure!(texts == ["anna says on"], "{texts:?}");
+    ensure!(anna.run(&["doctor"])?.stdout.contains("almost full"), "the doctor does not know");
+
+    std::fs::remove_file(&filler)?;
+    until("anna has what waited", async || record.judge(&[&anna, &ben]).await).await?;
+    let closed = closed().await?;
+    ensure!(closed.is_null(), "{closed}");
+    let said = anna.said();
+    ensure!(said.matches("nothing of others is taken").count() == 1, "told once: {said}");
+    drop((anna, ben, disk));
+    Ok(())
+}
+
 /// Has a node say things until it has no room for them.
 async fn fill(node: &Node, record: &Record) -> Result<()> {
     for number in 0..2_000 {
