@@ -51,9 +51,24 @@ fn branches(key: &SigningKey, common: u64, a: u64, b: u64) -> (Vec<Verified>, Ve
 }
 
 /// Puts batches on a disk, as they came once.
-fn holds(world: &mut World, node: usize, batches: &[Verified]) {
+pub fn holds(world: &mut World, node: usize, batches: &[Verified]) {
     let append = |batch: &Verified| Append { batch: batch.clone(), own: None };
     world.nodes[node].disk.write(Write::Append { token: 0, batches: batches.iter().map(append).collect() });
+}
+
+/// Who signs two things for one place in a life.
+pub fn cheat() -> NodeId {
+    NodeId(SigningKey::from_bytes(&[7; 32]).verifying_key().to_bytes())
+}
+
+/// Gives some of a cheat's two branches to some disks.
+pub fn give_branches(world: &mut World) {
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let (common, a, b) = (world.rng.random_range(0..4), world.rng.random_range(1..20), world.rng.random_range(1..20));
+    let (a, b) = branches(&key, common, a, b);
+    holds(world, 0, &a);
+    holds(world, 1, &b);
+    holds(world, 2, &b[b.len() - 1..]);
 }
 
 fn texts(world: &World, node: usize) -> Vec<String> {

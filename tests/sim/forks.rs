@@ -29,6 +29,12 @@ pub struct Forks {
 }
 
 impl Forks {
+    /// The engine has to hear what is held of this log, and pages begin anew.
+    pub fn lacks(&mut self, key: LogKey) {
+        self.refused.insert(key);
+        self.messages = true;
+    }
+
     pub fn said_again(&mut self, number: u64) {
         for fallen in self.fallen.values_mut() {
             fallen.take_if(|fallen| fallen.number == number);
@@ -136,15 +142,8 @@ impl Disk {
         for batch in &gone {
             let header = batch.header();
             self.keep_fallen(batch);
-            for seq in header.first_seq..=header.last_seq() {
-                self.forks.messages |= self.line(key, seq).is_some();
-                self.places.remove(&(key, seq));
-            }
-            self.batches.remove(&(key, header.first_seq));
-            let ids: Vec<_> = (0..header.entries.len()).map(|index| batch.entry_id(index)).collect();
-            let names = |other: &&Verified| other.header().after.is_some_and(|after| ids.contains(&after));
-            let standing = self.batches.values().filter(names);
-            unsettled.extend(standing.map(|other| (other.header().key(), other.header().first_seq)));
+            self.forks.messages |= (header.first_seq..=header.last_seq()).any(|seq| self.line(key, seq).is_some());
+            unsettled.extend(self.take_out(batch));
         }
         let Ok(_) = resettle(self, unsettled);
     }

@@ -7,10 +7,10 @@ use roomful::proto::batch::Verified;
 use roomful::proto::body::Body;
 use roomful::proto::clock::Stamp;
 use roomful::proto::frame::Fetch;
-use roomful::proto::ids::{Arrival, EntryId, LogKey, NodeId, Seq};
+use roomful::proto::ids::{Arrival, EntryId, LogId, LogKey, NodeId, Seq};
 use roomful::proto::name::Name;
 use roomful::proto::record::{HistoryPage, LogRecord, MemberReceipt, MemberRecord, OwnLine, Snapshot, Write, Written};
-use roomful::proto::timeline::{Conversation, Held, Line, LineKind, Notice, Order, Place, Places, settle};
+use roomful::proto::timeline::{Conversation, Held, Line, LineKind, Notice, Order, Place, Places, resettle, settle};
 
 use super::forks::Forks;
 
@@ -27,6 +27,10 @@ pub struct Disk {
     own_lines: Vec<OwnLine>,
     pub forks: Forks,
     pub name: Option<Name>,
+    /// The first entries of batches that name an entry in `after`.
+    named: BTreeSet<(EntryId, LogKey, Seq)>,
+    /// Whose logs are called so: numbers are random, but a cheat may take another's.
+    authors: BTreeSet<(LogId, NodeId)>,
 }
 
 impl Disk {
@@ -42,6 +46,8 @@ impl Disk {
             own_lines: Vec::new(),
             forks: Forks::default(),
             name: None,
+            named: BTreeSet::new(),
+            authors: BTreeSet::new(),
         }
     }
 
@@ -143,9 +149,48 @@ impl Disk {
             self.last_arrival += 1;
             self.arrivals.insert((key, seq), self.last_arrival);
         }
+        self.authors.insert((key.log, key.author));
+        self.named.extend(header.after.map(|after| (after, key, header.first_seq)));
         let Ok(changed) = settle(self, batch);
         moved.extend(changed);
         (header.first_seq..=header.last_seq()).filter_map(|seq| self.line(key, seq)).collect()
+    }
+
+    /// Takes a batch out, with all that hangs on its being there. Returns what stood on it.
+    pub(crate) fn take_out(&mut self, batch: &Verified) -> Vec<(LogKey, Seq)> {
+        let header = batch.header();
+        let key = header.key();
+        let mut standing = vec![(key, header.last_seq() + 1)];
+        for (index, seq) in (header.first_seq..=header.last_seq()).enumerate() {
+            self.places.remove(&(key, seq));
+            standing.extend(self.naming(batch.entry_id(index)));
+        }
+        self.batches.remove(&(key, header.first_seq));
+        if let Some(after) = header.after {
+            self.named.remove(&(after, key, header.first_seq));
+        }
+        standing
+    }
+
+    /// The disk changes a batch: it is found out, set aside, and known to be lacking.
+    pub fn damage(&mut self, batch: &Verified) -> Written {
+        let standing = self.take_out(batch);
+        let Ok(_) = resettle(self, standing);
+        self.forks.lacks(batch.header().key());
+        Written::Changed(self.changed())
+    }
+
+    /// Whether this entry is here.
+    pub fn holds(&self, key: LogKey, id: EntryId) -> bool {
+        let index = |batch: &Verified| (id.seq - batch.header().first_seq) as usize;
+        self.batch_of(key, id.seq).is_some_and(|batch| batch.entry_id(index(batch)) == id)
+    }
+
+    /// The first entries of batches that name an entry.
+    fn naming(&self, id: EntryId) -> Vec<(LogKey, Seq)> {
+        let least = LogKey { author: NodeId([0; 32]), log: LogId(0) };
+        let named = self.named.range((id, least, 0)..).take_while(|(named, ..)| *named == id);
+        named.map(|(_, key, seq)| (*key, *seq)).collect()
     }
 
     fn batch_of(&self, key: LogKey, seq: Seq) -> Option<&Verified> {
@@ -211,13 +256,10 @@ impl Places for Disk {
     }
 
     fn place_of_id(&mut self, id: EntryId) -> Result<Option<Place>, Infallible> {
-        let same = |(key, seq): &&(LogKey, Seq)| key.log == id.log && *seq == id.seq;
-        let found = self.places.keys().find(same).copied();
-        let named = found.filter(|(key, seq)| {
-            self.batch_of(*key, *seq)
-                .is_some_and(|batch| batch.entry_id((*seq - batch.header().first_seq) as usize) == id)
-        });
-        Ok(named.and_then(|at| self.places.get(&at).copied()))
+        let authors = self.authors.range((id.log, NodeId([0; 32]))..=(id.log, NodeId([0xff; 32])));
+        let mut keys = authors.map(|(log, author)| LogKey { log: *log, author: *author });
+        let found = keys.find(|key| self.holds(*key, id));
+        Ok(found.and_then(|key| self.places.get(&(key, id.seq)).copied()))
     }
 
     fn signed(&mut self, key: LogKey, seq: Seq) -> Result<Option<(Stamp, Option<EntryId>)>, Infallible> {
@@ -230,14 +272,7 @@ impl Places for Disk {
 
     fn followers(&mut self, key: LogKey, seq: Seq) -> Result<Vec<(LogKey, Seq)>, Infallible> {
         let Some(batch) = self.batch_of(key, seq) else { return Ok(Vec::new()) };
-        let id = batch.entry_id((seq - batch.header().first_seq) as usize);
-        let follows = |batch: &&Verified| batch.header().after == Some(id);
-        Ok(self
-            .batches
-            .values()
-            .filter(follows)
-            .map(|batch| (batch.header().key(), batch.header().first_seq))
-            .collect())
+        Ok(self.naming(batch.entry_id((seq - batch.header().first_seq) as usize)))
     }
 
     fn put(&mut self, key: LogKey, seq: Seq, place: Place) -> Result<(), Infallible> {

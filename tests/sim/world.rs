@@ -2,23 +2,22 @@
 //! part. Nothing here is real but the rules that are tested.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use ed25519_dalek::SigningKey;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use roomful::proto::book::{Dial, Target};
 use roomful::proto::clock::Now;
 use roomful::proto::engine::{Action, Answer, AskId, Engine, Input, Say, Settings, Show};
 use roomful::proto::frame::{Beacon, CloseReason, Fetch, Frame, Intro, Peer};
-use roomful::proto::ids::{EntryId, Instance, LinkId, NodeId, RoomId, RoomTag};
-use roomful::proto::limits::AUTHOR_BYTES_MAX;
+use roomful::proto::ids::{EntryId, Instance, LinkId, LogKey, NodeId, RoomId, RoomTag};
 use roomful::proto::name::Name;
-use roomful::proto::record::{Write, WriteError, Written};
-use roomful::proto::timeline::{Held, Place};
+use roomful::proto::record::{Write, WriteError};
+use roomful::proto::timeline::Conversation;
 
-use crate::store::Disk;
+use crate::node::{Death, Node};
+use crate::page::Page;
 
 /// Wall clock at the start of the world, in milliseconds since 1970.
 const DAWN_MS: u64 = 1_800_000_000_000;
@@ -84,35 +83,22 @@ impl Ord for Scheduled {
 /// One end of a link: the node and the link's number there.
 type End = (usize, LinkId);
 
-pub struct Node {
-    pub key: SigningKey,
-    pub id: NodeId,
-    pub disk: Disk,
-    pub engine: Option<Engine>,
-    life: u64,
-    started_ms: u64,
-    /// Its wall clock minus the world's, in milliseconds.
-    pub clock_ms: i64,
-    /// Most bytes that the logs of one other author may take.
-    pub quota: u64,
-    woken_ms: u64,
-    /// When the last commit ends: the disk does one thing after the other.
-    disk_ms: u64,
-    /// Until when the disk takes nothing.
-    full_until_ms: u64,
-    /// Until when the process does nothing, as if it were stopped.
-    frozen_until_ms: u64,
-    /// Whether the process dies right after its next commit, before it hears of it.
-    dies_at_commit: bool,
-    links: u64,
-    /// What a page of this node was shown: ids in the order of their arrival numbers.
-    pub shown: BTreeSet<EntryId>,
-    pub acknowledged: Vec<EntryId>,
-    /// How many others hold an own message, as a page was told last.
-    pub held: BTreeMap<EntryId, Held>,
-    /// The greatest place that a page was shown in the room, and what it was when each question was asked.
-    top: Place,
-    seen: BTreeMap<AskId, Place>,
+/// One direction of a link.
+struct Wire {
+    other: End,
+    /// When the last frame towards the other end arrives.
+    last_ms: u64,
+    /// What has come this far and does not get through, since the way to this end is cut.
+    waiting: VecDeque<Frame>,
+}
+
+/// What a user says.
+#[derive(Clone, Debug, Default)]
+pub struct Words {
+    pub text: String,
+    pub to: Option<NodeId>,
+    pub channel: Option<&'static str>,
+    pub reply_to: Option<EntryId>,
 }
 
 pub struct World {
@@ -122,8 +108,7 @@ pub struct World {
     pub nodes: Vec<Node>,
     events: BinaryHeap<Reverse<Scheduled>>,
     scheduled: u64,
-    /// The other end of each end, and when the last frame towards it arrives.
-    links: BTreeMap<End, (End, u64)>,
+    links: BTreeMap<End, Wire>,
     /// Pairs of nodes that can't reach each other, in that direction.
     pub cut: BTreeSet<(usize, usize)>,
     asked: u64,
@@ -132,6 +117,12 @@ pub struct World {
     /// Comparisons that found a difference.
     pub differences: u64,
     pub trace: u64,
+    /// Each text that somebody said, who, and to whom.
+    pub said: BTreeMap<String, (NodeId, Option<NodeId>)>,
+    /// What was acknowledged, and is still on somebody's disk: all of it has to be everywhere in the end.
+    pub must: BTreeMap<EntryId, LogKey>,
+    /// Whether a disk took with it what was nowhere else.
+    pub is_lossy: bool,
 }
 
 impl World {
@@ -151,11 +142,24 @@ impl World {
             fetches: 0,
             differences: 0,
             trace: 0,
+            said: BTreeMap::new(),
+            must: BTreeMap::new(),
+            is_lossy: false,
         }
     }
 
     fn address(node: usize) -> IpAddr {
-        IpAddr::V4(Ipv4Addr::new(10, 0, (node >> 8) as u8, node as u8 + 1))
+        IpAddr::V4(Ipv4Addr::new(10, 0, 0, node as u8 + 1))
+    }
+
+    fn target(node: usize) -> Target {
+        Target::Address(SocketAddr::new(Self::address(node), PORT))
+    }
+
+    /// Who is at an address.
+    fn at(address: IpAddr) -> Option<usize> {
+        let IpAddr::V4(address) = address else { return None };
+        usize::from(address.octets()[3]).checked_sub(1)
     }
 
     fn clock(&self, node: usize) -> Now {
@@ -166,20 +170,22 @@ impl World {
     pub fn start(&mut self, node: usize) {
         assert!(self.nodes[node].engine.is_none());
         let now = self.clock(node);
+        self.nodes[node].instance = Instance(self.rng.random());
         let settings = Settings {
             key: self.nodes[node].key.clone(),
             room: RoomId::new("sim", b""),
             tag: RoomTag::new("sim"),
-            instance: Instance(self.rng.random()),
+            instance: self.nodes[node].instance,
             name: self.nodes[node].disk.name.clone().unwrap_or_else(|| Name::lossy(&format!("node {node}"), "?")),
             port: PORT,
             addresses: vec![Self::address(node)],
-            peers: Vec::new(),
+            peers: self.nodes[node].peers.iter().map(|peer| Self::target(*peer)).collect(),
             quota: self.nodes[node].quota,
             seed: self.rng.random(),
         };
         let entry = &mut self.nodes[node];
         entry.engine = Some(Engine::new(now, settings, entry.disk.snapshot()));
+        entry.page.afresh(entry.disk.lines());
         entry.life += 1;
         entry.started_ms = now.mono_ms;
         entry.woken_ms = now.mono_ms;
@@ -189,6 +195,7 @@ impl World {
     /// The process dies: what is not committed is gone, the other ends of its links see them break.
     pub fn kill(&mut self, node: usize) {
         self.nodes[node].engine = None;
+        self.nodes[node].died_ms = self.now_ms;
         let ends: Vec<End> = self.links.keys().filter(|(at, _)| *at == node).copied().collect();
         for end in ends {
             self.break_link(end, None);
@@ -199,11 +206,12 @@ impl World {
     pub fn stop(&mut self, node: usize) {
         self.handle(node, Input::Stop);
         self.nodes[node].engine = None;
+        self.nodes[node].died_ms = self.now_ms;
     }
 
     /// The links between two nodes break, and both hear of it.
     pub fn sever(&mut self, a: usize, b: usize) {
-        let between = |((from, _), ((to, _), _)): &(&End, &(End, u64))| *from == a && *to == b;
+        let between = |(end, wire): &(&End, &Wire)| end.0 == a && wire.other.0 == b;
         let ends: Vec<End> = self.links.iter().filter(between).map(|(end, _)| *end).collect();
         for end in ends {
             self.break_link(end, None);
@@ -211,23 +219,41 @@ impl World {
         }
     }
 
-    /// Ends a link; the other end hears of it.
+    /// Ends a link; the other end hears of it, unless the way there is cut.
     fn break_link(&mut self, end: End, reason: Option<CloseReason>) {
-        let Some(((other, link), _)) = self.links.remove(&end) else { return };
-        let Some((_, last_ms)) = self.links.remove(&(other, link)) else { return };
-        let _ = last_ms;
+        let Some(Wire { other: (other, link), .. }) = self.links.remove(&end) else { return };
+        self.links.remove(&(other, link));
         let delay_ms = self.delay();
-        self.schedule(other, delay_ms, Event::Down(link, reason));
+        if !self.cut.contains(&(end.0, other)) {
+            self.schedule(other, delay_ms, Event::Down(link, reason));
+        }
     }
 
-    /// Parts two nodes: their links break after a while, and no new ones come up.
+    /// Parts two nodes: nothing gets through any more, and no new links come up.
     pub fn part(&mut self, a: usize, b: usize) {
         self.cut.insert((a, b));
         self.cut.insert((b, a));
     }
 
+    /// Parts two halves of the world.
+    pub fn split(&mut self, is_left: &[bool]) {
+        for a in 0..self.nodes.len() {
+            for b in (0..self.nodes.len()).filter(|b| is_left[a] && !is_left[*b]) {
+                self.part(a, b);
+            }
+        }
+    }
+
+    /// All cables are put back; what was on its way arrives.
     pub fn heal(&mut self) {
         self.cut.clear();
+        let mut late = Vec::new();
+        for ((node, link), wire) in &mut self.links {
+            late.extend(wire.waiting.drain(..).map(|frame| (*node, Event::Frame(*link, Box::new(frame)))));
+        }
+        for (node, event) in late {
+            self.schedule(node, 0, event);
+        }
     }
 
     /// The process does nothing for a while; what comes meanwhile waits.
@@ -245,15 +271,55 @@ impl World {
         self.nodes[node].full_until_ms = self.now_ms + for_ms;
     }
 
-    /// The process dies between its next commit and the word of it.
-    pub fn kill_at_commit(&mut self, node: usize) {
-        self.nodes[node].dies_at_commit = true;
+    /// The process dies in the middle of its work with the disk.
+    pub fn kill_at_commit(&mut self, node: usize, death: Death) {
+        self.nodes[node].dies = Some(death);
     }
 
     /// What was done to a node's disk is over.
     pub fn lift(&mut self, node: usize) {
         let node = &mut self.nodes[node];
-        (node.full_until_ms, node.dies_at_commit) = (0, false);
+        (node.full_until_ms, node.dies) = (0, None);
+    }
+
+    /// Puts the disk of a node that does not run back to what it was at the last backup.
+    pub fn restore(&mut self, node: usize) {
+        let entry = &mut self.nodes[node];
+        assert!(entry.engine.is_none());
+        if let Some(backup) = &entry.backup {
+            entry.disk = (**backup).clone();
+            entry.page = Page::default();
+            self.forget_lost();
+        }
+    }
+
+    /// Copies the disk of a node to another machine, key and all. Returns the number of the twin, which does not run yet.
+    pub fn copy(&mut self, node: usize) -> usize {
+        let twin = self.nodes[node].twin(node);
+        self.nodes.push(twin);
+        self.nodes.len() - 1
+    }
+
+    /// The disk of a running node changes one of its batches, and that is found out.
+    pub fn damage(&mut self, node: usize) {
+        let many = self.nodes[node].disk.batches.len();
+        if many == 0 {
+            return;
+        }
+        let which = self.rng.random_range(0..many);
+        let disk = &mut self.nodes[node].disk;
+        let batch = disk.batches.values().nth(which).cloned().expect("one of them");
+        let written = disk.damage(&batch);
+        self.forget_lost();
+        self.handle(node, Input::Written(written));
+    }
+
+    /// What no disk holds any more can't be asked of anybody.
+    fn forget_lost(&mut self) {
+        let nodes = &self.nodes;
+        let before = self.must.len();
+        self.must.retain(|id, key| nodes.iter().any(|node| node.disk.holds(*key, *id)));
+        self.is_lossy |= self.must.len() < before;
     }
 
     fn delay(&mut self) -> u64 {
@@ -274,18 +340,20 @@ impl World {
 
     /// The user of a node says something.
     pub fn say(&mut self, node: usize, text: &str, to: Option<NodeId>) {
+        self.speak(node, Words { text: text.to_owned(), to, ..Words::default() });
+    }
+
+    /// The same, in some channel, or in answer to something.
+    pub fn speak(&mut self, node: usize, words: Words) {
+        let Words { text, to, channel, reply_to } = words;
         self.asked += 1;
-        let say = Say {
-            to,
-            channel: Name::lossy("general", "general"),
-            text: text.to_owned(),
-            reply_to: None,
-            hooray: false,
-            reference: None,
-        };
-        let top = self.nodes[node].top;
-        self.nodes[node].seen.insert(AskId(self.asked), top);
-        self.handle(node, Input::Say { asker: AskId(self.asked), say });
+        let asker = AskId(self.asked);
+        let channel = Name::lossy(channel.unwrap_or("general"), "general");
+        let conversation = to.map_or(Conversation::Channel(channel.clone()), Conversation::Direct);
+        self.nodes[node].page.asks(asker, &conversation);
+        self.said.insert(text.clone(), (self.nodes[node].id, to));
+        let say = Say { to, channel, text, reply_to, hooray: false, reference: None };
+        self.handle(node, Input::Say { asker, say });
     }
 
     pub fn run_until(&mut self, end_ms: u64) {
@@ -294,6 +362,9 @@ impl World {
             self.now_ms = self.now_ms.max(next.at_ms);
             let node = &self.nodes[next.node];
             if node.life != next.life || node.engine.is_none() {
+                if let Event::Dialled(dialler, dial, life) = next.event {
+                    self.refused(dialler, dial, life);
+                }
                 continue;
             }
             if self.now_ms < node.frozen_until_ms {
@@ -317,10 +388,10 @@ impl World {
             Event::Dialled(dialler, dial, life) => self.dialled(node, dialler, dial, life),
             Event::DialFailed(dial) => self.handle(node, Input::DialFailed(dial.dial)),
             Event::Frame(link, frame) => {
-                let Some((other, _)) = self.links.get(&(node, link)).copied() else { return };
+                let Some(wire) = self.links.get_mut(&(node, link)) else { return };
                 // A cut cable loses nothing of a TCP stream, but it does not let it pass either.
-                if self.cut.contains(&(other.0, node)) {
-                    return;
+                if self.cut.contains(&(wire.other.0, node)) {
+                    return wire.waiting.push_back(*frame);
                 }
                 self.handle(node, Input::Frame { link, frame: *frame });
             }
@@ -334,13 +405,19 @@ impl World {
     }
 
     fn commit(&mut self, node: usize, write: Write) {
-        let is_full = self.now_ms < self.nodes[node].full_until_ms;
+        let entry = &mut self.nodes[node];
+        let is_full = self.now_ms < entry.full_until_ms;
+        let dies = Death::now(&mut entry.dies);
+        if dies == Some(Death::BEFORE) {
+            return self.kill(node);
+        }
         let written = match write {
-            Write::Append { token, .. } if is_full => Some(Written::Failed { token, error: WriteError::DiskFull }),
-            write => self.nodes[node].disk.write(write),
+            Write::Append { token, .. } if is_full => {
+                Some(roomful::proto::record::Written::Failed { token, error: WriteError::DiskFull })
+            }
+            write => entry.disk.write(write),
         };
-        if self.nodes[node].dies_at_commit {
-            self.nodes[node].dies_at_commit = false;
+        if dies.is_some() {
             return self.kill(node);
         }
         if let Some(written) = written {
@@ -353,21 +430,30 @@ impl World {
         if self.nodes[dialler].life != life || self.nodes[dialler].engine.is_none() {
             return;
         }
-        if self.cut.contains(&(dialler, node)) || dial.expected.is_some_and(|id| id != self.nodes[node].id) {
-            let delay_ms = self.delay();
-            self.schedule(dialler, delay_ms, Event::DialFailed(dial));
-            return;
+        // A handshake needs both directions.
+        let is_cut = self.cut.contains(&(dialler, node)) || self.cut.contains(&(node, dialler));
+        if is_cut || dial.expected.is_some_and(|id| id != self.nodes[node].id) {
+            return self.refused(dialler, dial, life);
         }
         let mut end = |node: usize| {
             self.nodes[node].links += 1;
             (node, LinkId(self.nodes[node].links))
         };
         let (theirs, ours) = (end(dialler), end(node));
-        self.links.insert(theirs, (ours, self.now_ms));
-        self.links.insert(ours, (theirs, self.now_ms));
+        for (end, other) in [(theirs, ours), (ours, theirs)] {
+            self.links.insert(end, Wire { other, last_ms: self.now_ms, waiting: VecDeque::new() });
+        }
         let (there, here) = (self.peer(node, true), self.peer(dialler, false));
         self.handle(dialler, Input::LinkUp { link: theirs.1, dial: Some(dial.dial), peer: there });
         self.handle(node, Input::LinkUp { link: ours.1, dial: None, peer: here });
+    }
+
+    /// A dial has come to nothing; whoever dialled hears of it, if it still runs.
+    fn refused(&mut self, dialler: usize, dial: Dial, life: u64) {
+        if self.nodes[dialler].life == life {
+            let delay_ms = self.delay();
+            self.schedule(dialler, delay_ms, Event::DialFailed(dial));
+        }
     }
 
     fn peer(&self, node: usize, dialled: bool) -> Peer {
@@ -375,7 +461,7 @@ impl World {
         let name = entry.engine.as_ref().map_or_else(|| Name::lossy("?", "?"), |engine| engine.name().clone());
         Peer {
             id: entry.id,
-            instance: Instance(entry.life),
+            instance: entry.instance,
             intro: Intro {
                 name,
                 uptime_ms: self.now_ms - entry.started_ms,
@@ -407,8 +493,8 @@ impl World {
             Action::Announce(beacon) => self.announce(node, &beacon),
             Action::Dial(dial) => {
                 let Target::Address(address) = dial.target else { panic!("only addresses here") };
-                let there = (0..self.nodes.len()).find(|other| Self::address(*other) == address.ip());
-                let there = there.filter(|other| self.nodes[*other].engine.is_some());
+                let there = Self::at(address.ip());
+                let there = there.filter(|other| self.nodes.get(*other).is_some_and(|node| node.engine.is_some()));
                 let delay_ms = self.delay();
                 match there {
                     Some(there) => self.schedule(there, delay_ms, Event::Dialled(node, dial, self.nodes[node].life)),
@@ -431,21 +517,18 @@ impl World {
             }
             Action::ReadHistory { link, fetch } => self.schedule(node, 1, Event::History(link, fetch)),
             Action::Answer { asker, answer: Answer::Said(line) } => {
+                let key = LogKey { author: line.order.author, log: line.id.log };
+                self.must.insert(line.id, key);
                 let node = &mut self.nodes[node];
-                let seen = node.seen.remove(&asker).expect("a question that was asked");
-                assert!(line.to.is_some() || line.order.place > seen, "{line:?} stands above what its author had seen");
+                node.page.said(asker, &line);
                 node.acknowledged.push(line.id);
             }
-            Action::Show(Show::Line { line, .. }) => {
+            Action::Show(Show::Line { line, .. }) => self.nodes[node].page.line(&line),
+            Action::Show(Show::Moved(line)) => self.nodes[node].page.moved(&line),
+            Action::Show(Show::Held { id, held }) => self.nodes[node].page.held(id, held),
+            Action::Show(Show::Afresh(_)) => {
                 let node = &mut self.nodes[node];
-                assert!(node.shown.insert(line.id), "{:?} was shown twice", line.id);
-                if line.to.is_none() {
-                    node.top = node.top.max(line.order.place);
-                }
-            }
-            Action::Show(Show::Held { id, held }) => {
-                let before = self.nodes[node].held.insert(id, held);
-                assert!(before.is_none_or(|before| before.held_by < held.held_by), "who holds a message never shrinks");
+                node.page.afresh(node.disk.lines());
             }
             Action::Answer { .. } | Action::Show(_) | Action::Warn(_) => {}
         }
@@ -470,7 +553,7 @@ impl World {
     fn send(&mut self, node: usize, link: LinkId, frame: Frame) {
         let delay_ms = self.delay();
         let at_ms = self.now_ms + delay_ms;
-        let Some(((other, there), last_ms)) = self.links.get_mut(&(node, link)) else { return };
+        let Some(Wire { other: (other, there), last_ms, .. }) = self.links.get_mut(&(node, link)) else { return };
         *last_ms = at_ms.max(*last_ms);
         let (other, there, at_ms) = (*other, *there, *last_ms);
         self.schedule(other, at_ms - self.now_ms, Event::Frame(there, Box::new(frame)));
@@ -478,34 +561,15 @@ impl World {
 
     /// How many links there are between two nodes.
     pub fn links_between(&self, a: usize, b: usize) -> usize {
-        self.links.iter().filter(|((from, _), ((to, _), _))| *from == a && *to == b).count()
+        self.pairs().get(&(a, b)).copied().unwrap_or(0)
     }
-}
 
-impl Node {
-    fn new(secret: [u8; 32]) -> Self {
-        let key = SigningKey::from_bytes(&secret);
-        let id = NodeId(key.verifying_key().to_bytes());
-        Self {
-            key,
-            id,
-            disk: Disk::new(id),
-            engine: None,
-            life: 0,
-            started_ms: 0,
-            clock_ms: 0,
-            quota: AUTHOR_BYTES_MAX,
-            woken_ms: u64::MAX,
-            disk_ms: 0,
-            full_until_ms: 0,
-            frozen_until_ms: 0,
-            dies_at_commit: false,
-            links: 0,
-            shown: BTreeSet::new(),
-            acknowledged: Vec::new(),
-            held: BTreeMap::new(),
-            top: 0,
-            seen: BTreeMap::new(),
+    /// How many links there are between any two nodes that have one.
+    pub fn pairs(&self) -> BTreeMap<(usize, usize), usize> {
+        let mut pairs = BTreeMap::new();
+        for ((from, _), Wire { other: (to, _), .. }) in &self.links {
+            *pairs.entry((*from, *to)).or_default() += 1;
         }
+        pairs
     }
 }
