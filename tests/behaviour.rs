@@ -69,6 +69,15 @@ async fn open_before(world: &World) -> Result<Page> {
 /// A browser under that clock, with nothing in it yet.
 async fn prepare() -> Result<Page> {
     let page = Page::start(Browser::Chromium).await?;
+    set_clock(&page).await?;
+    page.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": "UTC" })).await?;
+    page.devtools("Emulation.setFocusEmulationEnabled", json!({ "enabled": true })).await?;
+    page.resize(1280, 800).await?;
+    Ok(page)
+}
+
+/// Sets the clock of what is loaded next in the tab that is open.
+async fn set_clock(page: &Page) -> Result<()> {
     let clock = format!(
         "{{ const begun = performance.now(), Real = Date;
             globalThis.clock = {{ ahead: 0 }};
@@ -77,11 +86,7 @@ async fn prepare() -> Result<Page> {
               constructor(...args) {{ if (args.length === 0) super(now()); else super(...args); }}
               static now() {{ return now(); }} }}; }}"
     );
-    page.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": clock })).await?;
-    page.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": "UTC" })).await?;
-    page.devtools("Emulation.setFocusEmulationEnabled", json!({ "enabled": true })).await?;
-    page.resize(1280, 800).await?;
-    Ok(page)
+    page.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": clock })).await.map(drop)
 }
 
 /// Turns the wheel over the messages, as a hand does: `dy` pixels towards the newest.

@@ -97,7 +97,9 @@ async fn three_tabs_tell_of_one_message_once() -> Result<()> {
     page.run(NOTE, vec![]).await?;
     let link = world.link().split('#').next().unwrap_or_default().to_owned();
     for _ in 0..2 {
-        page.open_tab(&link).await?;
+        page.open_tab("about:blank").await?;
+        crate::set_clock(&page).await?;
+        page.go(&link).await?;
         page.wait_for_connection("saved on this machine").await?;
         page.run(NOTE, vec![]).await?;
     }
