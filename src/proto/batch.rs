@@ -85,9 +85,6 @@ impl Header {
     }
 
     fn check(&self, room: &RoomId) -> Result<(), BatchError> {
-        if self.version != HEADER_VERSION {
-            return Err(BatchError::Version(self.version));
-        }
         if self.room != *room {
             return Err(BatchError::OtherRoom);
         }
@@ -211,10 +208,11 @@ pub fn verify(bytes: &Bytes, room: &RoomId) -> Result<Verified, BatchError> {
         return Err(BatchError::Malformed("a batch has at most 128 KiB"));
     }
     let mut decoder = Decoder::new(bytes);
-    if decoder.array()? != Some(3) {
+    let parts = decoder.array()?;
+    let (header, hash) = read_header(&mut decoder, room)?;
+    if parts != Some(3) {
         return Err(BatchError::Malformed("a batch has three parts"));
     }
-    let (header, hash) = read_header(&mut decoder, room)?;
     let bodies = read_bodies(&mut decoder, &header, &hash)?;
     if decoder.position() != bytes.len() {
         return Err(BatchError::Malformed("something follows the batch"));
@@ -264,9 +262,21 @@ fn read_bodies(
     Ok(bodies)
 }
 
+/// What a header of any version begins with; all else may be of another form.
+#[derive(Decode)]
+#[cbor(map)]
+struct Versioned {
+    #[n(0)]
+    version: u64,
+}
+
 /// Reads header and signature, and checks both.
 pub(super) fn read_header(decoder: &mut Decoder<'_>, room: &RoomId) -> Result<(Header, Hash), BatchError> {
     let signed = decoder.bytes()?;
+    let Versioned { version } = minicbor::decode(signed)?;
+    if version != HEADER_VERSION {
+        return Err(BatchError::Version(version));
+    }
     let signature = decoder.bytes()?;
     if signed.len() > HEADER_BYTES_MAX {
         return Err(BatchError::Malformed("a header has at most 6 KiB"));
@@ -383,11 +393,20 @@ mod tests {
         check(|h| h.first_seq = 2);
         check(|h| h.first_seq = u64::MAX);
         check(|h| h.prev = Some(Hash([0; 32])));
-        check(|h| h.version = 2);
         check(|h| h.entries.clear());
         check(|h| h.entries.swap(0, 1));
         check(|h| h.entries[1].time = Stamp::END);
         check(|h| h.audience = Some(h.author));
+    }
+
+    #[test]
+    fn of_another_version_nothing_is_known_but_that() {
+        // {0: 2, 3: "new"}, and other parts behind it than a batch has now.
+        let header = [0x48, 0xa2, 0x00, 0x02, 0x03, 0x63, b'n', b'e', b'w'];
+        for (head, rest) in [(0x82, &[0xf6][..]), (0x83, &[0x40, 0x00]), (0x85, &[0x00, 0x00, 0x00, 0x00])] {
+            let bytes = Bytes::from([&[head], &header[..], rest].concat());
+            assert_eq!(verify(&bytes, &room()), Err(BatchError::Version(2)));
+        }
     }
 
     /// Replaces the only body of `batch` by what `deletion` says of it.

@@ -42,10 +42,11 @@ impl Signed {
     /// Checks a header and its signature from anywhere: the CBOR array of the two.
     pub fn verify(bytes: &Bytes, room: &RoomId) -> Result<Self, BatchError> {
         let mut decoder = Decoder::new(bytes);
-        if decoder.array()? != Some(2) {
+        let parts = decoder.array()?;
+        let (header, hash) = read_header(&mut decoder, room)?;
+        if parts != Some(2) {
             return Err(BatchError::Malformed("a signed header has two parts"));
         }
-        let (header, hash) = read_header(&mut decoder, room)?;
         if decoder.position() != bytes.len() {
             return Err(BatchError::Malformed("something follows the header"));
         }
