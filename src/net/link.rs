@@ -284,7 +284,11 @@ async fn read<R: AsyncRead + Unpin>(
         let frame = match check(bytes, room).await {
             Ok(Some(Frame::Close(reason))) => return Ending::Closed(reason),
             Ok(Some(frame)) => frame,
-            Ok(None) => continue,
+            Ok(None) => {
+                // A frame from the future: a sign of life all the same.
+                more = true;
+                continue;
+            }
             Err(error) => return Ending::Malformed(error),
         };
         let permit = tokio::select! {

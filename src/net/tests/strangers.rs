@@ -175,10 +175,28 @@ async fn a_frame_from_the_future_is_passed_over() {
     result.expect("a member");
     a.up().await;
     // [99, {0: "new"}]
-    stream.write_all(&[0, 0, 0, 9, 0x82, 0x18, 99, 0xa1, 0, 0x63, b'n', b'e', b'w']).await.expect("sent");
+    let future = [0, 0, 0, 9, 0x82, 0x18, 99, 0xa1, 0, 0x63, b'n', b'e', b'w'];
+    stream.write_all(&future).await.expect("sent");
     stream.write_all(&encode(&Frame::Pong { wall_ms: 1 })).await.expect("sent");
     stream.flush().await.expect("sent");
     assert_eq!(a.frame().await, Frame::Pong { wall_ms: 1 });
+
+    // It is a sign of life all the same, reported once a second.
+    let knock = async {
+        loop {
+            stream.write_all(&future).await.expect("sent");
+            stream.flush().await.expect("sent");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let heard = a.next(|event| match event {
+        Event::Heard { .. } => Some(()),
+        _ => None,
+    });
+    tokio::select! {
+        () = knock => {}
+        () = heard => {}
+    }
 }
 
 #[tokio::test]
