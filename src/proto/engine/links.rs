@@ -35,6 +35,8 @@ pub(super) struct Links {
 struct Challenger {
     link: LinkId,
     asked_ms: u64,
+    /// Whether anything came on the old one since.
+    answered: bool,
 }
 
 impl Links {
@@ -216,7 +218,7 @@ impl Engine {
 
     /// Another instance of a linked id: either the old one is dead, or the key is in use on two machines.
     fn challenged(&mut self, now: Now, id: NodeId, old: LinkId, link: LinkId, out: &mut Vec<Action>) {
-        let challenger = Challenger { link, asked_ms: now.mono_ms };
+        let challenger = Challenger { link, asked_ms: now.mono_ms, answered: false };
         if let Some(before) = self.links.challengers.insert(id, challenger) {
             self.drop_link(now, before.link);
             out.push(Action::Close { link: before.link, reason: CloseReason::Duplicate });
@@ -302,7 +304,11 @@ impl Engine {
         let entry = self.links.by_id.get_mut(&link)?;
         entry.heard_ms = now.mono_ms;
         let id = entry.peer.id;
-        if std::mem::take(&mut entry.unsure) {
+        let was_unsure = std::mem::take(&mut entry.unsure);
+        if let Some(challenger) = self.links.challengers.get_mut(&id).filter(|challenger| challenger.link != link) {
+            challenger.answered = true;
+        }
+        if was_unsure {
             let changes = self.roster.silent(now, id, false);
             self.changed(now, changes, out);
             self.tell_reach(now, id, Reached::Here, out);
@@ -331,8 +337,8 @@ impl Engine {
     fn settle_challenges(&mut self, now: Now, out: &mut Vec<Action>) {
         let ids: Vec<NodeId> = self.links.challengers.keys().copied().collect();
         for id in ids {
-            let Challenger { link, asked_ms } = self.links.challengers[&id];
-            if self.links.primary(id).is_some_and(|old| old.heard_ms > asked_ms) {
+            let Challenger { link, asked_ms, answered } = self.links.challengers[&id];
+            if answered {
                 self.links.challengers.remove(&id);
                 self.drop_link(now, link);
                 out.push(Action::Close { link, reason: CloseReason::KeyInUse });
