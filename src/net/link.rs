@@ -192,7 +192,7 @@ where
             refusals.count(cause(&error));
             tracing::info!(link = link.0, %error, "the other side broke the protocol");
             end.with(CloseReason::Protocol);
-            (None, true)
+            (Some(CloseReason::Protocol), true)
         }
         Ending::Ours => (None, true),
     };

@@ -113,7 +113,8 @@ pub enum Event {
     LinkDown {
         /// Which.
         link: LinkId,
-        /// What the other side gave as its reason; none if it said nothing, and where this side ended the link.
+        /// What the other side gave as its reason, or that it broke the protocol; none if it said nothing, and where this
+        /// side ended the link.
         reason: Option<CloseReason>,
     },
     /// Bytes of a long frame came in: a sign of life, at most one a second. Dropped when the channel is full.

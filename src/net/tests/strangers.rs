@@ -162,7 +162,7 @@ async fn whoever_breaks_the_protocol_is_told_so() {
         stream.write_all(&bytes).await.expect("sent");
         stream.flush().await.expect("sent");
         assert_eq!(read_frame(&mut stream).await, Frame::Close(CloseReason::Protocol), "{bytes:?}");
-        assert_eq!(a.down().await, None);
+        assert_eq!(a.down().await, Some(CloseReason::Protocol));
     }
     a.has_refused(&[(Cause::Malformed, 3), (Cause::Forged, 1), (Cause::Altered, 1), (Cause::Strayed, 1)]).await;
     a.still_works().await;

@@ -63,7 +63,7 @@ pub enum Input {
     LinkDown {
         /// Its number.
         link: LinkId,
-        /// Why, if the other side said so.
+        /// Why, if the other side said so, or broke the protocol.
         reason: Option<CloseReason>,
     },
     /// Part of a frame came in: a sign of life.

@@ -17,6 +17,10 @@ use crate::proto::limits::{
 };
 use crate::proto::roster::Arrival;
 
+/// How long a peer is not dialled after a link on which one of the two broke the protocol, in milliseconds, and up to as
+/// much again: it would do so again.
+pub(super) const PROTOCOL_RETRY_MS: u64 = 10_000;
+
 /// All links.
 #[derive(Debug, Default)]
 pub(super) struct Links {
@@ -240,10 +244,11 @@ impl Engine {
         let was_used = self.links.get(link).is_some_and(|gone| self.links.primary_id(gone.peer.id) == Some(link));
         let Some((gone, next)) = self.drop_link(now, link) else { return };
         let id = gone.peer.id;
-        // Who said that there is no place for us now is not asked again at once.
+        // Who has no place for us now is not asked again at once, nor whoever one does not understand.
         let rest_ms = match reason {
             Some(CloseReason::KeyInUse) => Some(KEY_IN_USE_RETRY_MS),
             Some(CloseReason::Busy) => Some(BUSY_RETRY_MS + self.random() % BUSY_RETRY_MS),
+            Some(CloseReason::Protocol) => Some(PROTOCOL_RETRY_MS + self.random() % PROTOCOL_RETRY_MS),
             _ => None,
         };
         if let Some(rest_ms) = rest_ms {

@@ -2,6 +2,7 @@
 
 mod relays;
 
+use super::links::PROTOCOL_RETRY_MS;
 use super::*;
 use crate::proto::frame::{CloseReason, Frame, Holding, Intro, Peer};
 use crate::proto::ids::{Hash, LogId};
@@ -246,15 +247,17 @@ fn strangers_from_one_address_become_members_slowly() {
 }
 
 #[test]
-fn whoever_is_full_is_not_asked_again_at_once() {
-    let mut engine = engine();
-    let id = NodeId([0xff; 32]);
-    up(&mut engine, 0, 1, peer(id, 5, true));
-    let mut actions = engine.handle(at(10), Input::LinkDown { link: LinkId(1), reason: Some(CloseReason::Busy) });
-    actions.extend(pass(&mut engine, 10, 10 + BUSY_RETRY_MS - 1));
-    let dials = |actions: &[Action]| actions.iter().filter(|action| matches!(action, Action::Dial(_))).count();
-    assert_eq!(dials(&actions), 0);
-    assert_eq!(dials(&pass(&mut engine, 10 + BUSY_RETRY_MS - 1, 10 + 2 * BUSY_RETRY_MS + 200)), 1);
+fn whoever_is_full_or_breaks_the_protocol_is_not_dialled_again_at_once() {
+    for (reason, rest_ms) in [(CloseReason::Busy, BUSY_RETRY_MS), (CloseReason::Protocol, PROTOCOL_RETRY_MS)] {
+        let mut engine = engine();
+        let id = NodeId([0xff; 32]);
+        up(&mut engine, 0, 1, peer(id, 5, true));
+        let mut actions = engine.handle(at(10), Input::LinkDown { link: LinkId(1), reason: Some(reason) });
+        actions.extend(pass(&mut engine, 10, 10 + rest_ms - 1));
+        let dials = |actions: &[Action]| actions.iter().filter(|action| matches!(action, Action::Dial(_))).count();
+        assert_eq!(dials(&actions), 0);
+        assert_eq!(dials(&pass(&mut engine, 10 + rest_ms - 1, 10 + 2 * rest_ms + 200)), 1);
+    }
 }
 
 #[test]
