@@ -5,8 +5,8 @@ use bytes::Bytes;
 use minicbor::bytes::{ByteArray, ByteSlice};
 use minicbor::{Decoder, Encode, Encoder};
 
+use super::WireError;
 use super::forms::{self, List};
-use super::{WireError, kind};
 use crate::proto::batch::{self, BatchError, Verified};
 use crate::proto::closed::Closings;
 use crate::proto::fork::{Fork, Signed};
@@ -15,6 +15,28 @@ use crate::proto::ids::{LogKey, NodeId, RoomId};
 use crate::proto::limits::FRAME_BYTES_MAX;
 use crate::proto::name::Name;
 use crate::proto::session::Proof;
+
+/// The numbers of the types of frames, as in the table in [`super`].
+pub(super) mod kind {
+    pub const HELLO: u64 = 0;
+    pub const PROOF: u64 = 1;
+    pub const INTRO: u64 = 2;
+    pub const CLOSE: u64 = 3;
+    pub const PING: u64 = 4;
+    pub const PONG: u64 = 5;
+    pub const PUSH: u64 = 6;
+    pub const RECEIPT: u64 = 7;
+    pub const COMPARE: u64 = 8;
+    pub const AUTHORS: u64 = 9;
+    pub const ASK_LOGS: u64 = 10;
+    pub const LOGS: u64 = 11;
+    pub const FETCH: u64 = 12;
+    pub const PAGE: u64 = 13;
+    pub const RELAY: u64 = 14;
+    pub const REACH: u64 = 15;
+    pub const CARRY: u64 = 16;
+    pub const CLOSED: u64 = 17;
+}
 
 /// Bytes of length in front of every frame, big-endian; they don't count themselves.
 pub const LENGTH_BYTES: usize = 4;

@@ -5,8 +5,9 @@ use ed25519_dalek::SigningKey;
 use minicbor::Encoder;
 use proptest::prelude::*;
 
+use super::WireError;
+use super::frame::kind;
 use super::frame::{LENGTH_BYTES, decode, decode_greeting, encode, encode_hello};
-use super::{WireError, kind};
 use crate::proto::batch::{BatchError, HEADER_VERSION, Header, Verified, sign, slot};
 use crate::proto::body::Body;
 use crate::proto::clock::Stamp;
