@@ -8,24 +8,26 @@
 //! # Notation
 //!
 //! All numbers outside CBOR are big-endian. CBOR is RFC 8949. Types in tables: `u64` (an unsigned integer), `bool`,
-//! `text` (UTF-8), `bytesN` (a byte string of exactly N bytes), `list<T, N>` (an array of definite length with at most
-//! N elements), `[a, b]` (an array of exactly these). A trailing `?` marks what may be missing; a field without one
-//! must be there. `map` is a map whose keys are small unsigned integers, the numbers in the tables.
+//! `text` (UTF-8), `bytesN` (a byte string of exactly N bytes), `list<T, N>` (an array with at most N elements),
+//! `[a, b]` (an array of exactly these). A trailing `?` marks what may be missing, or null; a field without one must
+//! be there. `map` is a map whose keys are unsigned integers below 2^63, the numbers in the tables, in any order; of a
+//! key that stands twice the last counts. Arrays, byte strings and texts have a definite length; maps, arrays marked
+//! *open* and the `entries` of a header may have either. Numbers may be longer than they need to be.
 //!
-//! Every packet, frame, header and body can grow: a reader passes over map keys that it does not know, and over
-//! elements behind those it knows in the arrays marked *open*. A writer never gives a number that is taken another
-//! meaning.
+//! Every packet, frame, header and body can grow: a reader passes over map keys that it does not know, whatever CBOR is
+//! under them, and over elements behind those it knows in the arrays marked *open*. A writer never gives a number that
+//! is taken another meaning.
 //!
 //! | name | is |
 //! | --- | --- |
 //! | `id` | bytes32: an Ed25519 public key; who has the other half is that node |
 //! | `hash` | bytes32: a BLAKE3 hash |
-//! | `room id` | bytes32: BLAKE3 in derive-key mode, context `roomful 2026-11 room id`, over the length of the room's name in bytes (8 bytes), the name, and the room's key (nothing in an open room) |
+//! | `room id` | bytes32: BLAKE3 in derive-key mode, context `roomful 2026-11 room id`, over the length of the room's name in bytes (8 bytes), the name, and the 16 bytes of the room's key (nothing in an open room) |
 //! | `room tag` | bytes8: the first 8 bytes of BLAKE3 in derive-key mode, context `roomful 2026-11 room tag`, over the room's name |
 //! | `instance` | u64: random, drawn anew at each start of a node |
 //! | `log` | u64: random, the number of a log of its author |
-//! | `seq` | u64: the number of an entry in its log, from 1 |
-//! | `entry id` | bytes32: log (8 bytes), seq (8 bytes), and the first 16 bytes of BLAKE3 over author (32), header hash (32) and the entry's index in its batch (8 bytes) |
+//! | `seq` | u64 below 2^63: the number of an entry in its log, from 1 |
+//! | `entry id` | bytes32: log (8 bytes), seq (8 bytes), and the first 16 bytes of BLAKE3 over author (32), header hash (32) and the entry's index in its batch, from 0 (8 bytes) |
 //! | `time` | u64 below 2^62: milliseconds since 1970 in UTC × 65,536 + a counter |
 //! | `address` | byte string: 4 or 16 bytes of IPv4 or IPv6, and 2 bytes of port |
 //!
@@ -36,7 +38,7 @@
 //! # Beacon
 //!
 //! A UDP packet to port 7666 (or the room's own choice), at most 512 bytes: the 7 bytes `ROOMFUL`, the version byte 1,
-//! and a map. A packet of another version is passed over.
+//! and a map, with nothing behind it. A packet of another version, or of another form, is passed over.
 //!
 //! | key | field | type | |
 //! | --- | --- | --- | --- |
@@ -47,21 +49,22 @@
 //! | 4 | name | text | what its user is called; in a room with a key the first 8 characters of the id in base32, since everybody on the wire can read it |
 //!
 //! It is sent from each IPv4 address of the machine, with that address as its source, to the broadcast address of that
-//! address' network (127.255.255.255 on loopback), and to 255.255.255.255 except on loopback; and from one IPv6 address of
-//! each interface, the link-local one if there is one, to the group `ff12::8000:7666` on that interface. (Link-local
-//! scope; transient, since `ff02` is IANA's to give out; a group number that RFC 3307 leaves to everybody.) And to wherever
-//! the user said, with the source that the system chooses. When: at the start, after
-//! 0.3 s and 1 s, every 2 s until 10 s, then every 5 s with up to 10 % more at random; from the beginning again when
-//! the machine's addresses change; and, at most once a second, when a dial fails. It is never answered by UDP, and
-//! nothing in it is believed: it is a reason to dial, no more. Packets from 0.0.0.0, multicast or broadcast addresses,
-//! and from the own id, are passed over. A link-local source is dialled on the interface where it was heard.
+//! address' network (127.255.255.255 on loopback), and to 255.255.255.255 except on loopback; and from one IPv6 address
+//! of each interface, the link-local one if there is one, to the group `ff12::8000:7666` on that interface. (Link-local
+//! scope; transient, since `ff02` is IANA's to give out; a group number that RFC 3307 leaves to everybody.) And to
+//! wherever the user said, with the source that the system chooses. When: at the start, after 0.3 s and 1 s, every 2 s
+//! until 10 s, then every 5 s with up to 10 % more at random; from the beginning again when the machine's addresses
+//! change; and, at most once a second, when a dial fails. It is never answered by UDP, and nothing in it is believed:
+//! it is a reason to dial, no more. Packets from 0.0.0.0, multicast or broadcast addresses, and from the own id, are
+//! passed over. A link-local source is dialled on the interface where it was heard.
 //!
 //! # Dialling
 //!
 //! Who hears a beacon of its room from an id to which it has no link dials the *source address of the packet* at the
 //! port in it, and expects that id. In the first 3 s of its run a node waits 0.3 s before it dials a smaller id
-//! (compared as bytes); a node with k links waits a random 0 to 2k ms. After a failure it waits 1 s, doubling to 60 s, and begins anew when that node was started again or is heard after 15 s of silence.
-//! Two nodes that dial each other get two links; see "One link per pair".
+//! (compared as bytes); a node with k links waits a random 0 to 2k ms. After a failure it waits 1 s, doubling to 60 s,
+//! and begins anew when that node was started again or is heard after 15 s of silence. Two nodes that dial each other
+//! get two links; see "One link per pair".
 //!
 //! # TLS
 //!
@@ -77,9 +80,10 @@
 //!
 //! On the link both sides send frames: 4 bytes of length (not counting themselves) and as many bytes of CBOR, an array
 //! of exactly two elements: the type (u64) and a map of its fields. At most 262,144 bytes, and 4,096 during the
-//! handshake. Frames of a type that is not known are passed over, once the handshake is through. Whatever breaks these
-//! rules (a length too long, a list longer than its limit, CBOR that does not fit the table, bytes behind the CBOR, a
-//! batch that does not verify) is answered by Close with the reason *protocol*, and the link ends.
+//! handshake. Frames of a type that is not known are passed over unread, once the handshake is through, and so are
+//! answers to what was not asked. Whatever breaks these rules (a length too long, a list longer than its limit, CBOR
+//! that does not fit the table, bytes behind the CBOR, a batch that does not verify, a frame of the handshake behind
+//! it) is answered by Close with the reason *protocol*, and the link ends.
 //!
 //! | type | frame | when | answer |
 //! | --- | --- | --- | --- |
@@ -104,7 +108,7 @@
 //!
 //! ## Handshake
 //!
-//! Within 10 s of the connection, TLS included:
+//! Within 10 s of the connection, TLS included, or it is dropped:
 //!
 //! 1. The dialler sends **Hello**.
 //! 2. The acceptor checks it and sends **Hello** and **Proof**.
@@ -142,10 +146,10 @@
 //! 4. the dialler's Hello, then the acceptor's, each exactly as sent, with its 4 bytes of length;
 //! 5. 32 bytes from the TLS exporter (RFC 8446, 7.5) with the label `EXPORTER-roomful-room-proof` and no context.
 //!
-//! It is compared in constant time. A room's key is 128 random bits (people write them as the 12 words of BIP-39's English
-//! list), so whoever records the proofs has nothing to try. An acceptor looks at 5 wrong proofs a minute from one address,
-//! a Close with *room* in place of a proof being one; beyond, it closes connections from there before TLS. A dialler that
-//! meets another key waits 60 s.
+//! It is compared in constant time. A room's key is 16 random bytes (people write them as the 12 words of BIP-39's
+//! English list), so whoever records the proofs has nothing to try. An acceptor looks at 5 wrong proofs a minute from
+//! one address, a Close with *room* in place of a proof being one; beyond, it closes connections from there before TLS.
+//! A dialler that meets another key waits 60 s.
 //!
 //! ## Close, Ping, Pong
 //!
@@ -160,10 +164,10 @@
 //! | 2 | key in use | tells its user that the key is in use on two machines, and dials again after 60 s |
 //! | 3 | version | |
 //! | 4 | room | |
-//! | 5 | protocol | |
+//! | 5 | protocol | dials again after 10 to 20 s, and so does the side that closed |
 //! | 6 | silent | nothing came for 15 s |
-//! | 7 | busy | too many links, or the receiver takes too slowly what it is sent |
-//! | 255 | other | also every number not in this table |
+//! | 7 | busy | dials again after 2 to 4 s: there are too many links, or from its address too many that were never seen before (64 at once, one more every 5 s), or it took too slowly what it was sent |
+//! | 255 | other | dials again, as after a link that broke; so is every number not in this table |
 //!
 //! After Close a side sends nothing more. It reads on until the other has hung up, for at most 1 s, so that the Close
 //! is not lost to a reset. A link that ends without Close: the member is "lost", unless it is back within 2 s.
@@ -173,7 +177,8 @@
 //! | 0 | wall_ms | u64 | the sender's wall clock: milliseconds since 1970 in UTC |
 //!
 //! Any byte is a sign of life. After 3 s without one a node sends Ping, after 8 s it shows the member as "unsure",
-//! after 15 s it closes the link (*silent*). Example: Ping with the clock at 1,800,000,000,000 is `0000000d8204a1001b000001a3185c5000`.
+//! after 15 s it closes the link (*silent*). Example: Ping with the clock at 1,800,000,000,000 is
+//! `0000000d8204a1001b000001a3185c5000`.
 //!
 //! ## Push, Receipt
 //!
@@ -186,9 +191,10 @@
 //! | 0 | receipts | list<[log, first seq, last seq], 1024> (open) | entries of the *receiver's* logs that the sender has on its disk |
 //!
 //! A node pushes what its own user writes, once it is on its own disk, to every linked node that it is for. It keeps at
-//! most 1 MiB of it on a link without a receipt; beyond, the peer finds by comparing what it lacks. Receipts are
-//! gathered for at most 20 ms and go to the author alone (see Carry for one without a link). A range of receipts never spans what the sender does not
-//! hold.
+//! most 1 MiB of it on a link without a receipt; beyond, the peer finds by comparing what it lacks. A batch is taken
+//! whoever sends it, unless it is for somebody else: that one is passed over. Receipts, for what was pushed and for
+//! what was fetched, are gathered for at most 20 ms and go to the author alone (see Carry for one without a link). A
+//! range of receipts never spans what the sender does not hold.
 //!
 //! ## Comparing
 //!
@@ -196,26 +202,27 @@
 //! between just these two (written by one for the other), but none of an author whom either of them has closed (see
 //! "Closed"). Nothing else is ever named on it. Only what is on the disk counts.
 //!
-//! - The **hash of an author** is BLAKE3 over, for each of that author's logs in scope of which anything is held,
-//!   ascending by log number: log (8 bytes), count of ranges (8), and for each range, ascending, first seq (8), last
-//!   seq (8) and head (32), the header hash of the range's last batch. A range is a run of whole batches without a gap;
-//!   a log has at most 9 (one from the beginning, and 8 beyond gaps). Of a forked log (see "Forks") follow, behind its
-//!   ranges, the seq of its end (8) and the header hash there (32; zeros if there is none).
-//! - The **hash of everything** is BLAKE3 over, for each author of whom anything in scope is held, ascending by id as
-//!   bytes: the id (32) and the hash of that author (32).
+//! - The **hash of an author** is BLAKE3 over, for each of that author's logs in scope of which anything is held or
+//!   that is known to be forked, ascending by log number: log (8 bytes), count of ranges (8), and for each range,
+//!   ascending, first seq (8), last seq (8) and head (32), the header hash of the range's last batch. A range is a run
+//!   of whole batches without a gap; a log has at most 9 (one from the beginning, and 8 beyond gaps). Of a forked log
+//!   (see "Forks") follow, behind its ranges, the seq of its end (8) and the header hash there (32; zeros if there is
+//!   none).
+//! - The **hash of everything** is BLAKE3 over, for each author who has such a log, ascending by id as bytes: the id
+//!   (32) and the hash of that author (32).
 //!
 //! | Compare | field | type | |
 //! | --- | --- | --- | --- |
 //! | 0 | hash | hash | of everything that the sender holds |
 //! | 1 | from | id? | only authors with greater ids: the next page of an earlier answer |
-//! | 2 | linked | list<id, 1024> | whom the sender is linked with; empty if `from` is there |
+//! | 2 | linked | list<id, 1024> | whom the sender is linked with now, in place of what it said before; empty, and saying nothing, if `from` is there |
 //!
 //! | Authors | field | type | |
 //! | --- | --- | --- | --- |
-//! | 0 | same | bool | whether the hashes were the same; then there are no authors |
+//! | 0 | same | bool | whether the hash of everything was the same, also where `from` was there; then there are no authors |
 //! | 1 | authors | list<[id, hash], 256> | ascending: the hash of each author |
 //! | 2 | more | bool | whether greater ids follow |
-//! | 3 | linked | list<id, 1024> | whom the sender is linked with |
+//! | 3 | linked | list<id, 1024> | as in Compare |
 //!
 //! | AskLogs | field | type | |
 //! | --- | --- | --- | --- |
@@ -239,8 +246,8 @@
 //! | --- | --- | --- | --- |
 //! | 0 | author | id | |
 //! | 1 | log | log | |
-//! | 2 | first | seq | from this entry on |
-//! | 3 | last | seq | to this one: the page ends with it and goes back as far as it may |
+//! | 2 | first | seq | from the batch on that holds this entry |
+//! | 3 | last | seq | to the one that holds this: the page ends with it and goes back as far as it may |
 //! | 4 | bytes | u64 | at most so many bytes of batches, but at least one batch; taken as 4,096 to 196,608 |
 //!
 //! | Page | field | type | |
@@ -251,8 +258,8 @@
 //! | 3 | busy | bool | the sender serves 4 fetches already: ask later or elsewhere |
 //!
 //! What is new is fetched before what is old: first the beginning of a log, which says its author's name, then the
-//! newest page of each log in turn, then back from there. One Fetch is under way on a link at a time, of a size that the link moves in about 250 ms; without an answer for 2 s
-//! it is given up.
+//! newest page of each log in turn, then back from there. One Fetch is under way on a link at a time, of a size that
+//! the link moves in about 250 ms; without an answer for 2 s it is given up.
 //!
 //! ## Relay, Reach, Carry
 //!
@@ -272,9 +279,9 @@
 //! | --- | --- | --- | --- |
 //! | 0 | member | id | who was asked about |
 //! | 1 | state | u64 | 0 linked and heard from within 8 s; 1 said goodbye; 2 and above: not reached |
-//! | 2 | name | text | |
-//! | 3 | uptime_ms | u64 | since its program started |
-//! | 4 | listens | list<address, 64> | where it listens: worth a dial. Loopback addresses only to peers on loopback |
+//! | 2 | name | text | as far as known |
+//! | 3 | uptime_ms | u64 | since its program started; 0 where it is not linked |
+//! | 4 | listens | list<address, 64> | where it listens: worth a dial; none where it is not linked. Loopback addresses only to peers on loopback |
 //!
 //! | Carry | field | type | |
 //! | --- | --- | --- | --- |
@@ -294,19 +301,20 @@
 //! | 1 | authors | list<id, 1024> | whose logs it takes no further: they take all that one author may there (by default 256 MiB), or are more than 4,096 |
 //!
 //! It is sent when that changes, and at link-up if it ever did. Each one replaces the one before; without one
-//! everything is taken. What a node has closed it neither asks for nor offers, and the other side leaves it out of what the two
-//! compare, in both directions, and does not push it: two nodes that hold different parts of a log would compare it for ever.
+//! everything is taken. What a node has closed it neither asks for nor offers, and the other side leaves it out of what
+//! the two compare, in both directions, and does not push it: two nodes that hold different parts of a log would
+//! compare it for ever.
 //!
 //! # Batches
 //!
 //! A batch is 1 to 64 consecutive entries of one log under one signature. In frames it is a byte string that holds,
 //! exactly as its author made it, at most 131,072 bytes of CBOR: `[header, signature, bodies]`, where header is a byte
-//! string with a CBOR map in it, signature is bytes64, and bodies is an array with one element for each entry. A header has at most 6,144 bytes. Nobody
-//! ever encodes a batch again; it is stored and passed on as it came.
+//! string with a CBOR map in it, signature is bytes64, and bodies is an array with one element for each entry. A header
+//! has at most 6,144 bytes. Nobody ever encodes a batch again; it is stored and passed on as it came.
 //!
 //! | header | field | type | |
 //! | --- | --- | --- | --- |
-//! | 0 | version | u64 | 1. A batch of another version is passed over, and the frame around it is not at fault |
+//! | 0 | version | u64 | 1. A batch of another version is passed over, and the frame around it is not at fault, as long as it is an array that begins with a header that begins this table |
 //! | 1 | room | room id | a batch of another room does not verify |
 //! | 2 | author | id | |
 //! | 3 | audience | id? | the one other member it is for, not the author; none: the whole room |
@@ -342,27 +350,29 @@
 //! | X holds the seq before Y, and Y's `prev` is not the hash of X | Y's `first_seq` - 1 | the hash of X, and Y's `prev` |
 //! | none of these, but X holds Y's first seq, or its last time is not below Y's first | Y's `first_seq` | nobody |
 //!
-//! The log *ends* at that seq with the batch that has the smaller of the two hashes, or, claimed by nobody, before it. A
-//! node keeps of all ends that it can find or is told the least one (by seq, then by hash, nobody's first) and the two
-//! headers that prove it; it keeps no batch that holds the end's seq or a later one, but the one with the end's hash.
-//! Both headers are told in Logs, as byte strings that each hold the CBOR array `[header, signature]`; who is told
-//! compares them like any batch with what it holds. Where two nodes hold the same last seq with another head, or one lacks
-//! the end, it fetches from that seq back to where they part. The member is marked for good; what the author's own node
-//! held of the part that fell it says again in a new log.
+//! The log *ends* at that seq with the batch that has the smaller of the two hashes, or, claimed by nobody, before it.
+//! A node keeps of all ends that it can find or is told the least one (by seq, then by hash, nobody's first) and the
+//! two headers that prove it; it keeps no batch that holds the end's seq or a later one, but the one with the end's
+//! hash. Both headers are told in Logs, as byte strings that each hold the CBOR array `[header, signature]`; who is
+//! told compares them like any batch with what it holds. Where two nodes hold the same last seq with another head, or
+//! one lacks the end, it fetches from that seq back to where they part. The member is marked for good; what the
+//! author's own node held of the part that fell it says again in a new log.
 //!
 //! ## Bodies
 //!
 //! 16 random bytes, so that a short text can't be guessed from its hash, and the CBOR array `[kind, map]`. A kind that
-//! is not known, or a body that is not well-formed, is stored and passed on, and not shown.
+//! is not known, or a body that does not fit the table, is stored and passed on, and not shown. This version writes and
+//! shows Say, Hooray and Profile; it knows the others as forms, and where a Delete stands in a body's place.
+//! A `channel` is a clean name; missing in the room it is `general`, and in a direct message it means nothing.
 //!
 //! | kind | | fields |
 //! | --- | --- | --- |
-//! | 0 | Say | 0 text: text, at most 32,768 bytes, not blank; 1 channel: text?, missing in a direct message; 2 reply_to: entry id? |
-//! | 1 | Edit | 0 entry: entry id of the same author; 1 text: text |
+//! | 0 | Say | 0 text: text, at most 32,768 bytes, not blank; 1 channel: text?; 2 reply_to: entry id? |
+//! | 1 | Edit | 0 entry: entry id of the same author; 1 text: as in Say |
 //! | 2 | Delete | 0 entry: entry id of the same author |
 //! | 3 | React | 0 entry: entry id; 1 emoji: text; 2 off: bool |
 //! | 4 | Profile | 0 name: text, clean; 1 status: text?. The first entry of every log |
-//! | 5 | Hooray | 0 text: text; 1 channel: text? |
+//! | 5 | Hooray | 0 text: as in Say; 1 channel: text? |
 //! | 6 | File | 0 name: text; 1 size: u64; 2 media type: text; 3 content: hash; 4 channel: text? |
 //!
 //! ## Order
@@ -370,8 +380,8 @@
 //! The time that an author signs is a hybrid logical clock: not before its wall clock, greater than the last in its
 //! log, greater than what it has seen of others as far as that is not more than 60 s ahead of its own wall clock, and
 //! itself never more than that ahead. If the author holds an entry of that conversation whose place is not below the
-//! first time of the batch, `after` names the one with the greatest place; else, if its first message answers one of another
-//! log, that one: then the answer stays below it, wherever that may turn out to stand.
+//! first time of the batch, `after` names the one with the greatest place; else, if its first message answers one of
+//! another log, that one: then the answer stays below it, wherever that may turn out to stand.
 //!
 //! The *place* of an entry is the greatest of: its time; the place of the entry before it in its log + 1; and, for the
 //! first of a batch, the place of the entry named in `after` + 1. What is not held is left out until it comes; then
@@ -382,9 +392,10 @@
 //!
 //! Two links between the same two instances: if they were dialled by different sides, the one that the smaller id
 //! dialled stays; if by the same, or if the older has been up for more than 10 s or silent for 1 s (then the other side
-//! has lost it, and came back over another address), the newer. Only the node with the smaller id closes the other (*duplicate*), once
-//! both are up; a third one ends any but the two of which one stays, on either side. A link from another instance of an id that is linked: the old link is sent a Ping; if nothing comes on
-//! it for 2 s it is closed (*silent*) and the new one taken, else the new one is refused (*key in use*).
+//! has lost it, and came back over another address), the newer. Only the node with the smaller id closes the other
+//! (*duplicate*), once both are up; a third one ends any but the two of which one stays, on either side. A link from
+//! another instance of an id that is linked: the old link is sent a Ping; if nothing comes on it for 2 s it is closed
+//! (*silent*) and the new one taken, else the new one is refused (*key in use*).
 //!
 //! # Timers and limits
 //!
