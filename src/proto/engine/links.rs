@@ -105,16 +105,17 @@ impl Links {
 impl Engine {
     pub(super) fn link_up(&mut self, now: Now, link: LinkId, dial: Option<DialId>, peer: Peer, out: &mut Vec<Action>) {
         let id = peer.id;
-        if let Some(dial) = dial {
-            self.book.succeeded(dial, id);
-        }
         let is_full = self.links.by_id.len() >= LINKS_MAX;
         if self.stopping || id == self.own || is_full || !self.is_welcome(now, id, peer.address) {
-            out.push(Action::Close {
-                link,
-                reason: if self.stopping { CloseReason::Stopping } else { CloseReason::Busy },
-            });
+            let reason = if self.stopping { CloseReason::Stopping } else { CloseReason::Busy };
+            out.push(Action::Close { link, reason });
+            // The next dial would end alike: there is as little reason for it as if nobody had answered.
+            let jitter = self.random();
+            dial.and_then(|dial| self.book.failed(dial, now.mono_ms, jitter));
             return;
+        }
+        if let Some(dial) = dial {
+            self.book.succeeded(dial, id);
         }
         let instance = peer.instance;
         let old = self.links.primary_id(id);

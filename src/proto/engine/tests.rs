@@ -4,7 +4,7 @@ mod relays;
 
 use super::links::PROTOCOL_RETRY_MS;
 use super::*;
-use crate::proto::frame::{CloseReason, Frame, Holding, Intro, Peer};
+use crate::proto::frame::{Beacon, CloseReason, Frame, Holding, Intro, Peer};
 use crate::proto::ids::{Hash, LogId};
 use crate::proto::limits::{
     BUSY_RETRY_MS, COMPARE_TURN_MS, LINKS_MAX, NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PING_AFTER_MS,
@@ -244,6 +244,32 @@ fn strangers_from_one_address_become_members_slowly() {
     assert!(come(&mut engine, 2, 2_000, 2), "another address has its own");
     assert!(!come(&mut engine, 3, 3_000, 1));
     assert!(come(&mut engine, NEWCOMERS_PER_ADDRESS_REFILL_MS, 3_000, 1), "one more after a while");
+}
+
+#[test]
+fn a_stranger_whom_this_node_lets_not_in_is_not_dialled_again_at_once() {
+    let mut engine = engine();
+    for number in 0..NEWCOMERS_PER_ADDRESS {
+        let mut id = [0xee; 32];
+        id[0] = number as u8;
+        up(&mut engine, 0, number, peer(NodeId(id), 1, false));
+    }
+    let id = NodeId([0xff; 32]);
+    let name = Name::lossy("Ana", "?");
+    let beacon = Beacon { room: RoomTag::new("lobby"), id, instance: Instance(5), port: 7666, name };
+    let source = SocketAddr::from(([192, 0, 2, 1], 7666));
+    let mut dials = 0;
+    for now_ms in (0..2_000).step_by(10) {
+        // It does all to be dialled.
+        for action in engine.handle(at(now_ms), Input::Beacon { source, beacon: beacon.clone() }) {
+            let Action::Dial(dial) = action else { continue };
+            dials += 1;
+            let (link, dial) = (LinkId(1_000 + dials), Some(dial.dial));
+            let actions = engine.handle(at(now_ms), Input::LinkUp { link, dial, peer: peer(id, 5, true) });
+            assert_eq!(closed(&actions), [(link.0, CloseReason::Busy)]);
+        }
+    }
+    assert!((1..=2).contains(&dials), "{dials} dials in two seconds");
 }
 
 #[test]
