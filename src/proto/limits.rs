@@ -166,7 +166,10 @@ pub const DIAL_FAILURES_FORGET: u32 = 12;
 /// Failures after which an address is forgotten that a peer named as its own: many lead nowhere from here (containers).
 pub const DIAL_FAILURES_FORGET_SAID: u32 = 2;
 
-/// Addresses of a peer's own that are tried when its link is gone: more than a machine has networks in common with us.
+/// Lowest TCP port that is dialled on the word of others: below are services on which nobody shall be made to knock.
+pub const PORT_MIN: u16 = 1024;
+
+/// Addresses at which a member is said to listen that are tried: more than a machine has networks in common with us.
 pub const SAID_MAX: usize = 8;
 
 /// Wrong room keys that are looked at from one address within [`WRONG_KEYS_EVERY_MS`]: enough for somebody's mistakes.
@@ -312,8 +315,7 @@ pub const TCP_NOTSENT_BYTES: u32 = 32 * 1024;
 /// Most bytes that a link's writer hands over at once: several frames share a system call, and a stop is noticed between.
 pub const LINK_WRITE_BYTES_MAX: usize = 64 * 1024;
 
-/// Frames up to this are checked on the task that reads them, in bytes; longer ones can hold so many signatures that
-/// other links would wait.
+/// Frames up to this are checked on the task that reads them, in bytes: the signatures in longer ones hold up others.
 pub const DECODE_INLINE_BYTES_MAX: usize = 16 * 1024;
 
 /// While a long frame comes in, how often that is reported as a sign of life, in milliseconds.
@@ -333,8 +335,6 @@ pub const INTERFACES_EVERY_MS: u64 = 2_000;
 
 /// How long the address of a name may take that beacons go to, in milliseconds; the next beacon asks again.
 pub const LOOKUP_MS_MAX: u64 = 2_000;
-
-const _: () = assert!(PUSH_UNRECEIPTED_BYTES_MAX + FETCHES_SERVED_MAX * FRAME_BYTES_MAX < LINK_QUEUE_BYTES_MAX);
 
 /// Longest body of a request to the page, in bytes.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
@@ -444,7 +444,7 @@ pub const WEB_PORT: (u16, u16) = (7680, 100);
 /// Deepest nesting of formatted text: more than anybody writes, and little enough to draw by recursion.
 pub const SPAN_DEPTH_MAX: usize = 8;
 
-const _: () = assert!(BODY_BYTES_MAX < BATCH_BYTES_MAX);
-const _: () = assert!(BATCH_BYTES_MAX < PAGE_BYTES_MAX);
+const _: () = assert!(PUSH_UNRECEIPTED_BYTES_MAX + FETCHES_SERVED_MAX * FRAME_BYTES_MAX < LINK_QUEUE_BYTES_MAX);
+const _: () = assert!(BODY_BYTES_MAX < BATCH_BYTES_MAX && BATCH_BYTES_MAX < PAGE_BYTES_MAX);
 const _: () = assert!(PAGE_BYTES_MAX + 1024 < FRAME_BYTES_MAX);
 const _: () = assert!(PING_AFTER_MS < UNSURE_AFTER_MS && UNSURE_AFTER_MS < LOST_AFTER_MS);

@@ -6,7 +6,7 @@ use minicbor::{Decoder, Encoder};
 
 use super::{WireError, forms};
 use crate::proto::frame::Beacon;
-use crate::proto::limits::BEACON_BYTES_MAX;
+use crate::proto::limits::{BEACON_BYTES_MAX, PORT_MIN};
 use crate::proto::name::Name;
 
 /// What every beacon begins with, followed by one byte of version.
@@ -20,10 +20,6 @@ pub const VERSION: u8 = 1;
 /// `ff02::/16` is IANA's to give out; the `1` says that nobody did (RFC 4291, 2.7), the `2` that no router passes it on,
 /// and a group number from `8000:0` on is free for all (RFC 3307, 4.3). 7666 is ROOM on a telephone keypad.
 pub const GROUP: Ipv6Addr = Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0x8000, 0x7666);
-
-/// The lowest TCP port that a beacon may name: the ports below belong to a machine's own services, and nobody shall
-/// be made to knock on them.
-pub const PORT_MIN: u16 = 1024;
 
 /// The packet for a beacon, at most [`BEACON_BYTES_MAX`].
 pub fn encode(beacon: &Beacon) -> Vec<u8> {

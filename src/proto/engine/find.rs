@@ -7,11 +7,8 @@ use crate::proto::book::{Source, Target};
 use crate::proto::clock::Now;
 use crate::proto::frame::{Beacon, Peer};
 use crate::proto::ids::DialId;
-use crate::proto::limits::{DIAL_SPREAD_MS, SAID_MAX, YOUNG_MS, YOUNG_WAIT_MS};
+use crate::proto::limits::{DIAL_SPREAD_MS, PORT_MIN, SAID_MAX, YOUNG_MS, YOUNG_WAIT_MS};
 use crate::proto::refusal::Cause;
-
-/// Lowest TCP port that is dialled: below are other services, and a beacon must not make a node knock there.
-const PORT_MIN: u16 = 1024;
 
 impl Engine {
     /// A beacon of this room from an id without a link makes a row in the book; all others cost nothing.
@@ -45,15 +42,8 @@ impl Engine {
         for listens in &peer.intro.listens {
             self.book.found(peer.id, SocketAddr::new(peer.address, listens.port()));
         }
-        // Loopback leads nowhere but to ourselves, and a link-local address without its zone nowhere at all.
-        let leads_there = |ip: IpAddr| match ip {
-            IpAddr::V6(ip) if ip.is_unicast_link_local() => false,
-            ip => is_dialable(ip) && ip.is_loopback() == peer.address.is_loopback(),
-        };
-        let listens =
-            peer.intro.listens.iter().filter(|listens| listens.port() >= PORT_MIN && leads_there(listens.ip()));
-        for listens in listens.take(SAID_MAX) {
-            self.book.add(Target::Address(*listens), Some(peer.id), Source::Said, None, now.mono_ms, 0);
+        for listens in worth_a_dial(&peer.intro.listens, peer.address) {
+            self.book.add(Target::Address(listens), Some(peer.id), Source::Said, None, now.mono_ms, 0);
         }
     }
 
@@ -99,6 +89,16 @@ impl Engine {
     fn beacon(&self) -> Beacon {
         Beacon { room: self.tag, id: self.own, instance: self.instance, port: self.port, name: self.name.clone() }
     }
+}
+
+/// Where a dial may find somebody, of the addresses that somebody with the address `near` said: loopback leads nowhere
+/// but to ourselves unless they are there too, and a link-local address without its zone nowhere at all.
+pub(super) fn worth_a_dial(said: &[SocketAddr], near: IpAddr) -> impl Iterator<Item = SocketAddr> {
+    let leads_there = move |address: &SocketAddr| match address.ip().to_canonical() {
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => false,
+        ip => address.port() >= PORT_MIN && is_dialable(ip) && ip.is_loopback() == near.is_loopback(),
+    };
+    said.iter().copied().filter(leads_there).take(SAID_MAX)
 }
 
 fn is_dialable(ip: IpAddr) -> bool {

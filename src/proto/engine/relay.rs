@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::find::worth_a_dial;
 use super::link::Link;
 use super::{Action, Engine};
 use crate::proto::batch::Verified;
@@ -165,7 +166,7 @@ impl Engine {
         match reach.state {
             Reached::Here => {
                 let before = std::mem::replace(&mut asked.reached, true);
-                self.add_told(now, &reach);
+                self.add_told(now, link, &reach);
                 if linked {
                     return;
                 }
@@ -205,11 +206,10 @@ impl Engine {
     }
 
     /// A peer that is linked with a member says where it listens: perhaps it can be dialled.
-    fn add_told(&mut self, now: Now, reach: &Reach) {
-        let listens = reach.listens.iter().filter(|address| !address.ip().is_unspecified() && address.port() >= 1024);
-        for address in listens {
-            let target = Target::Address(*address);
-            self.book.add(target, Some(reach.member), Source::Told, None, now.mono_ms, 0);
+    fn add_told(&mut self, now: Now, link: LinkId, reach: &Reach) {
+        let Some(near) = self.links.get(link).map(|link| link.peer.address) else { return };
+        for address in worth_a_dial(&reach.listens, near) {
+            self.book.add(Target::Address(address), Some(reach.member), Source::Told, None, now.mono_ms, 0);
         }
         self.wake_at(now.mono_ms);
     }

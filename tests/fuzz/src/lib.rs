@@ -10,7 +10,9 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use roomful::api::span::{self, Span};
 use roomful::proto::batch::{Verified, verify};
-use roomful::proto::limits::{BATCH_ENTRIES_MAX, BEACON_BYTES_MAX, REF_CHARS_MAX, SPAN_DEPTH_MAX, TEXT_BYTES_MAX};
+use roomful::proto::limits::{
+    BATCH_ENTRIES_MAX, BEACON_BYTES_MAX, PORT_MIN, REF_CHARS_MAX, SPAN_DEPTH_MAX, TEXT_BYTES_MAX,
+};
 use roomful::proto::name::Name;
 use roomful::web::message::{Message, read};
 use roomful::wire;
@@ -38,7 +40,7 @@ pub const TARGETS: [(&str, Target); 8] = [
 pub fn beacon(bytes: &[u8]) {
     let Ok(beacon) = wire::beacon::decode(bytes) else { return };
     let packet = wire::beacon::encode(&beacon);
-    assert!(packet.len() <= BEACON_BYTES_MAX && beacon.port >= wire::beacon::PORT_MIN);
+    assert!(packet.len() <= BEACON_BYTES_MAX && beacon.port >= PORT_MIN);
     assert_eq!(wire::beacon::decode(&packet), Ok(beacon));
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::proto::frame::{Reach, Reached, Receipt};
+use crate::proto::limits::SAID_MAX;
 use crate::proto::record::{Changed, Written};
 
 /// Two who are linked with this node, and one who is linked with them alone.
@@ -154,4 +155,30 @@ fn who_was_reached_through_a_program_that_was_killed_is_reached_through_the_next
     let actions = pass(&mut engine, 3, 3 + PROBE_MS);
     assert_eq!(closed(&actions), [(1, CloseReason::Silent)]);
     check_goes_on(&mut engine, 3 + PROBE_MS + 1);
+}
+
+#[test]
+fn nobody_is_made_to_knock_where_no_node_can_be() {
+    let mut engine = engine();
+    up(&mut engine, 0, 1, peer(REX, 5, true));
+    tell(&mut engine, 1, 1, linked_with(&[MIA]));
+    let nowhere = ["127.0.0.1:8080", "[::1]:8080", "[::ffff:127.0.0.1]:8080", "0.0.0.0:7666", "224.0.0.1:7666"];
+    let nowhere =
+        nowhere.into_iter().chain(["255.255.255.255:7666", "[fe80::1]:7666", "[ff02::1]:7666", "192.0.2.3:22"]);
+    let mut listens: Vec<SocketAddr> = nowhere.map(|address| address.parse().expect("an address")).collect();
+    let good: Vec<SocketAddr> = (0..50).map(|last| SocketAddr::from(([198, 51, 100, last], 7666))).collect();
+    listens.extend(&good);
+    let reach = Reach { member: MIA, state: Reached::Here, name: Name::lossy("Mia", "?"), uptime_ms: 0, listens };
+    let mut actions = tell(&mut engine, 2, 1, Frame::Reach(reach));
+    let mut dialled = std::collections::BTreeSet::new();
+    for now_ms in (3..3_000).step_by(10) {
+        for action in std::mem::take(&mut actions) {
+            let Action::Dial(dial) = action else { continue };
+            dialled.insert(dial.target);
+            actions.extend(engine.handle(at(now_ms), Input::DialFailed(dial.dial)));
+        }
+        actions.extend(engine.handle(at(now_ms), Input::Tick));
+    }
+    let expected = good[..SAID_MAX].iter().map(|address| Target::Address(*address)).collect();
+    assert_eq!(dialled, expected);
 }
