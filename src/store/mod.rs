@@ -59,8 +59,8 @@ pub use welcome::{ConversationState, Resumed, Welcome};
 use failure::Failure;
 use writer::{Job, Writer};
 
-/// A handle to a room's database; cheap to clone. When the last one is gone the database is closed, but only
-/// [`Store::close`] waits for it.
+/// A handle to a room's database; cheap to clone. When the last one is gone the database is closed, as by
+/// [`Store::close`]; whoever drops that one waits for it, so that a start which fails leaves a database that was closed well.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
@@ -331,6 +331,19 @@ impl Store {
                 self.inner.jobs.send(job).map_err(|_| StoreError::Closed)?;
                 answered.await.map_err(|_| StoreError::Closed)?
             }
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Readers::Pool { idle, .. } = &self.readers {
+            idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        let _ = self.jobs.send(Job::Close);
+        if let Some(thread) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // A panic in there was told by `failed`.
+            let _ = thread.join();
         }
     }
 }

@@ -185,19 +185,3 @@ impl Bed {
 pub(crate) fn texts(lines: &[Line]) -> Vec<String> {
     lines.iter().map(|line| line.text.clone()).collect()
 }
-
-/// Waits until nobody has the databases in `dir` open any more: their logs are gone then.
-pub(crate) async fn closed(dir: &TempDir) {
-    let is_open = || {
-        let mut names =
-            std::fs::read_dir(dir.path()).expect("a directory").map(|entry| entry.expect("an entry").file_name());
-        names.any(|name| name.to_string_lossy().ends_with("-wal"))
-    };
-    for _ in 0..1_000 {
-        if !is_open() {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("still open");
-}
