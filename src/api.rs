@@ -18,8 +18,8 @@ pub use code::Code;
 pub use doctor::Doctor;
 pub use export::{Entry, Export};
 pub use form::{
-    Cursor, Discovery, History, Member, Members, Message, Messages, Node, Notice, Read, Refusal, Room, Say, Unread,
-    Welcome,
+    Cursor, Discovery, History, Lacking, Member, Members, Message, Messages, Node, Notice, Read, Refusal, Room, Say,
+    Unread, Welcome,
 };
 pub use held::{Holder, Holders};
 pub use hit::{Hit, Hits};

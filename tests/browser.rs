@@ -255,6 +255,11 @@ async fn history_goes_back_in_time() -> Result<()> {
     ensure!(lines.len() == SAID, "{} of {SAID} lines: {lines:?}", lines.len());
     let numbers = lines.iter().map(|row| row.split("line ").nth(1).and_then(|rest| rest.split('.').next()));
     ensure!(numbers.is_sorted(), "oldest first: {lines:?}");
+    // Where the reader was taken to, not at the end, from where it would pull them away.
+    page.wait_for_row(&["the history is complete, back to"]).await?;
+    let rows = page.rows().await?;
+    let place = |words: &str| rows.iter().position(|row| row.contains(words));
+    ensure!(place("history is complete") < place("line 000."), "{rows:?}");
     page.close().await
 }
 

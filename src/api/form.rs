@@ -264,7 +264,7 @@ pub struct Node {
 }
 
 /// What a node holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
     /// Entries held.
     pub entries: u64,
@@ -272,6 +272,18 @@ pub struct History {
     pub missing: u64,
     /// The time of the oldest message; null if there is none.
     pub oldest: Option<String>,
+    /// Whose entries are missing: most first, the first 16. They come from whoever holds them. An addition to the contract.
+    #[serde(default)]
+    pub lacking: Vec<Lacking>,
+}
+
+/// An author in whose logs this node knows of gaps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lacking {
+    /// Full id.
+    pub id: String,
+    /// How many entries of theirs are missing.
+    pub entries: u64,
 }
 
 /// One place that beacons are sent to.

@@ -70,6 +70,7 @@ fn text(doctor: &Doctor, members: &[api::Member], about: &api::Node) -> Vec<Stri
     part(&mut lines, ["CLOCK OF", "AHEAD OF OURS"].map(str::to_owned), clocks);
 
     lines.push(String::new());
+    lines.push(history(&about.history, name));
     lines.extend(doctor.firewall.as_ref().map(|firewall| format!("Firewall here: {}", print::harmless(firewall))));
     let known = |count: Option<u64>, none: &str| count.map_or_else(|| none.to_owned(), |count| count.to_string());
     let (open, most) = (known(doctor.files.open, "?"), known(doctor.files.most, "any number"));
@@ -78,6 +79,15 @@ fn text(doctor: &Doctor, members: &[api::Member], about: &api::Node) -> Vec<Stri
         lines.push(format!("Free on the disk with the data: {} MiB", free / (1024 * 1024)));
     }
     lines
+}
+
+/// How far the history is complete, as far as the node knows, and of whom something is missing.
+fn history<'a>(held: &api::History, name: impl Fn(&str) -> &'a str) -> String {
+    let back = held.oldest.as_deref().map_or_else(String::new, |oldest| format!(" back to {}", print::local(oldest)));
+    let whom = held.lacking.iter().map(|author| format!("{} of {}", author.entries, print::harmless(name(&author.id))));
+    let whom: Vec<String> = whom.collect();
+    let whom = if whom.is_empty() { String::new() } else { format!(": {}", whom.join(", ")) };
+    format!("History: {} entries{back}, {} missing{whom}", held.entries, held.missing)
 }
 
 /// A table under an empty line, if it has any rows.

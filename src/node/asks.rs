@@ -279,7 +279,7 @@ impl Turns {
             web: self.about.web.clone(),
             socket: self.about.socket.display().to_string(),
             data_dir: self.about.data_dir.display().to_string(),
-            history: api::History { entries: 0, missing: 0, oldest: None },
+            history: api::History::default(),
             discovery: self.discovery.rows(),
             addresses,
         }
@@ -331,8 +331,14 @@ fn content(say: &ask::Say) -> Hash {
 
 async fn with_history(store: &Store, info: api::Node) -> Option<api::Node> {
     let counts = report(store.counts().await)?;
-    let oldest = counts.oldest.map(|oldest| api::time(oldest.ms()));
-    Some(api::Node { history: api::History { entries: counts.entries, missing: counts.missing, oldest }, ..info })
+    let lacking = |(id, entries): &(NodeId, u64)| api::Lacking { id: id.to_string(), entries: *entries };
+    let history = api::History {
+        entries: counts.entries,
+        missing: counts.missing,
+        oldest: counts.oldest.map(|oldest| api::time(oldest.ms())),
+        lacking: counts.lacking.iter().map(lacking).collect(),
+    };
+    Some(api::Node { history, ..info })
 }
 
 /// Who holds a message, each with the time at which that was heard, if it was in this run.

@@ -15,8 +15,11 @@ use crate::proto::ids::{EntryId, Hash, NodeId, RoomId};
 use crate::proto::record::{HistoryPage, Ref};
 use crate::proto::timeline::Line;
 
+/// Authors that are named of those whose entries are missing: as many as a person reads.
+const LACKING_MAX: u64 = 16;
+
 /// How much is here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Entries held, of every kind.
     pub entries: u64,
@@ -24,6 +27,8 @@ pub struct Counts {
     pub missing: u64,
     /// The time of the oldest entry.
     pub oldest: Option<Stamp>,
+    /// Of whom entries are missing, and how many: most first, [`LACKING_MAX`] authors at most.
+    pub lacking: Vec<(NodeId, u64)>,
 }
 
 /// How far a message of this node's user has got.
@@ -86,8 +91,21 @@ pub(super) fn counts(db: &Connection) -> Result<Counts, StoreError> {
             entries: row.get::<_, Count>(0)?.0,
             missing: row.get::<_, Count>(1)?.0,
             oldest: row.get::<_, Option<Count>>(2)?.map(|time| Stamp(time.0)),
+            lacking: lacking(db)?,
         })
     })?)
+}
+
+/// Of whom entries are missing, and how many.
+fn lacking(db: &Connection) -> Result<Vec<(NodeId, u64)>, rusqlite::Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT a.key, sum(s.missing) missing FROM
+         (SELECT log, max(last_seq) - sum(last_seq - first_seq + 1) missing FROM span GROUP BY log) s
+         JOIN log l ON l.log = s.log JOIN author a ON a.author = l.author
+         WHERE s.missing > 0 GROUP BY a.author ORDER BY 2 DESC, a.key LIMIT ?1",
+    )?;
+    let read = |row: &rusqlite::Row<'_>| Ok((NodeId(row.get::<_, Blob32>(0)?.0), row.get::<_, Count>(1)?.0));
+    statement.query_map([int(LACKING_MAX)], read)?.collect()
 }
 
 /// The newest whole batches of a log in `fetch.first..=fetch.last`, as far back as they hang together, each checked

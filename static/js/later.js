@@ -42,7 +42,7 @@ export function start(page) {
       get isOpen() { return socket.isOpen; },
       get members() { return [...state.members.values()]; },
     },
-    socket, current, drawn: toEnd,
+    socket, current, drawn: toEnd, redrawn: drawNow,
   });
   const jumps = startJumps({ state, pages, timeline, current, go, toEnd, room, drawNow });
   const notices = startNotices({ state, attended: page.attended, jump: jumps.to });

@@ -4,8 +4,8 @@
 import { t } from "./lib/texts.js";
 import { byId } from "./lib/dom.js";
 
-/** `base` is what main.js lets them do as well; `drawn()` shows a new line. */
-export function createRoom({ base, socket, current, drawn }) {
+/** `base` is what main.js lets them do as well; `drawn()` shows a new line at the end, `redrawn()` one elsewhere. */
+export function createRoom({ base, socket, current, drawn, redrawn }) {
   const hints = new Map(); // conversation -> the one line in it that only this user sees
   const calls = new Map(); // ref -> {resolve, reject} of a command on its way
 
@@ -36,9 +36,18 @@ export function createRoom({ base, socket, current, drawn }) {
       drawn();
     },
 
+    /** A hint that stands right before a message: the reader stays where they are. */
+    note(text, before) {
+      hints.set(current(), { id: crypto.randomUUID(), at: Date.now(), text, before, actions: [] });
+      redrawn();
+    },
+
     announce(text) {
       byId("announce").textContent = text;
     },
+
+    /** What the node says of itself now. */
+    node: () => socket.get("/api/v1/node"),
 
     /** Has the node do something; fails with what it says against it. */
     command(name, text) {

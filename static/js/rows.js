@@ -64,11 +64,14 @@ export function buildRows({ state, known, notices, pending, hints, isOpen, taker
   return foldNotices(rows, unfolded);
 }
 
-/** Messages keep the order of the room; notices and hints, which have only a time, find their place among them. */
+/**
+ * Messages keep the order of the room; notices and hints, which have only a time, find their place among them. A hint
+ * with `before` stands right before that message.
+ */
 function merge(known, notices, hints, pending) {
   const oldest = known.floor === null ? -Infinity : known.messages[0]?.at ?? Infinity;
   const newest = known.ceiling === undefined ? Infinity : known.messages.at(-1)?.at ?? -Infinity;
-  const ours = [...notices.map((notice) => ({ at: notice.at, notice })), ...hints.map((hint) => ({ at: hint.at, hint }))]
+  const ours = [...notices.map((notice) => ({ at: notice.at, notice })), ...hints.filter((hint) => !hint.before).map((hint) => ({ at: hint.at, hint }))]
     .filter((entry) => (entry.at >= oldest && entry.at <= newest) || entry.hint)
     .sort((a, b) => a.at - b.at);
   const entries = [];
@@ -77,6 +80,7 @@ function merge(known, notices, hints, pending) {
   for (const message of known.messages) {
     reached = Math.max(reached, message.at);
     while (next < ours.length && ours[next].at < reached) entries.push(ours[next++]);
+    for (const hint of hints) if (hint.before === message.id) entries.push({ hint });
     entries.push({ message });
   }
   // What is not in the room yet has no place in its order: it stands at the end, as written.

@@ -1,7 +1,8 @@
 // What the commands do. Loaded right after the page is up, so that typing does not wait for it.
 
 import { channelName, findMember, parse } from "./commands.js";
-import { t } from "./lib/texts.js";
+import { shortOf } from "./lib/dom.js";
+import { listText, t, whenText } from "./lib/texts.js";
 import { channelKey, directKey } from "./state.js";
 import { askExit } from "./view/dialogs.js";
 
@@ -61,14 +62,33 @@ async function history(room, rest) {
   const count = rest === "" ? HISTORY_DEFAULT : Number(rest);
   if (!Number.isInteger(count) || count < 1) return room.hint(t("hint.historyNumber"));
   try {
-    const beginning = await goBack(room, Math.min(count, HISTORY_MAX));
-    room.announce(beginning ? t("hint.beginning") : t("hint.older", { n: count }));
+    const asked = room.node().catch(() => null); // without its word the messages are still worth going to
+    const { beginning, goal } = await goBack(room, Math.min(count, HISTORY_MAX));
+    const where = beginning ? t("hint.beginning") : t("hint.older", { n: count });
+    const node = await asked;
+    if (node === null) return room.announce(where);
+    const whole = wholeness(node.history, room.members, Date.now());
+    if (goal) room.note(whole, goal);
+    room.announce(`${where} ${whole}`);
   } catch {
     room.hint(t("hint.historyFailed"));
   }
 }
 
-/** Goes back from what is read now, loading what is not here yet. Answers whether that is the beginning. */
+/** How far the history is complete, as far as the node knows, and who said what is missing. */
+export function wholeness({ missing, oldest, lacking }, members, now) {
+  const since = oldest === null ? null : whenText(Date.parse(oldest), now);
+  if (missing === 0) return since === null ? t("history.none") : t("history.whole", { since });
+  const names = lacking.map(({ id }) => members.find((member) => member.id === id)?.name ?? shortOf(id));
+  const told = lacking.reduce((sum, { entries }) => sum + entries, 0);
+  if (told < missing) names.push(t("history.others"));
+  return t("history.missing", { n: missing, names: listText(names), since });
+}
+
+/**
+ * Goes back from what is read now, loading what is not here yet. Answers whether that is the beginning, and the id of
+ * the message where it is.
+ */
 async function goBack({ known, timeline, pages }, count) {
   const first = timeline.firstVisible();
   const place = Math.max(0, known().messages.findIndex((message) => message.id === first));
@@ -78,8 +98,9 @@ async function goBack({ known, timeline, pages }, count) {
   }
   const goal = Math.max(0, place + loaded - count);
   const beginning = goal === 0 && known().floor === null;
-  timeline.toRow(beginning ? "begin" : timeline.keyOf(known().messages[goal].id));
-  return beginning;
+  const id = known().messages[goal]?.id;
+  timeline.toRow(beginning ? "begin" : timeline.keyOf(id));
+  return { beginning, goal: id };
 }
 
 async function rename(room, rest) {

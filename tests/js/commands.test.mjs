@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { COMMANDS, channelName, complete, findMember, nearest, parse } from "../../static/js/commands.js";
+import { wholeness } from "../../static/js/run.js";
 import { fullness, isSendKey } from "../../static/js/view/composer.js";
 
 test("a line is text, a command, or neither", () => {
@@ -89,5 +90,20 @@ test("Enter sends, except while a word is being composed", () => {
   assert.equal(isSendKey(key({ ctrlKey: true, isComposing: true }), false), false);
   for (const fields of [{ shiftKey: true }, { isComposing: true }, { keyCode: 229 }, { key: "a" }]) {
     assert.equal(isSendKey(key(fields)), false, JSON.stringify(fields));
+  }
+});
+
+test("/history says how far the history is complete, or how much is missing and of whom", () => {
+  const now = Date.parse("2026-11-25T12:00:00Z");
+  const members = [ANNA, BEN];
+  const lacking = (...pairs) => pairs.map(([id, entries]) => ({ id, entries }));
+  for (const [history, expected] of [
+    [{ missing: 0, oldest: null, lacking: [] }, /^As far as your node knows, nothing was said yet\.$/],
+    [{ missing: 0, oldest: "2026-11-03T12:00:00Z", lacking: [] }, /^As far as your node knows, the history is complete, back to 3 Nov\.$/],
+    [{ missing: 1, oldest: "2026-11-03T12:00:00Z", lacking: lacking([ANNA.id, 1]) }, /back to 3 Nov, but 1 entry of Anna is missing\. It comes from whoever holds it/],
+    [{ missing: 1_500, oldest: "2026-11-03T12:00:00Z", lacking: lacking([BEN.id, 1_200], [ANNA.id, 300]) }, /but 1,500 entries of Ben and Anna are missing\. They come from whoever holds them/],
+    [{ missing: 9, oldest: "2026-11-03T12:00:00Z", lacking: lacking([BEN.id, 5], ["0".repeat(64), 2]) }, /but 9 entries of Ben, aaaaaaaa, and others are missing/],
+  ]) {
+    assert.match(wholeness(history, members, now), expected, JSON.stringify(history));
   }
 });

@@ -36,6 +36,14 @@ test("a header is left out when the same key spoke within five minutes", () => {
   }
 });
 
+test("a hint that belongs before a message stands there, whatever the clocks say, and goes where the message is not", () => {
+  const said = [message(1, { time: minutes(3) }), message(2, { time: minutes(1) }), message(3, { time: minutes(2) })];
+  const hint = (before) => [{ id: "1", at: now, text: "…", before, actions: [] }];
+  assert.deepEqual(types(rowsOf(said, { hints: hint("id2") })), ["begin", "day", "head", "hint", "head", "message"]);
+  assert.deepEqual(types(rowsOf(said, { hints: hint("id1") })), ["begin", "hint", "day", "head", "message", "message"]);
+  assert.ok(!types(rowsOf(said, { hints: hint("id9") })).includes("hint"));
+});
+
 test("a notice, a new day and the line of the unread begin a new group", () => {
   const pair = [message(1, { time: minutes(0) }), message(5, { time: minutes(1) })];
   assert.deepEqual(types(rowsOf(pair, { notices: [notice(2, "renamed", ANA, { time: minutes(0.5) })] })), ["begin", "day", "head", "notice", "head"]);

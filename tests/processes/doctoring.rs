@@ -44,6 +44,9 @@ async fn two_that_see_each_other_are_well() -> Result<()> {
     for part in ["INTERFACE", "lo", "127.0.0.1", "127.255.255.255", "ben", "KNOWS OF THIS NODE", "CLOCK OF"] {
         ensure!(told.stdout.contains(part), "no {part} in {}", told.stdout);
     }
+    anna.api.say("held by both").await?;
+    let told = anna.run(&["doctor"])?.stdout;
+    ensure!(told.contains("History: ") && told.contains(" back to ") && told.contains(", 0 missing\n"), "{told}");
     let web = anna.run(&["doctor"])?.stdout;
     ensure!(!web.contains(anna.api.token()), "the token is nobody's business");
     Ok(())

@@ -58,6 +58,7 @@ async fn a_gap_that_is_filled_moves_what_stands_behind_it() {
     assert_eq!(bed.texts().await, ["behind the gap", "from ahead"]);
     let counts = bed.store.counts().await.expect("readable");
     assert_eq!((counts.entries, counts.missing), (2, 2));
+    assert_eq!(counts.lacking, [(ben.id(), 2)]);
     assert_eq!(bed.page(At::Newest, 1).await.lines[0].name.as_str(), ana.id().short(), "no name has come");
 
     let (_, moved) = bed.append(&[&second]).await;
@@ -68,10 +69,34 @@ async fn a_gap_that_is_filled_moves_what_stands_behind_it() {
     assert_eq!(page.lines[2].name.as_str(), "Ben");
     let counts = bed.store.counts().await.expect("readable");
     assert_eq!((counts.entries, counts.missing), (4, 0));
+    assert_eq!(counts.lacking, []);
     bed.store.close().await;
     let bed = Bed::at(&dir);
     let ranges = bed.opened.snapshot.logs.iter().map(|log| log.ranges.len()).collect::<Vec<_>>();
     assert_eq!(ranges, [1, 1], "what a filled gap connects is one range");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_told_by_author_most_first_and_of_a_few() {
+    let mut bed = Bed::open(Location::Memory, NOON);
+    // Of each author the last entry of a log is here: the later the author, the more is missing before it.
+    let mut expected = Vec::new();
+    for seed in 2..22_u8 {
+        let mut author = Author::new(seed);
+        let last = (0..=seed).map(|_| author.say("one of many")).last().expect("some");
+        bed.append(&[&last]).await;
+        expected.push((author.id(), u64::from(seed)));
+    }
+    // Another log of the first adds to what is missing of them, and one without gaps to nobody.
+    let mut more = Author::new(2).with_log(9);
+    let last = (0..=50).map(|_| more.say("another log")).last().expect("some");
+    bed.append(&[&last, &Author::new(30).say("all of it")]).await;
+    expected[0].1 += 50;
+    expected.sort_by_key(|(_, missing)| std::cmp::Reverse(*missing));
+
+    let counts = bed.store.counts().await.expect("readable");
+    assert_eq!(counts.missing, expected.iter().map(|(_, missing)| missing).sum::<u64>());
+    assert_eq!(counts.lacking, expected[..16]);
 }
 
 #[tokio::test]

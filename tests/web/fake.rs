@@ -162,7 +162,11 @@ fn info() -> api::Node {
         web: None,
         socket: "/tmp/page.sock".to_owned(),
         data_dir: "/tmp".to_owned(),
-        history: api::History { entries: 0, missing: 0, oldest: None },
+        history: api::History {
+            missing: 3,
+            lacking: vec![api::Lacking { id: OTHER.to_string(), entries: 3 }],
+            ..api::History::default()
+        },
         discovery: Vec::new(),
         addresses: vec!["192.0.2.7".to_owned()],
     }

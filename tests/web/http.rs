@@ -275,10 +275,15 @@ async fn the_forms_are_those_of_the_contract() {
         "entries",
         "missing",
         "oldest",
+        "lacking",
         "discovery",
         "addresses",
     ];
     check_fields(&node, &fields);
+    assert!(
+        node.contains(&format!(r#""missing":3,"oldest":null,"lacking":[{{"id":"{OTHER}","entries":3}}]}}"#)),
+        "{node}"
+    );
     let members = String::from_utf8(server.get("/api/v1/members").await.body).expect("text");
     let fields = [
         "members",

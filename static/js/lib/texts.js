@@ -124,6 +124,14 @@ const catalogue = {
   "hint.historyNumber": "/history takes a number, like: /history 100",
   "hint.historyFailed": "Older messages could not be read from your node. Try again in a moment.",
 
+  "history.none": "As far as your node knows, nothing was said yet.",
+  "history.whole": "As far as your node knows, the history is complete, back to {since}.",
+  "history.missing": {
+    one: "The history goes back to {since}, but {n} entry of {names} is missing. It comes from whoever holds it, once they are in reach.",
+    other: "The history goes back to {since}, but {n} entries of {names} are missing. They come from whoever holds them, once they are in reach.",
+  },
+  "history.others": "others",
+
   "connection.opening": "Connecting to your node",
   "connection.reach": { 0: "alone for now · saved on this machine", other: "{n} in reach · saved on this machine" },
   "connection.cut": "No connection to your node. Trying again.",
