@@ -264,6 +264,35 @@ async fn history_goes_back_in_time() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_was_mended_is_said_until_it_is_read() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    let directory = anna.data_dir.clone();
+    let launch = anna.stop()?;
+    for entry in std::fs::read_dir(&directory)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "db") {
+            std::fs::write(path, "no database")?;
+        }
+    }
+    let anna = launch.start()?;
+    let page = Page::open(anna.web()?).await?;
+    page.wait_for("status", "Mended").await?;
+    let told = page.text("status", "Mended").await?;
+    ensure!(told.starts_with("The history of this room was damaged"), "{told}");
+    page.press("Close").await?;
+    let is_gone = async || {
+        ensure!(page.find("status", "Mended").await.is_err(), "still there");
+        Ok(())
+    };
+    until("what was read is gone", is_gone).await?;
+    page.reload().await?;
+    page.wait_for_connection("alone").await?;
+    is_gone().await?;
+    page.close().await
+}
+
+#[tokio::test]
 async fn exit_asks_first_and_then_stops_the_node() -> Result<()> {
     let lab = Lab::new()?;
     let [anna, ben] = two(&lab).await?;

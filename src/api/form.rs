@@ -261,6 +261,10 @@ pub struct Node {
     pub discovery: Vec<Discovery>,
     /// This node's addresses without port, as others see them. An addition to the contract.
     pub addresses: Vec<String>,
+    /// What had to be mended of its history since it was started, as sentences for people; null if nothing was. An
+    /// addition to the contract.
+    #[serde(default)]
+    pub mended: Option<String>,
 }
 
 /// What a node holds.

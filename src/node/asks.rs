@@ -282,6 +282,7 @@ impl Turns {
             history: api::History::default(),
             discovery: self.discovery.rows(),
             addresses,
+            mended: self.store.mended(),
         }
     }
 

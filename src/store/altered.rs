@@ -18,8 +18,8 @@ use crate::proto::ids::{Arrival, LogKey, NodeId, RoomId};
 use crate::proto::limits::WARN_EVERY_MS;
 use crate::proto::record::{Changed, Written};
 
-/// What the user is told, once a minute at most.
-pub(super) const ALTERED: &str = "the disk changed a message that was stored: it is kept as it was found, and asked of the others again; check the disk";
+/// What the user is told, in the log once a minute at most.
+pub(super) const ALTERED: &str = "The disk changed a message that was stored: it is kept as it was found, and asked of the others again. Check the disk.";
 
 /// A batch as it lies on the disk.
 struct Stored {
@@ -111,6 +111,7 @@ impl Writer {
     pub(super) fn set_aside(&mut self, batch: Arrival) -> Result<(), StoreError> {
         let changed = self.committed(|writer| writer.appender.set_aside(&writer.db, batch))?;
         if let Some(changed) = changed {
+            self.mended.add(ALTERED);
             if self.altered_told.is_none_or(|told| told.elapsed() > Duration::from_millis(WARN_EVERY_MS)) {
                 self.altered_told = Some(Instant::now());
                 warn!("{ALTERED}");

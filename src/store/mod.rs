@@ -21,6 +21,7 @@ mod keep;
 mod line;
 mod look;
 mod marks;
+mod mended;
 mod numbers;
 mod open;
 mod page;
@@ -57,6 +58,7 @@ pub use search::{Hit, Search};
 pub use welcome::{ConversationState, Resumed, Welcome};
 
 use failure::Failure;
+use mended::Mended;
 use writer::{Job, Writer};
 
 /// A handle to a room's database; cheap to clone. When the last one is gone the database is closed, as by
@@ -80,14 +82,13 @@ pub struct Opened {
     /// The answers to [`Store::write`], in the order of the commits. Nothing bounds it but what the engine has in
     /// flight: there is one answer to an append, a notice or a read mark, and none to anything else.
     pub answers: UnboundedReceiver<Written>,
-    /// A sentence for people, if a damaged database had to be set aside.
-    pub mended: Option<String>,
 }
 
 struct Inner {
     jobs: mpsc::Sender<Job>,
     readers: Readers,
     failure: Failure,
+    mended: Mended,
     writer: Mutex<Option<JoinHandle<()>>>,
     room: RoomId,
     own: NodeId,
@@ -128,6 +129,7 @@ impl Store {
             jobs: queue,
             answers: answering,
             failure: failure.clone(),
+            mended: mended.clone(),
             wal,
             deferred: VecDeque::new(),
             full_told: None,
@@ -143,8 +145,8 @@ impl Store {
             }
             Location::Memory => Readers::Writer,
         };
-        let inner = Inner { jobs, readers, failure, writer: Mutex::new(Some(thread)), room, own };
-        let opened = Opened { snapshot, run, arrival, own_name, answers, mended };
+        let inner = Inner { jobs, readers, failure, mended, writer: Mutex::new(Some(thread)), room, own };
+        let opened = Opened { snapshot, run, arrival, own_name, answers };
         Ok((Self { inner: Arc::new(inner) }, opened))
     }
 
@@ -239,6 +241,11 @@ impl Store {
     pub async fn own_newest(&self, limit: usize) -> Result<Vec<Line>, StoreError> {
         let own = self.inner.own;
         self.read(move |db| look::own_newest(db, own, limit)).await
+    }
+
+    /// What had to be mended in this run, as sentences for people: a damaged database, messages that the disk changed.
+    pub fn mended(&self) -> Option<String> {
+        self.inner.mended.told()
     }
 
     /// How much is here.

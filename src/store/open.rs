@@ -16,6 +16,7 @@ use super::checkpoint::checkpoint;
 use super::error::StoreError;
 use super::failure::SUSPECT;
 use super::keep::last_name;
+use super::mended::Mended;
 use super::rescue::{set_aside, take_over};
 use super::schema::{beside, check_file, check_sqlite, has_log, prepare, remove_if_there};
 use super::snapshot::snapshot;
@@ -62,8 +63,7 @@ pub(super) struct Ready {
     pub(super) run: String,
     pub(super) snapshot: Snapshot,
     pub(super) own_name: Option<Name>,
-    /// What had to be mended, as a sentence.
-    pub(super) mended: Option<String>,
+    pub(super) mended: Mended,
 }
 
 /// Whose database is opened, and when.
@@ -81,9 +81,9 @@ pub(super) fn ready(location: &Location, owner: Owner<'_>) -> Result<Ready, Stor
         let mut db = Connection::open_in_memory()?;
         set_up(&db)?;
         prepare(&mut db, None, owner.room, &owner.own)?;
-        return loaded(db, owner, None);
+        return loaded(db, owner, Mended::default());
     };
-    let opened = match file(path, owner).and_then(|db| loaded(db, owner, None)) {
+    let opened = match file(path, owner).and_then(|db| loaded(db, owner, Mended::default())) {
         Err(StoreError::Damaged(reason)) => mend(path, owner, &reason),
         opened => opened,
     };
@@ -114,24 +114,20 @@ fn file(path: &Path, owner: Owner<'_>) -> Result<Connection, StoreError> {
 }
 
 /// Begins a run, and reads what an engine has to know.
-fn loaded(mut db: Connection, owner: Owner<'_>, mended: Option<String>) -> Result<Ready, StoreError> {
+fn loaded(mut db: Connection, owner: Owner<'_>, mended: Mended) -> Result<Ready, StoreError> {
     let run = begin_run(&mut db, owner.wall_ms)?;
     let mut appender = Appender::new(&db, owner.own)?;
-    let mut is_altered = false;
     let snapshot = loop {
         match snapshot(&db, owner.own) {
             Err(StoreError::Altered(batch)) => {
                 let transaction = db.transaction()?;
                 appender.set_aside(&transaction, batch)?;
                 transaction.commit()?;
-                is_altered = true;
+                mended.add(ALTERED);
             }
             snapshot => break snapshot?,
         }
     };
-    if is_altered {
-        warn!("{ALTERED}");
-    }
     let own_name = last_name(&db)?;
     Ok(Ready { db, appender, run, snapshot, own_name, mended })
 }
@@ -149,7 +145,9 @@ fn mend(path: &Path, owner: Owner<'_>, reason: &str) -> Result<Ready, StoreError
          read and were taken over, the rest comes back from others.",
         aside.display()
     );
-    loaded(db, owner, Some(sentence))
+    let mended = Mended::default();
+    mended.add(&sentence);
+    loaded(db, owner, mended)
 }
 
 /// Makes the file, if it is not there, for nobody but this user. What SQLite puts beside it has the same mode.

@@ -16,6 +16,7 @@ use super::error::StoreError;
 use super::failure::Failure;
 use super::fall::Falls;
 use super::keep::own_name;
+use super::mended::Mended;
 use crate::proto::ids::Arrival;
 use crate::proto::limits::{
     COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, DISK_FULL_RETRY_MS, HEADER_BYTES_MAX, WARN_EVERY_MS, WRITES_DEFERRED_MAX,
@@ -43,6 +44,7 @@ pub(super) struct Writer {
     pub(super) jobs: Receiver<Job>,
     pub(super) answers: UnboundedSender<Written>,
     pub(super) failure: Failure,
+    pub(super) mended: Mended,
     /// None in memory.
     pub(super) wal: Option<Wal>,
     /// What was asked while the disk was full, and has no answer to say so.
@@ -353,6 +355,7 @@ mod tests {
             jobs: queue,
             answers,
             failure: Failure::new(None),
+            mended: Mended::default(),
             wal: None,
             deferred: VecDeque::new(),
             full_told: None,

@@ -23,6 +23,7 @@ import { startHand } from "./view/hand.js";
 import { startListKeys } from "./view/listkeys.js";
 import { startMoving } from "./view/moving.js";
 import { startPanes } from "./view/panes.js";
+import { drawMended, keepRead } from "./view/mended.js";
 import { drawConversations, drawMembers } from "./view/sides.js";
 import { alarm, hush, speak } from "./view/spoken.js";
 import { drawTitle } from "./view/title.js";
@@ -65,6 +66,11 @@ export function start(page) {
   startListKeys(timeline, startActions({ timeline, room, current, open: dialogs }));
 
   const context = { socket, state, replaced: (node) => (state.node = node) };
+  byId("mended-close").addEventListener("click", () => {
+    keepRead(state.node);
+    drawMended(state.node);
+    byId("field").focus();
+  });
   byId("updated").addEventListener("click", () => location.reload());
   byId("find-others").addEventListener("click", () => showFindOthers(context));
   let unmountAlone = null;
@@ -111,6 +117,7 @@ export function start(page) {
     drawRest(parts, { open, hasDraft, attended: isAttended, back }) {
       drawLine(back);
       if (state.node === null) return;
+      drawMended(state.node);
       const isCut = document.body.hasAttribute("data-cut");
       if (parts.people) drawMembers(state, { isCut, now: Date.now() });
       if (parts.people || parts.places) drawConversations(state, { open, hasDraft, isCut, attended: isAttended });

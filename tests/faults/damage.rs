@@ -32,6 +32,8 @@ async fn a_damaged_database_is_set_aside_and_the_others_bring_back_what_was_lost
         let damage = damage(&directory, &mut rng)?;
         let anna = launch.start().with_context(|| damage.clone())?;
         ensure!(anna.id() == id, "the key is no part of the database");
+        let told = mended(&anna).await?.unwrap_or_default();
+        ensure!(!anna.said().contains("was damaged") || told.contains("was damaged"), "{damage}: {told}");
         // From before the others are met: what is listed is right, if not complete.
         let said = anna.said();
         ensure!(said.lines().count() <= 3, "{damage}: {said}");
@@ -45,6 +47,37 @@ async fn a_damaged_database_is_set_aside_and_the_others_bring_back_what_was_lost
         until("and again", async || record.judge(&[&anna, &ben]).await).await
     })
     .await
+}
+
+#[tokio::test]
+async fn what_was_mended_is_told_until_the_next_start() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    anna.api.say("before the damage").await?;
+    let database = database(&anna.data_dir)?;
+    ensure!(mended(&anna).await?.is_none(), "nothing to mend yet");
+
+    // The disk changes a message: that shows when somebody reads it.
+    let launch = anna.stop()?;
+    rusqlite::Connection::open(&database)?.execute("UPDATE batch SET bytes = zeroblob(length(bytes))", [])?;
+    let anna = launch.start()?;
+    until("it is told that the disk changed a message", async || {
+        ensure!(anna.api.texts().await?.is_empty(), "it is not shown");
+        let told = mended(&anna).await?.unwrap_or_default();
+        ensure!(told.matches("The disk changed a message").count() == 1, "{told}");
+        Ok(())
+    })
+    .await?;
+
+    let launch = anna.stop()?;
+    std::fs::write(&database, "no database")?;
+    let anna = launch.start()?;
+    let told = mended(&anna).await?.context("it says so")?;
+    ensure!(told.starts_with("The history of this room was damaged") && told.contains("was kept as"), "{told}");
+
+    let anna = anna.stop()?.start()?;
+    ensure!(mended(&anna).await?.is_none(), "nothing to mend any more");
+    Ok(())
 }
 
 #[tokio::test]
@@ -76,6 +109,12 @@ async fn a_newer_database_is_refused_and_not_touched() -> Result<()> {
     rusqlite::Connection::open(&database)?.execute_batch(&format!("PRAGMA user_version = {version}"))?;
     let anna = launch.start()?;
     until("both agree", async || record.judge(&[&anna, &ben]).await).await
+}
+
+/// What a node says had to be mended since its start.
+async fn mended(node: &Node) -> Result<Option<String>> {
+    let node = node.api.get("/api/v1/node").await?;
+    Ok(node["mended"].as_str().map(str::to_owned))
 }
 
 /// Has each say a part of the history, and waits until all hold it.

@@ -120,7 +120,7 @@ async fn after_a_crash_everything_answered_is_there() {
         std::fs::write(copy.path().join(name), bytes).expect("copied");
     }
     let bed = Bed::at(&copy);
-    assert_eq!(bed.opened.mended, None);
+    assert_eq!(bed.store.mended(), None);
     assert_eq!(bed.texts().await, ["one", "two"]);
 }
 
@@ -144,7 +144,7 @@ async fn a_damaged_database_is_kept_aside_and_what_verifies_is_taken_over() {
     let damaged = std::fs::read(&path).expect("readable");
 
     let bed = Bed::at(&dir);
-    let sentence = bed.opened.mended.clone().expect("it says so");
+    let sentence = bed.store.mended().expect("it says so");
     let aside = path.with_extension(format!("db.damaged-{NOON}"));
     assert!(sentence.contains(&aside.display().to_string()), "{sentence}");
     assert_eq!(std::fs::read(&aside).expect("kept"), damaged);
@@ -155,7 +155,7 @@ async fn a_damaged_database_is_kept_aside_and_what_verifies_is_taken_over() {
     let counts = bed.store.counts().await.expect("readable");
     assert_eq!(counts.entries + counts.missing, 200, "what is missing is known to be missing");
     bed.store.close().await;
-    assert_eq!(Bed::at(&dir).opened.mended, None, "once is enough");
+    assert_eq!(Bed::at(&dir).store.mended(), None, "once is enough");
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn a_file_that_is_no_database_any_more_does_not_stop_the_start() {
         let (dir, _) = with_history(3).await;
         std::fs::write(file(&dir), &content).expect("written");
         let mut bed = Bed::at(&dir);
-        assert!(bed.opened.mended.is_some());
+        assert!(bed.store.mended().is_some());
         assert_eq!(bed.append(&[&Author::new(2).say("on it goes")]).await.0.len(), 1);
         let aside = file(&dir).with_extension(format!("db.damaged-{NOON}"));
         assert_eq!(std::fs::read(aside).expect("kept"), content);
@@ -184,7 +184,7 @@ async fn damage_found_while_running_stops_the_store_and_the_next_start_mends_it(
     assert!(told.contains("damaged"), "{told}");
     bed.store.close().await;
     let bed = Bed::at(&dir);
-    assert!(bed.opened.mended.is_some());
+    assert!(bed.store.mended().is_some());
     assert!(bed.texts().await.len() >= 190);
 }
 
@@ -220,7 +220,7 @@ async fn what_the_user_thinks_of_others_and_what_fell_survive_a_rescue() {
     forget_runs(&file(&dir));
 
     let bed = Bed::at(&dir);
-    assert!(bed.opened.mended.is_some());
+    assert!(bed.store.mended().is_some());
     assert_eq!(bed.opened.snapshot.marks, marks);
     assert_eq!(bed.opened.snapshot.fallen, fallen);
     assert_eq!(forks(&bed), 1);
@@ -244,7 +244,7 @@ async fn what_is_this_nodes_own_survives_a_rescue() {
     forget_runs(&file(&dir));
 
     let bed = Bed::at(&dir);
-    assert!(bed.opened.mended.is_some());
+    assert!(bed.store.mended().is_some());
     assert_eq!(bed.opened.own_name.as_ref().map(Name::as_str), Some("Me"));
     let (found, again) = bed.store.by_ref("r1".to_owned()).await.expect("readable").expect("still known");
     assert_eq!((found, again.id, again.held), (said, line.id, Some(Held { held_by: 1, of: 1 })));

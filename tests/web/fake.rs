@@ -169,6 +169,7 @@ fn info() -> api::Node {
         },
         discovery: Vec::new(),
         addresses: vec!["192.0.2.7".to_owned()],
+        mended: None,
     }
 }
 

@@ -278,6 +278,7 @@ async fn the_forms_are_those_of_the_contract() {
         "lacking",
         "discovery",
         "addresses",
+        "mended",
     ];
     check_fields(&node, &fields);
     assert!(

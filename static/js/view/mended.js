@@ -1,0 +1,36 @@
+// What the node had to mend of its own history, in its own words: one calm line over the field, until the user has read
+// it or the node starts anew.
+
+import { byId, setText } from "../lib/dom.js";
+
+const KEY = "roomful.mended"; // what was read last, and of which start
+let read = null; // the same, where storage is forbidden
+
+/** What is to be told: null if nothing was mended, or it was read. */
+export function mendedToTell({ mended, started }) {
+  return mended && keptRead() !== `${started} ${mended}` ? mended : null;
+}
+
+/** The user has read it. */
+export function keepRead({ mended, started }) {
+  read = `${started} ${mended}`;
+  try {
+    localStorage.setItem(KEY, read);
+  } catch {
+    // it lasts as long as the page
+  }
+}
+
+export function drawMended(node) {
+  const told = mendedToTell(node);
+  byId("mended").hidden = told === null;
+  setText(byId("mended-text"), told ?? "");
+}
+
+function keptRead() {
+  try {
+    return localStorage.getItem(KEY) ?? read;
+  } catch {
+    return read;
+  }
+}
