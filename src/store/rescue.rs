@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 use tracing::warn;
 
 use super::append::Appender;
@@ -214,7 +214,11 @@ fn copy_fallen(old: &Connection, db: &Connection) -> Result<(), StoreError> {
          ON CONFLICT DO NOTHING",
     )?;
     for row in read().unwrap_or_default() {
-        insert.execute(row)?;
+        match insert.execute(row) {
+            // Read from a page of something else: no row of this table.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {}
+            inserted => _ = inserted?,
+        }
     }
     Ok(())
 }

@@ -228,6 +228,23 @@ async fn what_the_user_thinks_of_others_and_what_fell_survive_a_rescue() {
 }
 
 #[tokio::test]
+async fn what_is_no_row_of_its_table_any_more_does_not_stop_a_rescue() {
+    let (dir, said) = with_history(3).await;
+    let db = rusqlite::Connection::open(file(&dir)).expect("open");
+    db.execute_batch(
+        "DROP TABLE fallen;
+         CREATE TABLE fallen (fallen INTEGER PRIMARY KEY, hash, place, audience, body, name, content);
+         INSERT INTO fallen (hash, place) VALUES (NULL, 1), (x'00', NULL), (x'00', 'no number'), (1.5, 1)",
+    )
+    .expect("written");
+    drop(db);
+    forget_runs(&file(&dir));
+    let bed = Bed::at(&dir);
+    assert!(bed.store.mended().is_some());
+    assert_eq!(bed.texts().await, said);
+}
+
+#[tokio::test]
 async fn what_is_this_nodes_own_survives_a_rescue() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
