@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, Buckets};
 use super::ids::{DialId, Instance, NodeId};
 use super::limits::{
     ADDRESSES_MAX, BEACON_SILENT_MS, BEACONS, BEACONS_PER_ADDRESS, DIAL_BACKOFF_MS_MAX, DIAL_BACKOFF_MS_MIN,
@@ -95,9 +95,9 @@ pub struct Book {
     dialling: BTreeMap<DialId, RowKey>,
     dials: u64,
     failures: Bucket,
-    failures_at: BTreeMap<IpAddr, Bucket>,
+    failures_at: Buckets,
     unknown: Bucket,
-    unknown_from: BTreeMap<IpAddr, Bucket>,
+    unknown_from: Buckets,
 }
 
 impl Book {
@@ -108,19 +108,16 @@ impl Book {
             dialling: BTreeMap::new(),
             dials: 0,
             failures: Bucket::new(DIAL_FAILURES, DIAL_FAILURES_REFILL_MS),
-            failures_at: BTreeMap::new(),
+            failures_at: Buckets::default(),
             unknown: Bucket::new(BEACONS, 1_000_u64.div_ceil(BEACONS)),
-            unknown_from: BTreeMap::new(),
+            unknown_from: Buckets::default(),
         }
     }
 
     /// Whether a beacon of an unknown id from `source` still counts now.
     pub fn admits_beacon(&mut self, source: IpAddr, mono_ms: u64) -> bool {
-        if self.unknown_from.len() >= ADDRESSES_MAX && !self.unknown_from.contains_key(&source) {
-            self.unknown_from.clear();
-        }
-        let per_address = || Bucket::new(BEACONS_PER_ADDRESS, 1_000 / BEACONS_PER_ADDRESS);
-        self.unknown_from.entry(source).or_insert_with(per_address).take(mono_ms) && self.unknown.take(mono_ms)
+        let per_address = Bucket::new(BEACONS_PER_ADDRESS, 1_000 / BEACONS_PER_ADDRESS);
+        self.unknown_from.take(source, mono_ms, per_address) && self.unknown.take(mono_ms)
     }
 
     /// Adds or refreshes a row, to be dialled in `wait_ms` unless it has to wait for its backoff.
@@ -208,7 +205,7 @@ impl Book {
     fn may_fail(&mut self, target: &Target, mono_ms: u64) -> bool {
         let under_way = |ip| self.dialling.values().filter(|(other, _)| other.ip() == Some(ip)).count() as u64;
         let left_here = target.ip().map_or(u64::MAX, |ip| {
-            let left = self.failures_at.get_mut(&ip).map_or(DIAL_FAILURES_PER_ADDRESS, |bucket| bucket.left(mono_ms));
+            let left = self.failures_at.left(ip, mono_ms).unwrap_or(DIAL_FAILURES_PER_ADDRESS);
             left.saturating_sub(under_way(ip))
         });
         left_here > 0 && self.failures.left(mono_ms) > self.dialling.len() as u64
@@ -234,11 +231,8 @@ impl Book {
         let key = self.dialling.remove(&dial)?;
         self.failures.take(mono_ms);
         if let Some(ip) = key.0.ip() {
-            if self.failures_at.len() >= ADDRESSES_MAX {
-                self.failures_at.clear();
-            }
-            let new = || Bucket::new(DIAL_FAILURES_PER_ADDRESS, DIAL_FAILURES_PER_ADDRESS_REFILL_MS);
-            self.failures_at.entry(ip).or_insert_with(new).take(mono_ms);
+            let per_address = Bucket::new(DIAL_FAILURES_PER_ADDRESS, DIAL_FAILURES_PER_ADDRESS_REFILL_MS);
+            self.failures_at.take(ip, mono_ms, per_address);
         }
         let row = self.rows.get_mut(&key)?;
         row.failures += 1;

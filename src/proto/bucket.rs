@@ -1,4 +1,9 @@
-//! A token bucket on the engine's own clock: so many at once, one more every so often.
+//! Token buckets on the engine's own clock: so many at once, one more every so often.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::limits::ADDRESSES_MAX;
 
 /// Counts what may still be done.
 #[derive(Clone, Debug)]
@@ -31,9 +36,55 @@ impl Bucket {
     }
 }
 
+/// A bucket for each address from which something was taken lately. Those that are full again are forgotten when there
+/// are too many, and only those: whoever comes from many addresses fills nobody's bucket.
+#[derive(Clone, Debug, Default)]
+pub struct Buckets(BTreeMap<IpAddr, Bucket>);
+
+impl Buckets {
+    /// Takes one out of the bucket of an address, at first `full`; false where it is empty, and where so many other
+    /// addresses have buckets that are not full that there is no place for it.
+    pub fn take(&mut self, address: IpAddr, mono_ms: u64, full: Bucket) -> bool {
+        if self.0.len() >= ADDRESSES_MAX && !self.0.contains_key(&address) {
+            self.0.retain(|_, bucket| bucket.left(mono_ms) < bucket.most);
+            if self.0.len() >= ADDRESSES_MAX {
+                return false;
+            }
+        }
+        self.0.entry(address).or_insert(full).take(mono_ms)
+    }
+
+    /// How much is left for an address; none: as much as in a full bucket.
+    pub fn left(&mut self, address: IpAddr, mono_ms: u64) -> Option<u64> {
+        self.0.get_mut(&address).map(|bucket| bucket.left(mono_ms))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn address(number: usize) -> IpAddr {
+        IpAddr::from([10, 0, (number >> 8) as u8, number as u8])
+    }
+
+    #[test]
+    fn many_addresses_fill_nobodys_bucket() {
+        let mut buckets = Buckets::default();
+        let full = || Bucket::new(2, 100);
+        let mut take = |number, mono_ms| buckets.take(address(number), mono_ms, full());
+        assert_eq!([(); 3].map(|()| take(0, 1_000)), [true, true, false]);
+        for number in 1..ADDRESSES_MAX {
+            assert!(take(number, 1_000));
+        }
+        assert!(!take(ADDRESSES_MAX, 1_000), "no place");
+        assert!(!take(0, 1_000), "still empty");
+        assert!(take(1, 1_000), "a known one goes on");
+        // All but the two that were emptied are full again.
+        assert!(take(ADDRESSES_MAX, 1_100));
+        assert_eq!(buckets.left(address(0), 1_100), Some(1));
+        assert_eq!(buckets.left(address(2), 1_100), None);
+    }
 
     #[test]
     fn empties_and_refills() {

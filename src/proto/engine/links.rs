@@ -5,15 +5,14 @@ use std::net::IpAddr;
 
 use super::link::Link;
 use super::{Action, Engine, Warning};
-use crate::proto::bucket::Bucket;
+use crate::proto::bucket::{Bucket, Buckets};
 use crate::proto::clock::Now;
 use crate::proto::closed::Closings;
 use crate::proto::frame::{CloseReason, Frame, Peer, Reached};
 use crate::proto::ids::{DialId, LinkId, NodeId};
 use crate::proto::limits::{
-    ADDRESSES_MAX, ALIVE_MS, BUSY_RETRY_MS, HANDSHAKE_MS_MAX, KEY_IN_USE_RETRY_MS, LINKS_MAX, LOST_AFTER_MS,
-    LOST_GRACE_MS, NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PING_AFTER_MS, PROBE_MS, SLEPT_GRACE_MS,
-    UNSURE_AFTER_MS,
+    ALIVE_MS, BUSY_RETRY_MS, HANDSHAKE_MS_MAX, KEY_IN_USE_RETRY_MS, LINKS_MAX, LOST_AFTER_MS, LOST_GRACE_MS,
+    NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PING_AFTER_MS, PROBE_MS, SLEPT_GRACE_MS, UNSURE_AFTER_MS,
 };
 use crate::proto::roster::Arrival;
 
@@ -32,7 +31,7 @@ pub(super) struct Links {
     /// Members whose link ended without a goodbye, and when they count as lost.
     missed: BTreeMap<NodeId, u64>,
     /// How many that were never seen before may still come from an address.
-    newcomers: BTreeMap<IpAddr, Bucket>,
+    newcomers: Buckets,
 }
 
 #[derive(Debug)]
@@ -134,12 +133,8 @@ impl Engine {
         if self.roster.member(id).is_some() {
             return true;
         }
-        let newcomers = &mut self.links.newcomers;
-        if newcomers.len() >= ADDRESSES_MAX && !newcomers.contains_key(&address) {
-            newcomers.retain(|_, bucket| bucket.left(now.mono_ms) < NEWCOMERS_PER_ADDRESS);
-        }
-        let new = || Bucket::new(NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS);
-        newcomers.len() < ADDRESSES_MAX && newcomers.entry(address).or_insert_with(new).take(now.mono_ms)
+        let per_address = Bucket::new(NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS);
+        self.links.newcomers.take(address, now.mono_ms, per_address)
     }
 
     /// A peer has its first link, or its first after another instance of it is gone.
