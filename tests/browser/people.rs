@@ -117,6 +117,9 @@ async fn what_was_said_long_ago_is_found_and_opened() -> Result<()> {
     page.wait_for_row(&["and so on 119"]).await?;
     page.chord(&[Key::Control, Key::Shift], "F").await?;
     let field = page.wait_for("combobox", "Search messages").await?;
+    field.send_keys("from:anna").await?;
+    page.wait_for_text("1 message, newest first").await?;
+    field.send_keys(Key::Control + "a").await?;
     field.send_keys("marmot").await?;
     page.wait_for_text("2 messages, newest first").await?;
     field.send_keys(" from:ben in:general after:2020-01-01").await?;

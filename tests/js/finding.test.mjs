@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import * as State from "../../static/js/state.js";
 import { lineOf } from "../../static/js/view/listkeys.js";
-import { fits, parseSearch, piecesOf, scopeOf } from "../../static/js/view/search.js";
+import { find, fits, parseSearch, piecesOf, scopeOf } from "../../static/js/view/search.js";
 import { matching, placesOf } from "../../static/js/view/switcher.js";
 import { ANA, BEN, ME, T0, member, message, welcome } from "./frames.mjs";
 
@@ -63,6 +63,42 @@ test("who and where is asked of the node, in its own words", () => {
   ]) {
     assert.deepEqual(scopeOf(filters, context), expected, JSON.stringify(filters));
   }
+});
+
+/** A node that holds `all`, oldest first, and finds every message that has the word. */
+function nodeOf(all, asked = []) {
+  return async (path) => {
+    const [where, query] = path.split("?");
+    const { q, before, limit } = Object.fromEntries(new URLSearchParams(query));
+    asked.push(path);
+    const older = all.filter((m) => (before === undefined || m.order < before) && (q === undefined || m.text.includes(q)));
+    const page = older.slice(-Number(limit));
+    if (where.endsWith("/search")) return { hits: page.toReversed().map((message) => ({ message, ranges: [[0, 1]] })) };
+    return { messages: page, before: page.length < older.length ? page[0].order : null };
+  };
+}
+
+test("filters without a word list the newest that fit, and a word searches", async () => {
+  const all = Array.from({ length: 1_200 }, (_, i) => message(i + 1, { author: i % 400 === 0 ? BEN : ANA }));
+  const asked = [];
+  const of = async (words, filters, scope) => find(nodeOf(all, asked), { words, filters, scope }, () => false);
+  const ids = ({ found }) => found.map((hit) => hit.message.id);
+
+  const bens = await of("", { from: "ben" }, { params: { from: BEN, channel: "general" }, authors: null });
+  assert.deepEqual([ids(bens), bens.isWhole], [["id801", "id401", "id1"], true]);
+  assert.ok(asked.every((path) => path.startsWith("/api/v1/messages?limit=500&channel=general") && !path.includes("from=")), asked.join(" "));
+  asked.length = 0;
+  const here = await of("", { in: "general" }, { params: { channel: "general" }, authors: null });
+  assert.deepEqual([here.found.length, here.found[0].message.id, here.found[0].ranges, asked.length], [50, "id1200", [], 1]);
+  asked.length = 0;
+  const worded = await of("text 40", { from: "ben" }, { params: { from: BEN }, authors: null });
+  assert.ok(asked[0].startsWith("/api/v1/search?q=text+40&limit=50&from=") && worded.found.length > 0, asked[0]);
+});
+
+test("what was not looked through to its end is not called everything", async () => {
+  const all = Array.from({ length: 6_000 }, (_, i) => message(i + 1, { author: i < 3 ? BEN : ANA }));
+  const rare = await find(nodeOf(all), { words: "", filters: {}, scope: { params: { from: BEN }, authors: null } }, () => false);
+  assert.deepEqual(rare, { found: [], isWhole: false });
 });
 
 test("days are those of the reader", () => {

@@ -35,7 +35,7 @@ test("every text with a computed key exists", () => {
     command: ["join", "msg", "members", "help", "history", "name", "hooray", "exit"],
     choice: ["default", "granted", "denied", "notices", "sounds", "direct", "all", "none"],
     profile: ["online", "unsure", "left", "lost", "mute", "unmute", "block", "unblock", "mute.done", "unmute.done", "block.done", "unblock.done"],
-    search: ["empty", "none", "found", "failed"],
+    search: ["empty", "none", "found", "newest", "failed"],
     theme: ["auto", "light", "dark", "contrast"],
     "door.title": ["no-key", "stranger", "refused"],
     "door.why": ["no-key", "stranger", "refused"],

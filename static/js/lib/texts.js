@@ -194,9 +194,14 @@ const catalogue = {
   "switcher.title": "Go to a conversation, a person or a command",
   "switcher.join": "Open # {name}",
   "search.title": "Search messages",
-  "search.empty": "Type words. Narrow it with from:anna in:general before:2026-11-30 after:2026-11-01",
+  "search.empty": "Type words, or narrow it with from:anna in:general before:2026-11-30 after:2026-11-01",
   "search.none": "Nothing found. Only what this node holds is searched.",
   "search.found": { one: "{n} message, newest first", other: "{n} messages, newest first" },
+  "search.newest": {
+    0: "Nothing found among the newest messages. A narrower search goes further back.",
+    one: "{n} message, found among the newest. A narrower search goes further back.",
+    other: "{n} messages, found among the newest. A narrower search goes further back.",
+  },
   "search.failed": "The search got no answer from your node. Nothing is lost; try again in a moment.",
 
   "profile.state": "State",

@@ -12,6 +12,7 @@ const ASK_AFTER_MS = 120;
 const SHOWN_MAX = 50;
 const PAGE = 500; // hits asked for at once where only some of them fit
 const PAGES_MAX = 10;
+const NOTHING = { found: [], isWhole: true };
 const CONTEXT = 60; // characters before the first mark
 
 /** Takes a search apart: `{ words, filters: { from, in, before, after } }`. Pure. */
@@ -67,6 +68,39 @@ export function piecesOf(text, ranges) {
   return at < text.length ? [...pieces, { text: text.slice(at), isMarked: false }] : pieces;
 }
 
+/**
+ * The newest hits that are meant; fewer once `isStale()`, when something else was typed. `isWhole` is false if there may be
+ * more of them beyond what was looked through. Without words nothing but the filters chooses.
+ */
+export async function find(get, { words, filters, scope }, isStale) {
+  const { from, ...place } = scope.params;
+  const authors = words === "" && from !== undefined ? [from] : scope.authors; // only a search is told whose
+  const isChosen = authors !== null || filters.before !== undefined || filters.after !== undefined;
+  const limit = isChosen ? PAGE : SHOWN_MAX;
+  const query = words === "" ? { limit, ...place } : { q: words, limit, ...scope.params };
+  const next = words === "" ? pageOfAll : pageOfHits;
+  const found = [];
+  for (let page = 0; page < PAGES_MAX && !isStale(); page += 1) {
+    const { hits, before } = await next(get, query);
+    found.push(...hits.filter(({ message }) => fits(message, filters, authors)));
+    if (found.length >= SHOWN_MAX || before === null) return { found: found.slice(0, SHOWN_MAX), isWhole: true };
+    query.before = before;
+  }
+  return { found, isWhole: false };
+}
+
+/** Hits, newest first, and where to go on; null at the end. */
+async function pageOfHits(get, query) {
+  const { hits } = await get(`/api/v1/search?${new URLSearchParams(query)}`);
+  return { hits, before: hits.length < query.limit ? null : hits.at(-1).message.order };
+}
+
+/** The same, of all that was said. */
+async function pageOfAll(get, query) {
+  const { messages, before } = await get(`/api/v1/messages?${new URLSearchParams(query)}`);
+  return { hits: messages.map((message) => ({ message, ranges: [] })).reverse(), before };
+}
+
 export function showSearch({ state, socket, room, jumps }) {
   const dialog = open("t-search");
   const field = dialog.querySelector("input");
@@ -81,28 +115,15 @@ export function showSearch({ state, socket, room, jumps }) {
   async function ask() {
     const { words, filters } = parseSearch(field.value);
     const turn = (asked += 1);
-    if (words === "") return show([], "search.empty");
+    if (words === "" && Object.keys(filters).length === 0) return show([], "search.empty");
     const scope = scopeOf(filters, { state, members: room.members });
     try {
-      const found = scope === null ? [] : await find(words, filters, scope, () => turn !== asked);
-      if (turn === asked) show(found, found.length === 0 ? "search.none" : "search.found");
+      const get = (path) => socket.get(path);
+      const { found, isWhole } = scope === null ? NOTHING : await find(get, { words, filters, scope }, () => turn !== asked);
+      if (turn === asked) show(found, !isWhole ? "search.newest" : found.length === 0 ? "search.none" : "search.found");
     } catch {
       if (turn === asked) show([], "search.failed");
     }
-  }
-
-  /** The newest hits that are meant; fewer once `isStale()`, when something else was typed. */
-  async function find(words, filters, { params, authors }, isStale) {
-    const isChosen = authors !== null || filters.before !== undefined || filters.after !== undefined;
-    const query = { q: words, limit: String(isChosen ? PAGE : SHOWN_MAX), ...params };
-    const found = [];
-    for (let page = 0; page < PAGES_MAX && !isStale(); page += 1) {
-      const { hits } = await socket.get(`/api/v1/search?${new URLSearchParams(query)}`);
-      found.push(...hits.filter(({ message }) => fits(message, filters, authors)));
-      if (found.length >= SHOWN_MAX || hits.length < Number(query.limit)) break;
-      query.before = hits.at(-1).message.order;
-    }
-    return found.slice(0, SHOWN_MAX);
   }
 
   function show(hits, key) {
