@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use roomful::proto::batch::Verified;
 use roomful::proto::body::Body;
 use roomful::proto::fork::{End, Fork, Held, Signed, found, told};
-use roomful::proto::ids::{Hash, LogKey, Seq};
+use roomful::proto::ids::{Hash, LogKey, NodeId, Seq};
 use roomful::proto::log::{Fit, Ranges};
 use roomful::proto::record::{Changed, Fallen, LogRecord};
 use roomful::proto::timeline::resettle;
@@ -21,6 +21,8 @@ pub struct Forks {
     pub known: BTreeMap<LogKey, Fork>,
     /// Own messages that fell, by their place in a batch; none: said again.
     pub fallen: BTreeMap<(Hash, usize), Option<Fallen>>,
+    /// Who the logs are for of which something was taken out: it stays so, though nothing of them is left.
+    pub audiences: BTreeMap<LogKey, Option<NodeId>>,
     /// Since the engine was told last.
     refused: BTreeSet<LogKey>,
     new: Vec<Fallen>,
@@ -106,7 +108,9 @@ impl Disk {
         }
         let snapshot = self.snapshot();
         let refused = std::mem::take(&mut self.forks.refused);
-        let empty = |key: &LogKey| LogRecord { key: *key, audience: None, ranges: Vec::new(), bytes: 0, fork: None };
+        let audience = |key: &LogKey| self.forks.audiences.get(key).copied().flatten();
+        let empty =
+            |key: &LogKey| LogRecord { key: *key, audience: audience(key), ranges: Vec::new(), bytes: 0, fork: None };
         let record = |key: LogKey| snapshot.logs.iter().find(|log| log.key == key).cloned().unwrap_or(empty(&key));
         let mut changed = Changed {
             logs: refused.into_iter().map(record).collect(),

@@ -26,9 +26,9 @@ impl Page {
         self.shown.clear();
         self.tops.clear();
         lines.iter().for_each(|line| self.line(line));
-        // What is gone is no more above or below anything.
-        for (conversation, place) in self.seen.values_mut() {
-            *place = self.tops.get(conversation).copied().unwrap_or(0).min(*place);
+        // What is gone is no more above or below anything; and what was asked may name it in `after`, and stand nowhere yet.
+        for (_, place) in self.seen.values_mut() {
+            *place = 0;
         }
     }
 

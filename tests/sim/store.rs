@@ -166,6 +166,7 @@ impl Disk {
             standing.extend(self.naming(batch.entry_id(index)));
         }
         self.batches.remove(&(key, header.first_seq));
+        self.forks.audiences.insert(key, header.audience);
         if let Some(after) = header.after {
             self.named.remove(&(after, key, header.first_seq));
         }
@@ -184,6 +185,27 @@ impl Disk {
     pub fn holds(&self, key: LogKey, id: EntryId) -> bool {
         let index = |batch: &Verified| (id.seq - batch.header().first_seq) as usize;
         self.batch_of(key, id.seq).is_some_and(|batch| batch.entry_id(index(batch)) == id)
+    }
+
+    /// Whether the place of a message would follow from what is not here: what it names in `after`, or what stands under that, fell
+    /// with a forked log, or every disk lost it.
+    pub fn stood_on_what_is_gone(&self, line: &Line) -> bool {
+        let mut under = vec![(LogKey { author: line.order.author, log: line.order.log }, line.order.seq)];
+        let mut looked_at = BTreeSet::new();
+        while let Some((key, seq)) = under.pop() {
+            let Some(batch) = self.batch_of(key, seq) else { return true };
+            let first = batch.header().first_seq;
+            if !looked_at.insert((key, first)) {
+                continue;
+            }
+            under.extend((first > 1).then(|| (key, first - 1)));
+            let Some(named) = batch.header().after else { continue };
+            let logs = self.authors.range((named.log, NodeId([0; 32]))..).take_while(|(log, _)| *log == named.log);
+            let mut keys = logs.map(|(log, author)| LogKey { author: *author, log: *log });
+            let Some(key) = keys.find(|key| self.holds(*key, named)) else { return true };
+            under.push((key, named.seq));
+        }
+        false
     }
 
     /// The first entries of batches that name an entry.
