@@ -27,7 +27,7 @@ pub struct Counts {
     pub missing: u64,
     /// The time of the oldest entry.
     pub oldest: Option<Stamp>,
-    /// Of whom entries are missing, and how many: most first, [`LACKING_MAX`] authors at most.
+    /// Of whom entries are missing, and how many: most first, 16 authors at most.
     pub lacking: Vec<(NodeId, u64)>,
 }
 
