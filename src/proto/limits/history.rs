@@ -1,0 +1,48 @@
+//! History: how much of whom is kept, what is compared, and what is fetched.
+
+/// Most logs of one author: one for each start and audience, so years of daily starts.
+pub const LOGS_PER_AUTHOR_MAX: usize = 4096;
+
+/// What one other member's logs may take, unless set otherwise, in bytes: years of talk, and all that a flood can cost.
+pub const AUTHOR_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// How much the history of a member grows until its user is told again how much it is, in bytes.
+pub const AUTHOR_BYTES_STEP: u64 = 1024 * 1024;
+
+/// Most ranges held beyond a gap in one log: enough for splits in life, too few to be a burden.
+pub const RANGES_PER_LOG_MAX: usize = 8;
+
+/// How long receipts are gathered before they go out, in milliseconds.
+pub const RECEIPT_GATHER_MS: u64 = 20;
+
+/// How often a node compares what it holds with one peer in turn, in milliseconds.
+pub const COMPARE_EVERY_MS: u64 = 5_000;
+
+/// A comparison or fetch without an answer this long is given up, and another peer asked, in milliseconds.
+pub const FETCH_PATIENCE_MS: u64 = 2_000;
+
+/// How long one comparison may go on while others wait, in milliseconds: whole ones take a few answers on any network,
+/// and one that never ends costs the others no more than this at a time.
+pub const COMPARE_TURN_MS: u64 = 500;
+
+/// Longest page of a comparison in bytes.
+pub const COMPARE_PAGE_BYTES_MAX: usize = 16 * 1024;
+
+/// Fetches that a node serves at a time; more are told "busy" and try elsewhere.
+pub const FETCHES_SERVED_MAX: usize = 4;
+
+/// Longest page of history in bytes: with its frame below [`super::FRAME_BYTES_MAX`], and one batch always fits.
+pub const PAGE_BYTES_MAX: usize = 192 * 1024;
+
+/// Shortest page of history that is asked for, in bytes.
+pub const PAGE_BYTES_MIN: usize = 4 * 1024;
+
+/// How long a page of history may occupy a link, in milliseconds: what is new never waits longer behind what is old.
+pub const PAGE_MS: u64 = 250;
+
+/// Bytes of own batches on a link without a receipt; beyond, that peer is behind and fetches.
+pub const PUSH_UNRECEIPTED_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of batches on their way to the disk; beyond, no more is heard until some of them are there: whoever writes
+/// faster than the disk waits, and others wait no longer than for a commit or two.
+pub const UNWRITTEN_BYTES_MAX: usize = 8 * 1024 * 1024;

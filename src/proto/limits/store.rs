@@ -1,0 +1,59 @@
+//! The database: what shares a commit, what waits for the disk, and what a search may cost.
+
+/// Free bytes on the disk, and per cent of it, below which nothing of others is taken, whichever is less: the rest is for
+/// what the own user says.
+pub const DISK_FREE_MIN: (u64, u64) = (200 * 1024 * 1024, 5);
+
+/// How often the free space is looked at, in milliseconds: at 20 MiB a second half of [`DISK_FREE_MIN`] passes.
+pub const DISK_EVERY_MS: u64 = 5_000;
+
+/// Notices kept: more than anybody scrolls through, and they are none of the room's history.
+pub const NOTICES_KEPT: u64 = 1_000;
+
+/// Starts of the program that a database remembers, so that a tab from one of them can go on: years of daily starts.
+pub const RUNS_KEPT: u64 = 1_000;
+
+/// Reads of the database at a time; others wait. Each is one bounded page.
+pub const READERS: usize = 4;
+
+/// Pieces of work that share one commit, and so one wait for the disk.
+pub const COMMIT_WRITES_MAX: usize = 1_024;
+
+/// Bytes of batches that share one commit: below half a second of writing on a slow disk.
+pub const COMMIT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Writes that wait in memory while the disk is full; beyond, the oldest (a receipt or a notice) is forgotten.
+pub const WRITES_DEFERRED_MAX: usize = 4_096;
+
+/// How often deferred writes are tried again, in milliseconds.
+pub const DISK_FULL_RETRY_MS: u64 = 1_000;
+
+/// Bytes written ahead after which they are moved into the database, beside the writer.
+pub const CHECKPOINT_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Length of the write-ahead log at which the writer itself waits for that: sustained load must not fill the disk.
+pub const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Hits of one search, and how many if nobody says.
+pub const SEARCH_LIMIT: (usize, usize) = (500, 50);
+
+/// Longest that is looked for, in bytes: more than anybody types, and a bounded piece of work.
+pub const SEARCH_BYTES_MAX: usize = 1024;
+
+/// Longest word in the index of a search, in bytes; of longer ones the beginning.
+pub const WORD_BYTES_MAX: usize = 128;
+
+/// The newest messages that a search looks through itself as long as they are not in the index.
+pub const SEARCH_UNINDEXED_MAX: usize = 1_000;
+
+/// Hits at one place that a page of them puts into their order: authors who spoke in the same instant.
+pub const SEARCH_TIES_MAX: usize = 64;
+
+/// Entries that go into the index of words in one step, between two commits: a few milliseconds.
+pub const INDEX_ENTRIES_MAX: usize = 256;
+
+/// Bytes of text in one such step; one entry always goes.
+pub const INDEX_BYTES_MAX: usize = 256 * 1024;
+
+/// Entries that may wait for the index while the writer has other work; beyond, each commit is followed by a step.
+pub const INDEX_BEHIND_MAX: u64 = 8_192;
