@@ -30,6 +30,7 @@ use crate::proto::book::Target;
 use crate::proto::clock::Now;
 use crate::proto::engine::{Engine, Settings};
 use crate::proto::ids::{Instance, NodeId, RoomId, RoomTag};
+use crate::proto::limits::{ASKS_WAITING_MAX, NET_EVENTS_WAITING_MAX};
 use crate::proto::name::Name;
 use crate::proto::record::Write;
 use crate::proto::room_key::RoomKey;
@@ -38,12 +39,6 @@ use crate::store::{Location, Opened, Store, StoreError};
 use crate::web::{Hub, Keys, Web};
 use doors::DoorsError;
 use turn::Turns;
-
-/// Events of the network that wait for the engine: a burst of frames from all links.
-const NET_EVENTS: usize = 1024;
-
-/// Questions of pages that wait for the engine.
-const ASKS: usize = 256;
 
 /// How long everything has to end in after a stop was asked for, in milliseconds.
 const STOP_MS: u64 = 2_800;
@@ -90,7 +85,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
 
     let tracker = TaskTracker::new();
     let tasks = CancellationToken::new();
-    let (net_sender, net_events) = mpsc::channel(NET_EVENTS);
+    let (net_sender, net_events) = mpsc::channel(NET_EVENTS_WAITING_MAX);
     let (name_sender, name_receiver) = watch::channel(name.clone());
     let instance = Instance(rand::random());
     let settings = net::Settings {
@@ -114,7 +109,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let address = port.map(|port| format!("http://127.0.0.1:{port}/"));
     let keys = Keys::new(doors::web_token(&token));
     let hub = Hub::new();
-    let (ask_sender, asks) = mpsc::channel(ASKS);
+    let (ask_sender, asks) = mpsc::channel(ASKS_WAITING_MAX);
     let web = tokio::spawn(Web::new(ask_sender, hub.clone(), keys.clone(), tasks.clone()).serve(doors));
 
     let settings = Settings {

@@ -38,7 +38,7 @@ use zeroize::Zeroizing;
 use crate::proto::book::Dial;
 use crate::proto::frame::{Beacon, CloseReason, Frame, Hello, Peer};
 use crate::proto::ids::{DialId, Instance, LinkId, NodeId, RoomId, RoomTag};
-use crate::proto::limits::PROTOCOL_VERSIONS;
+use crate::proto::limits::{ANNOUNCEMENTS_WAITING_MAX, PROTOCOL_VERSIONS};
 use crate::proto::name::Name;
 use crate::proto::refusal::Tally;
 use crate::proto::room_key::RoomKey;
@@ -46,9 +46,6 @@ use crate::proto::room_key::RoomKey;
 pub use beacon::Counts;
 use refusals::Refusals;
 pub use tls::TlsError;
-
-/// Announcements that wait to be sent. One is as good as two: what finds no place is dropped.
-const ANNOUNCEMENTS_WAITING: usize = 4;
 
 /// Under which name beacons are counted that belong to no network of ours.
 const ELSEWHERE: &str = "elsewhere";
@@ -255,7 +252,7 @@ impl Net {
             tracker.spawn(mesh.clone().accept_all(listener));
         }
         let counters = beacon::Counters::default();
-        let (announcements, receiver) = mpsc::channel(ANNOUNCEMENTS_WAITING);
+        let (announcements, receiver) = mpsc::channel(ANNOUNCEMENTS_WAITING_MAX);
         let far = (!settings.announce_to.is_empty()).then(|| {
             let (packets, receiver) = mpsc::channel(1);
             let report = far::Report::default();

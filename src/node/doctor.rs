@@ -16,11 +16,8 @@ use crate::net::Counts;
 use crate::proto::book::{Dial, Target};
 use crate::proto::closed::Closed;
 use crate::proto::ids::{DialId, NodeId};
-use crate::proto::limits::{ADDRESSES_MAX, HEARD_FRESH_MS};
+use crate::proto::limits::{ADDRESSES_MAX, HEARD_FRESH_MS, HEARD_SWEEP_EVERY_MS};
 use crate::proto::roster::Member;
-
-/// How often those who fell silent are forgotten where there is no more room, in milliseconds.
-const SWEEP_EVERY_MS: u64 = 1_000;
 
 /// What only the loop sees pass by.
 #[derive(Debug, Default)]
@@ -49,8 +46,7 @@ impl Notes {
     /// A beacon of this room came in. A flood of made-up ones finds no place here once the table is full of fresh ones.
     pub(super) fn heard(&mut self, id: NodeId, from: IpAddr, mono_ms: u64) {
         if self.heard.len() >= ADDRESSES_MAX && !self.heard.contains_key(&id) {
-            // A flood must not make this the work of every packet.
-            if mono_ms < self.swept_ms + SWEEP_EVERY_MS {
+            if mono_ms < self.swept_ms + HEARD_SWEEP_EVERY_MS {
                 return;
             }
             self.swept_ms = mono_ms;

@@ -20,7 +20,7 @@ use crate::net::{self, Net};
 use crate::proto::engine::{Action, AskId, Engine, Input, Show, Warning};
 use crate::proto::frame::CloseReason;
 use crate::proto::ids::{LinkId, NodeId};
-use crate::proto::limits::{SAYS_WAITING_MAX, WARN_EVERY_MS};
+use crate::proto::limits::{HISTORY_PAGES_WAITING_MAX, LOOKUPS_MAX, SAYS_WAITING_MAX, WARN_EVERY_MS};
 use crate::proto::lookalikes::looks;
 use crate::proto::name::Name;
 use crate::proto::record::{HistoryPage, Written};
@@ -29,12 +29,6 @@ use crate::proto::timeline::{Line, Notice, NoticeKind};
 use crate::store::Store;
 use crate::web::{Ask, Event, Hub, Keys};
 use crate::wire;
-
-/// Pages of history that were read for peers and wait for the engine: one for each fetch that is served.
-const HISTORY_PAGES: usize = 16;
-
-/// Messages that are looked up before they are said. Beyond, pages wait.
-const LOOKUPS_MAX: usize = 256;
 
 /// Everything that the loop holds.
 pub(super) struct Turns {
@@ -78,7 +72,7 @@ impl Turns {
         directory: DataDir,
         about: About,
     ) -> Self {
-        let (beside, from_beside) = mpsc::channel(HISTORY_PAGES);
+        let (beside, from_beside) = mpsc::channel(HISTORY_PAGES_WAITING_MAX);
         Self {
             engine,
             net,

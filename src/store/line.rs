@@ -15,11 +15,9 @@ use crate::proto::batch::unchanged;
 use crate::proto::body::Body;
 use crate::proto::clock::Stamp;
 use crate::proto::ids::{Arrival, EntryId, Hash, LogKey, NodeId, Seq};
+use crate::proto::limits::BATCHES_LOADED_MAX;
 use crate::proto::name::Name;
 use crate::proto::timeline::{Conversation, Held, Line, LineKind, Order, Place};
-
-/// Batches kept parsed while a page is read: its lines mostly come from a few.
-const BATCHES_LOADED_MAX: usize = 16;
 
 /// Selects [`Row`]s; what follows begins with `WHERE` or more joins. `e` is the entry, `b` its batch, `l` its log and
 /// `a` its author. `CROSS JOIN` makes SQLite keep this order, so the index on `e` decides.

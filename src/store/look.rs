@@ -12,11 +12,9 @@ use crate::proto::batch::{Verified, verify};
 use crate::proto::clock::Stamp;
 use crate::proto::frame::Fetch;
 use crate::proto::ids::{EntryId, Hash, NodeId, RoomId};
+use crate::proto::limits::LACKING_MAX;
 use crate::proto::record::{HistoryPage, Ref};
 use crate::proto::timeline::Line;
-
-/// Authors that are named of those whose entries are missing: as many as a person reads.
-const LACKING_MAX: u64 = 16;
 
 /// How much is here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

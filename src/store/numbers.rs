@@ -12,12 +12,10 @@ use crate::proto::batch::{Header, Verified};
 use crate::proto::clock::Stamp;
 use crate::proto::fork::Fork;
 use crate::proto::ids::{Arrival, Hash, LogKey, NodeId, Seq};
+use crate::proto::limits::LOGS_REMEMBERED_MAX;
 use crate::proto::log::{Fit, Ranges};
 use crate::proto::record::Run;
 use crate::proto::timeline::Conversation;
-
-/// Logs remembered; beyond, all are forgotten and read again as they are needed.
-const LOGS_REMEMBERED_MAX: usize = 16_384;
 
 /// A log as the writer knows it.
 #[derive(Clone, Debug)]

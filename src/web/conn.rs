@@ -18,13 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::malformed;
 use super::server::Seat;
-use crate::proto::limits::{WEB_LINGER_MS, WEB_WRITE_STALL_MS};
-
-/// What the system may keep of what was sent and not taken, in bytes (it doubles this).
-const SEND_BUFFER_BYTES: usize = 128 * 1024;
-
-/// Room for last words behind what a stalled page has not taken.
-const LAST_WORDS_BYTES: usize = 1024 * 1024;
+use crate::proto::limits::{LAST_WORDS_BYTES, WEB_LINGER_MS, WEB_SEND_BUFFER_BYTES, WEB_WRITE_STALL_MS};
 
 /// Both kinds of stream.
 pub(super) enum Stream {
@@ -92,7 +86,7 @@ pub(super) struct Conn {
 
 impl Conn {
     pub(super) fn new(stream: Stream, meter: Meter, seat: Seat, tasks: TaskTracker) -> Self {
-        stream.set_send_buffer(SEND_BUFFER_BYTES);
+        stream.set_send_buffer(WEB_SEND_BUFFER_BYTES);
         if let Stream::Tcp(stream) = &stream {
             // Frames are small, and each is waited for.
             let _ = stream.set_nodelay(true);

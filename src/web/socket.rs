@@ -27,7 +27,9 @@ use super::inbox::{self, Reply};
 use super::welcome::{self, Start};
 use super::wire::{End, Wire};
 use crate::proto::ids::{Arrival, EntryId};
-use crate::proto::limits::{BEAT_MS, PAGE_ASKS_MAX, PAGE_BEHIND_MS_MAX, PAGE_FRAME_BYTES_MAX, PAGE_WRITE_BYTES_MAX};
+use crate::proto::limits::{
+    BEAT_MS, LAST_REPLIES_MS, PAGE_ASKS_MAX, PAGE_BEHIND_MS_MAX, PAGE_FRAME_BYTES_MAX, PAGE_WRITE_BYTES_MAX,
+};
 use crate::proto::timeline::Held;
 
 /// What one socket reads at a time, in bytes: pages say little.
@@ -35,9 +37,6 @@ const READ_BUFFER_BYTES: usize = 8 * 1024;
 
 /// How often a socket looks at what came in bytes, in milliseconds.
 const CHECK_MS: u64 = 1_000;
-
-/// How long a node that stops may take to answer what was asked before, in milliseconds.
-const LAST_REPLIES_MS: u64 = 500;
 
 /// `GET /ws`
 pub(super) async fn upgrade(

@@ -14,14 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::conn::Meter;
 use super::frames;
 use crate::proto::limits::{
-    PAGE_BEHIND_MS_MAX, PAGE_FRAME_BYTES_MAX, PAGE_FRAMES_PER_SECOND, PAGE_SILENT_MS_MAX, WEB_LINGER_MS,
+    LAST_WORDS_MS, PAGE_BEHIND_MS_MAX, PAGE_FRAMES_PER_SECOND, PAGE_SILENT_MS_MAX, UNFINISHED_BYTES_MAX, WEB_LINGER_MS,
 };
-
-/// How long the last words to a page may take to reach the system's buffer, where they wait for a stalled one.
-const LAST_WORDS_MS: u64 = 1_000;
-
-/// Bytes that may come without making a whole frame: the smallest pieces of the largest frame, with their headers.
-const UNFINISHED_BYTES_MAX: u64 = 10 * PAGE_FRAME_BYTES_MAX as u64;
 
 /// Why a socket ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

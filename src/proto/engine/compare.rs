@@ -10,10 +10,7 @@ use super::{Action, Engine};
 use crate::proto::clock::Now;
 use crate::proto::frame::{Frame, Holding, Receipt};
 use crate::proto::ids::{Hash, LinkId, LogId, NodeId};
-use crate::proto::limits::{COMPARE_TURN_MS, FETCH_PATIENCE_MS};
-
-/// After a comparison that was asked for by the other side's difference, the next one waits this long.
-const COMPARE_AGAIN_MS: u64 = 1_000;
+use crate::proto::limits::{COMPARE_AGAIN_MS, COMPARE_TURN_MS, FETCH_PATIENCE_MS};
 
 /// What a comparison asks next, or waits to hear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

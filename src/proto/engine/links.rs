@@ -12,13 +12,10 @@ use crate::proto::frame::{CloseReason, Frame, Peer, Reached};
 use crate::proto::ids::{DialId, LinkId, NodeId};
 use crate::proto::limits::{
     ALIVE_MS, BUSY_RETRY_MS, HANDSHAKE_MS_MAX, KEY_IN_USE_RETRY_MS, LINKS_MAX, LOST_AFTER_MS, LOST_GRACE_MS,
-    NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PING_AFTER_MS, PROBE_MS, SLEPT_GRACE_MS, UNSURE_AFTER_MS,
+    NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PING_AFTER_MS, PROBE_MS, PROTOCOL_RETRY_MS, SLEPT_GRACE_MS,
+    UNSURE_AFTER_MS,
 };
 use crate::proto::roster::Arrival;
-
-/// How long a peer is not dialled after a link on which one of the two broke the protocol, in milliseconds, and up to as
-/// much again: it would do so again.
-pub(super) const PROTOCOL_RETRY_MS: u64 = 10_000;
 
 /// All links.
 #[derive(Debug, Default)]

@@ -40,7 +40,7 @@ use super::closed::Closings;
 use super::frame::Frame;
 use super::frontier::Frontier;
 use super::ids::{EntryId, Instance, LinkId, NodeId, RoomId, RoomTag};
-use super::limits::SLEPT_MS;
+use super::limits::{SLEPT_MS, TURN_MS_MAX};
 use super::marks::Marks;
 use super::name::Name;
 use super::receipts::Receipts;
@@ -48,9 +48,6 @@ use super::record::{Snapshot, Write};
 use super::refusal::Tally;
 use super::roster::{Changes, Member, Roster, State};
 use super::timeline::{Conversation, Place};
-
-/// Longest time between two turns, so that a gap means that this machine slept, in milliseconds.
-const TURN_MS_MAX: u64 = 2_000;
 
 /// What an engine is made of.
 #[derive(Debug)]

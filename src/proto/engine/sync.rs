@@ -13,18 +13,10 @@ use crate::proto::frame::{Fetch, Frame, Holding, Receipt, Span};
 use crate::proto::frontier::Lack;
 use crate::proto::ids::{LinkId, LogKey, NodeId};
 use crate::proto::limits::{
-    COMPARE_EVERY_MS, FETCH_PATIENCE_MS, FETCHES_SERVED_MAX, PAGE_BYTES_MAX, PAGE_BYTES_MIN, PAGE_MS,
+    COMPARE_EVERY_MS, FETCH_PATIENCE_MS, FETCH_RETRY_MS, FETCHES_SERVED_MAX, FIRST_PAGE_BYTES, PAGE_BYTES_MAX,
+    PAGE_BYTES_MIN, PAGE_MS, WANTS_MAX,
 };
 use crate::proto::record::{HistoryPage, Write};
-
-/// A peer that was busy is asked again after this time.
-const BUSY_RETRY_MS: u64 = 500;
-
-/// The first page that is asked for on a link: small, until it is known how fast the link is.
-const FIRST_PAGE_BYTES: u64 = 16 * 1024;
-
-/// Gaps that are remembered for a link; what is beyond is found by the next comparison.
-const WANTS_MAX: usize = 4_096;
 
 /// What is fetched on one link.
 #[derive(Debug)]
@@ -260,7 +252,7 @@ impl Engine {
         }
         fetching.step = Step::Storing { key };
         if busy {
-            fetching.not_before_ms = now.mono_ms + BUSY_RETRY_MS;
+            fetching.not_before_ms = now.mono_ms + FETCH_RETRY_MS;
             fetching.step = Step::Idle;
         } else if self.offer(now, link, peer, batches, Some(link), out) {
             return;

@@ -11,7 +11,9 @@ use crate::proto::batch::{HEADER_VERSION, Header, Verified, sign, slot};
 use crate::proto::body::{Body, SALT_BYTES};
 use crate::proto::clock::{Now, Stamp, next_stamp};
 use crate::proto::ids::{EntryId, Hash, LogId, LogKey, NodeId, Seq};
-use crate::proto::limits::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, SAYS_WAITING_MAX, SIGN_AT_ONCE_MAX};
+use crate::proto::limits::{
+    BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, REFS_REMEMBERED_MAX, SAYS_WAITING_MAX, SIGN_AT_ONCE_MAX,
+};
 use crate::proto::name::Name;
 use crate::proto::record::{Append, Fallen, OwnBatch, Ref, Write, WriteError};
 use crate::proto::timeline::{Conversation, Line, Place};
@@ -19,9 +21,6 @@ use crate::proto::timeline::{Conversation, Line, Place};
 /// Bytes of header, signature and marks that a batch needs beside its bodies, for each entry and once.
 const ENTRY_OVERHEAD_BYTES: usize = 64;
 const BATCH_OVERHEAD_BYTES: usize = 512;
-
-/// The refs of the last messages said, so that a repetition is seen before the store can know of it.
-const REFS_REMEMBERED_MAX: usize = 2 * SAYS_WAITING_MAX;
 
 /// What waits to be signed.
 #[derive(Debug)]

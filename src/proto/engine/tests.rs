@@ -2,13 +2,12 @@
 
 mod relays;
 
-use super::links::PROTOCOL_RETRY_MS;
 use super::*;
 use crate::proto::frame::{Beacon, CloseReason, Frame, Holding, Intro, Peer};
 use crate::proto::ids::{Hash, LogId};
 use crate::proto::limits::{
     BUSY_RETRY_MS, COMPARE_TURN_MS, LINKS_MAX, NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PING_AFTER_MS,
-    PROBE_MS, UNSURE_AFTER_MS,
+    PROBE_MS, PROTOCOL_RETRY_MS, UNSURE_AFTER_MS,
 };
 use crate::proto::record::{Ref, Write};
 use crate::proto::timeline::NoticeKind;

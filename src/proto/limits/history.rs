@@ -46,3 +46,18 @@ pub const PUSH_UNRECEIPTED_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of batches on their way to the disk; beyond, no more is heard until some of them are there: whoever writes
 /// faster than the disk waits, and others wait no longer than for a commit or two.
 pub const UNWRITTEN_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// A peer that was too busy to serve a fetch is asked again after this time, in milliseconds: a page takes [`PAGE_MS`].
+pub const FETCH_RETRY_MS: u64 = 500;
+
+/// The first page that is asked for on a link, in bytes: small, until it is known how fast the link is.
+pub const FIRST_PAGE_BYTES: u64 = 16 * 1024;
+
+/// Gaps that are remembered for a link; what is beyond is found by the next comparison.
+pub const WANTS_MAX: usize = 4_096;
+
+/// After a comparison the other side's difference asks for another one no sooner than this, in milliseconds.
+pub const COMPARE_AGAIN_MS: u64 = 1_000;
+
+/// Pages of history that were read for peers and wait for the engine: one for each fetch that is served, and more.
+pub const HISTORY_PAGES_WAITING_MAX: usize = 16;

@@ -90,3 +90,9 @@ pub const ACCEPT_BACKOFF_MS_MIN: u64 = 10;
 
 /// Longest wait of a listener that can't accept, in milliseconds.
 pub const ACCEPT_BACKOFF_MS_MAX: u64 = 1_000;
+
+/// Longest time between two turns of the engine, in milliseconds, so that a gap means that this machine slept.
+pub const TURN_MS_MAX: u64 = 2_000;
+
+/// Events of the network that wait for the engine: a burst of frames from all links.
+pub const NET_EVENTS_WAITING_MAX: usize = 1024;

@@ -114,3 +114,14 @@ pub const INTERFACES_EVERY_MS: u64 = 2_000;
 
 /// How long the address of a name may take that beacons go to, in milliseconds; the next beacon asks again.
 pub const LOOKUP_MS_MAX: u64 = 2_000;
+
+/// How long a peer is not dialled after a link on which one of the two broke the protocol, in milliseconds, and up to as
+/// much again: it would do so again.
+pub const PROTOCOL_RETRY_MS: u64 = 10_000;
+
+/// How often those who fell silent are forgotten where there is no more room for whoever is heard, in milliseconds: a
+/// flood must not make that the work of every packet.
+pub const HEARD_SWEEP_EVERY_MS: u64 = 1_000;
+
+/// Announcements that wait to be sent. One is as good as two: what finds no place is dropped.
+pub const ANNOUNCEMENTS_WAITING_MAX: usize = 4;

@@ -86,3 +86,25 @@ pub const HISTORY_LIMIT: (usize, usize) = (500, 100);
 
 /// The port of the page if nobody says, and how many after it are tried.
 pub const WEB_PORT: (u16, u16) = (7680, 100);
+
+/// Messages that are looked up before they are said. Beyond, pages wait.
+pub const LOOKUPS_MAX: usize = 256;
+
+/// Questions of all pages that wait for the engine; beyond, pages wait.
+pub const ASKS_WAITING_MAX: usize = 256;
+
+/// How long the last words to a page may take to reach the system's buffer, where they wait for a stalled one, in
+/// milliseconds.
+pub const LAST_WORDS_MS: u64 = 1_000;
+
+/// Bytes that may come from a page without making a whole frame: the smallest pieces of the largest one, with their headers.
+pub const UNFINISHED_BYTES_MAX: u64 = 10 * PAGE_FRAME_BYTES_MAX as u64;
+
+/// How long a node that stops may take to answer what a page asked before, in milliseconds.
+pub const LAST_REPLIES_MS: u64 = 500;
+
+/// Room for last words behind what a stalled page has not taken, in bytes.
+pub const LAST_WORDS_BYTES: usize = 1024 * 1024;
+
+/// What the system may keep of what was sent to a page and not taken, in bytes (it doubles this).
+pub const WEB_SEND_BUFFER_BYTES: usize = 128 * 1024;

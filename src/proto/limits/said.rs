@@ -45,3 +45,6 @@ pub const REF_CHARS_MAX: usize = 64;
 
 /// Deepest nesting of formatted text: more than anybody writes, and little enough to draw by recursion.
 pub const SPAN_DEPTH_MAX: usize = 8;
+
+/// The refs of the last messages said that are remembered, so that a repetition is seen before the store can know of it.
+pub const REFS_REMEMBERED_MAX: usize = 2 * SAYS_WAITING_MAX;

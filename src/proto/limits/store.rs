@@ -57,3 +57,12 @@ pub const INDEX_BYTES_MAX: usize = 256 * 1024;
 
 /// Entries that may wait for the index while the writer has other work; beyond, each commit is followed by a step.
 pub const INDEX_BEHIND_MAX: u64 = 8_192;
+
+/// Logs whose numbers the writer remembers; beyond, all are forgotten and read again as they are needed.
+pub const LOGS_REMEMBERED_MAX: usize = 16_384;
+
+/// Batches kept parsed while a page is read: its lines mostly come from a few.
+pub const BATCHES_LOADED_MAX: usize = 16;
+
+/// Authors that are named of those whose entries are missing: as many as a person reads.
+pub const LACKING_MAX: u64 = 16;
