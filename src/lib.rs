@@ -60,8 +60,8 @@
 //! - The bytes of a batch are kept as they were signed, never encoded again.
 //! - The page builds no HTML from text: formatted text is typed spans, and it makes nodes of them. An exported page
 //!   escapes all text.
-//! - Every list, queue and wait that others can make grow has a limit, with its reason, in [`proto::limits`];
-//!   the number of authors has none yet.
+//! - Every list, queue and wait that others can make grow has a limit, with its reason, in [`proto::limits`]. Whoever
+//!   proves a key on a link is limited in how fast they come ([`proto::limits::NEWCOMERS_PER_ADDRESS`]), not in number.
 //! - There are no cookies, and no connection between nodes without TLS.
 
 pub mod api;

@@ -41,6 +41,9 @@ pub(super) fn likely(found: &Findings<'_>) -> String {
     if found.little_disk {
         told += " The disk with the data is almost full: nothing of others is taken until there is room.";
     }
+    if found.refused.of(Cause::Unmet) > 0 {
+        told += " Somebody passes on what very many have written whom this node never met: no more of such is taken.";
+    }
     if let Some((name, mib)) = found.full.first() {
         told += &format!(" {name} has written {mib} MiB, all that is kept here of one member: --quota sets how much.");
     }
@@ -200,6 +203,8 @@ mod tests {
             &["All is well", "Mallory has written 256 MiB", "--quota"],
         );
         check(|found| (here(found), found.little_disk = true).1, &["disk", "almost full"]);
+        let unmet = refused(&[Cause::Unmet]);
+        check(|found| (here(found), found.refused = unmet).1, &["All is well", "never met"]);
         let deaf = deaf("nobody answers there (timed out)", false);
         check(|found| found.deaf = deaf, &["aaaabbbb at 192.0.2.9 is heard", "timed out", "TCP port 7667"]);
         let alone = Box::leak(Box::new([interface("lo", "127.0.0.1")]));

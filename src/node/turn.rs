@@ -17,6 +17,7 @@ use super::unwritten::Unwritten;
 use crate::config::MIB;
 use crate::identity::DataDir;
 use crate::net::{self, Net};
+use crate::proto::closed::Closed;
 use crate::proto::engine::{Action, AskId, Engine, Input, Show, Warning};
 use crate::proto::frame::CloseReason;
 use crate::proto::ids::{LinkId, NodeId};
@@ -253,14 +254,16 @@ impl Turns {
             return;
         }
         self.full_told_ms = Some(now_ms);
-        let (name, mib) = self
-            .engine
-            .member(id)
-            .map_or_else(Default::default, |member| (member.name.to_string(), member.bytes.div_ceil(MIB)));
-        tracing::warn!(
-            "{} ({name}) has written {mib} MiB, all that this node keeps of one member: no more of it is taken; --quota sets how much",
-            id.short()
-        );
+        let Some(member) = self.engine.member(id) else { return };
+        let (short, name) = (id.short(), &member.name);
+        if member.closed == Some(Closed::Logs) {
+            tracing::warn!("{short} ({name}) has begun more logs than one member may: no more of it is taken");
+        } else {
+            let mib = member.bytes.div_ceil(MIB);
+            tracing::warn!(
+                "{short} ({name}) has written {mib} MiB, all that this node keeps of one member: no more of it is taken; --quota sets how much"
+            );
+        }
     }
 
     /// Tells of somebody who takes the name of a verified member, for those who see no page.

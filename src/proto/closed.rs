@@ -15,6 +15,8 @@ pub enum Closed {
     Quota,
     /// They have begun more logs than one member may.
     Logs,
+    /// This node never met them, and keeps as much of such authors as it will.
+    Unmet,
     /// There is little room on the disk, for anybody but this node's own user.
     Disk,
 }
@@ -25,7 +27,16 @@ impl Closed {
         match self {
             Self::Quota => "quota",
             Self::Logs => "logs",
+            Self::Unmet => "unmet",
             Self::Disk => "disk",
+        }
+    }
+
+    /// Whether it follows from what this author has written, whoever else there is.
+    pub fn is_their_doing(self) -> bool {
+        match self {
+            Self::Quota | Self::Logs => true,
+            Self::Unmet | Self::Disk => false,
         }
     }
 
@@ -34,6 +45,7 @@ impl Closed {
         match self {
             Self::Quota => Cause::Quota,
             Self::Logs => Cause::TooManyLogs,
+            Self::Unmet => Cause::Unmet,
             Self::Disk => Cause::LittleDisk,
         }
     }

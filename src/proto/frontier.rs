@@ -5,12 +5,13 @@
 //! part of the written protocol ([`crate::wire`]).
 
 mod closing;
+mod unmet;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use super::batch::Verified;
-use super::closed::Closings;
+use super::closed::{Closed, Closings};
 use super::fork::{End, Fork};
 use super::frame::{Holding, Receipt};
 use super::ids::{Hash, LogId, LogKey, NodeId, Seq};
@@ -33,6 +34,8 @@ pub struct Frontier {
     quota: u64,
     /// Whether there is room on the disk for the own user only.
     little_disk: bool,
+    /// Who was met; of others only so much is kept.
+    unmet: unmet::Unmet,
     /// What each peer takes no further.
     told: BTreeMap<NodeId, Closings>,
     /// Authors of whom there is something new to tell: they closed or opened, or take noticeably more.
@@ -46,8 +49,8 @@ struct Author {
     room_hash: Option<Hash>,
     /// What the logs take, with what is on its way to the disk.
     bytes: u64,
-    /// Whether a log more was seen than one author may have.
-    crowded: bool,
+    /// Why no further log of theirs is begun, if one more was seen.
+    crowded: Option<Closed>,
     /// What was told of it last.
     noticed: closing::Noticed,
 }
@@ -56,7 +59,8 @@ impl Frontier {
     /// What the store held when the node `own` started. The logs of one other author may take `quota` bytes.
     pub fn new(own: NodeId, logs: Vec<LogRecord>, quota: u64) -> Self {
         let (authors, told, news) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        let mut frontier = Self { own, authors, quota, little_disk: false, told, news };
+        let unmet = unmet::Unmet::new(own);
+        let mut frontier = Self { own, authors, quota, little_disk: false, unmet, told, news };
         for record in logs {
             frontier.replace(record, std::iter::empty());
         }
@@ -79,7 +83,11 @@ impl Frontier {
     /// Changes what is known of a log, and counts again what its author takes.
     fn change(&mut self, key: LogKey, audience: Option<NodeId>, change: impl FnOnce(&mut Log)) {
         let author = self.authors.entry(key.author).or_default();
-        let log = author.logs.entry(key.log).or_insert_with(|| Log::new(audience));
+        let before = author.logs.len();
+        let log = author.logs.entry(key.log).or_insert_with(|| {
+            self.unmet.keeps_one_more(key.author, before);
+            Log::new(audience)
+        });
         author.bytes -= log.taken.bytes();
         change(log);
         author.bytes += log.taken.bytes();

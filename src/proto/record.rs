@@ -203,6 +203,13 @@ pub struct MemberRecord {
     pub lost: bool,
 }
 
+impl MemberRecord {
+    /// Whether there ever was a link, or somebody who passed on: else it is known from history alone.
+    pub fn was_met(&self) -> bool {
+        self.port != 0 || !self.addresses.is_empty()
+    }
+}
+
 /// Everything that an engine has to know of the past when it starts.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {

@@ -54,6 +54,8 @@ pub enum Cause {
     Quota,
     /// A batch of an author who has begun more logs than one member may.
     TooManyLogs,
+    /// An author whom this node never met, or a batch of one, while it keeps as much of such as it will.
+    Unmet,
     /// A batch that came while there was little room on the disk.
     LittleDisk,
 }
@@ -85,6 +87,7 @@ impl Cause {
             Self::TooManyGaps => "too_many_gaps",
             Self::Quota => "quota",
             Self::TooManyLogs => "too_many_logs",
+            Self::Unmet => "unmet",
             Self::LittleDisk => "little_disk",
         }
     }

@@ -80,7 +80,7 @@ struct Entry {
 }
 
 impl Entry {
-    /// Whether there ever was a link, or somebody who passed on: else it is known from history alone.
+    /// See [`MemberRecord::was_met`].
     fn was_met(&self) -> bool {
         self.port != 0 || !self.member.addresses.is_empty()
     }

@@ -298,12 +298,18 @@
 //! | Closed | field | type | |
 //! | --- | --- | --- | --- |
 //! | 0 | others | bool | whether the sender takes nothing of any author but itself: there is little room on its disk |
-//! | 1 | authors | list<id, 1024> | whose logs it takes no further: they take all that one author may there (by default 256 MiB), or are more than 4,096 |
+//! | 1 | authors | list<id, 1024> | whose logs it takes no further: they take all that one author may there (by default 256 MiB), are more than 4,096, or were written by somebody whom it never met, while it keeps as much of such as it will |
 //!
 //! It is sent when that changes, and at link-up if it ever did. Each one replaces the one before; without one
 //! everything is taken. What a node has closed it neither asks for nor offers, and the other side leaves it out of what
 //! the two compare, in both directions, and does not push it: two nodes that hold different parts of a log would
 //! compare it for ever.
+//!
+//! Whom a node never met it knows from others alone, who could have made up any number of keys: it was neither linked with
+//! them nor reached them through somebody (see Relay). Of such it keeps the logs of 2,048 authors, and 65,536 logs in all. Of
+//! those who are one too many it names to each peer whom this peer names in a page of authors; and no longer, once it
+//! has met them or has room again. Whoever is beyond the 1,024 of one frame is found to differ in each comparison, and
+//! asked for in none.
 //!
 //! # Batches
 //!

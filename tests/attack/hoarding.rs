@@ -1,8 +1,8 @@
-//! Members who fill the disks of others: with more than one of them may, or with more logs. Their part is stopped, everybody
-//! else goes on, and who it is and how much is said.
+//! Members who fill the disks and the memory of others: with more than one of them may, with more logs, or with authors whom
+//! they made up. Their part is stopped, everybody else goes on, and who it is and how much is said.
 
 use roomful::proto::frame::Frame;
-use roomful::proto::limits::LOGS_PER_AUTHOR_MAX;
+use roomful::proto::limits::{LOGS_PER_AUTHOR_MAX, UNMET_AUTHORS_MAX};
 
 use crate::common::wait::until_within;
 use crate::common::{Result, ensure};
@@ -97,5 +97,57 @@ async fn whoever_begins_logs_without_end_is_stopped_by_their_number() -> Result<
         Ok(())
     })
     .await?;
+    let said = siege.nodes[0].said();
+    ensure!(said.contains("has begun more logs than one member may") && !said.contains("has written"), "{said}");
     siege.they_stand("after somebody began logs without end").await
+}
+
+/// How many more than are kept.
+const TOO_MANY: usize = 150;
+
+#[tokio::test]
+async fn whoever_makes_up_authors_fills_no_list_without_end_and_keeps_nobody_out() -> Result<()> {
+    let mut siege = Siege::new().await?;
+    let (mallory, ana) = (siege.speaker(1), siege.ana());
+    let made_up: Vec<_> =
+        (0..UNMET_AUTHORS_MAX + TOO_MANY).map(|number| siege.speaker(1_000 + number as u16)).collect();
+    let attack = siege.attacker.does(move || async move {
+        let mut line = mallory.join(ana).await?;
+        for some in made_up.chunks(50) {
+            let batches: Vec<_> = some.iter().map(|author| Writer::new(author, 1).says(&["made up".into()])).collect();
+            let bytes: Vec<&[u8]> = batches.iter().map(|batch| batch.bytes().as_ref()).collect();
+            line.send(&push(&bytes)).await?;
+        }
+        answered(&mut line).await
+    });
+    siege.they_talk("while somebody makes up authors").await?;
+    attack.await??;
+    let doctor = siege.nodes[0].api.get("/api/v1/doctor").await?;
+    ensure!(doctor["refused"]["unmet"].as_u64() == Some(TOO_MANY as u64), "{}", doctor["refused"]);
+    ensure!(doctor["likely"].as_str().is_some_and(|likely| likely.contains("never met")), "{}", doctor["likely"]);
+
+    // Who comes after that is heard, also by those who know of them only through others.
+    let (late, ana) = (siege.speaker(2), siege.ana());
+    let id = late.id().to_string();
+    let coming = siege.attacker.does(move || async move {
+        let mut line = late.join(ana).await?;
+        line.send(&push(&[Writer::new(&late, 1).says(&["late".into()]).bytes()])).await?;
+        line.until_closed().await;
+        Ok(())
+    });
+    for node in &siege.nodes {
+        until_within(PATIENCE, "who comes late is heard", async || {
+            let said = node.api.texts().await?;
+            ensure!(said.iter().any(|text| text == "late"), "not by {}", node.name());
+            Ok(())
+        })
+        .await?;
+        let member = node.api.member(&id).await?;
+        ensure!(member["closed"].is_null(), "{member}");
+        let members = node.api.get("/api/v1/members").await?["members"].as_array().map_or(0, Vec::len);
+        // Ana, Ben, Mallory and the one who came late.
+        ensure!(members <= UNMET_AUTHORS_MAX + 4, "{} lists {members}", node.name());
+    }
+    drop(coming);
+    siege.they_stand("after somebody made up authors").await
 }

@@ -31,7 +31,7 @@ test("every text with a computed key exists", () => {
     fold: ["joined", "back", "left", "lost", "returned", "visited"],
     member: ["online", "unsure", "left", "lost"],
     connection: ["cut", "stopping", "disk"],
-    "member.closed": ["quota", "logs"],
+    "member.closed": ["quota", "logs", "unmet"],
     command: ["join", "msg", "members", "help", "history", "name", "hooray", "exit"],
     choice: ["default", "granted", "denied", "notices", "sounds", "direct", "all", "none"],
     profile: ["online", "unsure", "left", "lost", "mute", "unmute", "block", "unblock", "mute.done", "unmute.done", "block.done", "unblock.done"],

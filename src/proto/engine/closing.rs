@@ -5,13 +5,15 @@ use super::{Action, Engine, Warning};
 use crate::proto::clock::Now;
 use crate::proto::closed::{Closed, Closings};
 use crate::proto::frame::Frame;
-use crate::proto::ids::{LinkId, NodeId};
+use crate::proto::ids::{Hash, LinkId, NodeId};
+use crate::proto::limits::FRAME_CLOSED_MAX;
+use crate::proto::refusal::Cause;
 
 impl Engine {
     /// The room on the disk is little, or enough again.
     pub(super) fn disk_is_little(&mut self, now: Now, is_little: bool, out: &mut Vec<Action>) {
         self.frontier.set_little_disk(is_little);
-        self.tell_closings(now, out);
+        self.tell_closings(out);
         let ids: Vec<NodeId> = self.roster.members().map(|member| member.id).collect();
         ids.into_iter().for_each(|id| self.show_taken(now, id, out));
     }
@@ -22,11 +24,11 @@ impl Engine {
         if news.is_empty() {
             return;
         }
-        self.tell_closings(now, out);
+        self.tell_closings(out);
         for id in news {
             let before = self.roster.member(id).and_then(|member| member.closed);
-            let closed = self.frontier.closed(id).filter(|closed| *closed != Closed::Disk);
-            if before != closed && closed.is_some() {
+            let closed = self.frontier.closed(id);
+            if before != closed && closed.is_some_and(Closed::is_their_doing) {
                 out.push(Action::Warn(Warning::Full(id)));
             }
             self.show_taken(now, id, out);
@@ -34,22 +36,39 @@ impl Engine {
     }
 
     /// Tells all peers whose logs are taken no further, if that changed.
-    fn tell_closings(&mut self, now: Now, out: &mut Vec<Action>) {
+    fn tell_closings(&mut self, out: &mut Vec<Action>) {
         let closings = self.frontier.closings();
-        let before = self.closings.clone().unwrap_or_default();
-        if closings == before {
+        self.links.ids().into_iter().for_each(|link| self.tell_closings_on(link, closings.clone(), out));
+    }
+
+    /// Tells one peer: beside those who are closed to everybody, of whom it alone is known to hold something.
+    fn tell_closings_on(&mut self, link: LinkId, mut closings: Closings, out: &mut Vec<Action>) {
+        let Some(entry) = self.links.get_mut(link) else { return };
+        entry.passed_over.retain(|author| self.frontier.passes_over(*author));
+        let room = FRAME_CLOSED_MAX.saturating_sub(closings.authors.len());
+        closings.authors.extend(entry.passed_over.iter().take(room));
+        if closings == entry.told {
             return;
         }
-        let opened = closings.open_since(&before);
-        self.closings = Some(closings.clone());
-        let links = self.links.ids();
-        if !links.is_empty() {
-            out.push(Action::Send { links: links.clone(), frame: Frame::Closed(closings) });
-        }
-        if opened {
+        let before = std::mem::replace(&mut entry.told, closings.clone());
+        if closings.open_since(&before) {
             // What was not taken meanwhile is found by comparing.
-            links.into_iter().for_each(|link| self.compare_soon(link));
-            self.wake_at(now.mono_ms);
+            self.compare_soon(link);
+        }
+        out.push(Action::Send { links: vec![link], frame: Frame::Closed(closings) });
+    }
+
+    /// A peer holds something of these authors, and perhaps of `more`. Those whom this node never met, and of whom it takes
+    /// nothing, are named to the peer, so that the two compare what both hold.
+    pub(super) fn pass_over(&mut self, link: LinkId, authors: &[(NodeId, Hash)], more: bool, out: &mut Vec<Action>) {
+        let Some(entry) = self.links.get_mut(link) else { return };
+        for (author, _) in authors.iter().filter(|(author, _)| self.frontier.passes_over(*author)) {
+            if entry.passed_over.len() < FRAME_CLOSED_MAX && entry.passed_over.insert(*author) {
+                self.refused.count(Cause::Unmet);
+            }
+        }
+        if !more {
+            self.tell_closings_on(link, self.frontier.closings(), out);
         }
     }
 
@@ -67,9 +86,7 @@ impl Engine {
         if let Some(entry) = self.links.get(link) {
             self.frontier.closings_told(entry.peer.id, entry.closings.clone());
         }
-        if let Some(closings) = self.closings.clone() {
-            out.push(Action::Send { links: vec![link], frame: Frame::Closed(closings) });
-        }
+        self.tell_closings_on(link, self.frontier.closings(), out);
     }
 
     /// Tells the pages how much of a member is kept, and whether more is taken.

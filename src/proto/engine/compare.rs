@@ -183,6 +183,7 @@ impl Engine {
             false => Vec::new(),
         };
         self.count_receipts(peer, &held, out);
+        self.pass_over(link, authors, more, out);
         self.compare_step(now, link, out);
     }
 

@@ -1,12 +1,12 @@
 //! What is known of one link while it is up.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::relay::Relaying;
 use super::sync::Fetching;
 use crate::proto::closed::Closings;
 use crate::proto::frame::{Peer, Receipt};
-use crate::proto::ids::{Instance, LogId, Seq};
+use crate::proto::ids::{Instance, LogId, NodeId, Seq};
 
 /// A link that is through its handshake.
 #[derive(Debug)]
@@ -29,6 +29,10 @@ pub(super) struct Link {
     pub(super) relay: Relaying,
     /// Whose logs the peer takes no further, as it said last.
     pub(super) closings: Closings,
+    /// Whose logs this node takes no further, as the peer was told last.
+    pub(super) told: Closings,
+    /// Authors of whom the peer holds something and this node takes nothing, having never met them.
+    pub(super) passed_over: BTreeSet<NodeId>,
     pub(super) up_ms: u64,
 }
 
@@ -48,6 +52,8 @@ impl Link {
             compared_ms: None,
             relay: Relaying::default(),
             closings: Closings::default(),
+            told: Closings::default(),
+            passed_over: BTreeSet::new(),
             up_ms: mono_ms,
         }
     }

@@ -139,6 +139,7 @@ impl Engine {
         let peer = self.links.by_id[&link].peer.clone();
         self.links.missed.remove(&peer.id);
         self.links.of.insert(peer.id, vec![link]);
+        self.frontier.meets(peer.id);
         self.closings_on(link, out);
         self.said_where(now, &peer);
         let mut addresses = vec![peer.address];

@@ -36,7 +36,6 @@ pub use io::{Action, Answer, AskId, Input, Say, Show, Warning, WriteAction};
 use super::announce::Announcer;
 use super::book::{Book, Source, Target};
 use super::clock::Now;
-use super::closed::Closings;
 use super::frame::Frame;
 use super::frontier::Frontier;
 use super::ids::{EntryId, Instance, LinkId, NodeId, RoomId, RoomTag};
@@ -103,8 +102,6 @@ pub struct Engine {
     taking: take::Taking,
     relays: relay::Relays,
     sync: sync::Sync,
-    /// Whose logs are taken no further, as peers were told last; none: they never were.
-    closings: Option<Closings>,
 }
 
 impl Engine {
@@ -138,11 +135,13 @@ impl Engine {
             bytes: 0,
             closed: None,
         };
+        let mut frontier = Frontier::new(own, snapshot.logs, settings.quota);
+        snapshot.members.iter().filter(|member| member.was_met()).for_each(|member| frontier.meets(member.id));
         let mut roster = Roster::new(now, member, snapshot.members);
         for (id, marks) in snapshot.marks {
+            frontier.meets(id);
             roster.mark(id, marks);
         }
-        let mut frontier = Frontier::new(own, snapshot.logs, settings.quota);
         for id in frontier.forked() {
             roster.forked(now, id);
         }
@@ -150,7 +149,6 @@ impl Engine {
         for id in frontier.news() {
             roster.takes(id, frontier.bytes(id), frontier.closed(id));
         }
-        let closings = Some(frontier.closings()).filter(|closings| *closings != Closings::default());
         Self {
             own,
             key: settings.key,
@@ -178,7 +176,6 @@ impl Engine {
             taking: take::Taking::default(),
             relays: relay::Relays::default(),
             sync: sync::Sync::new(now.mono_ms),
-            closings,
         }
     }
 

@@ -171,6 +171,7 @@ impl Engine {
                     return;
                 }
                 self.not_missing(member);
+                self.frontier.meets(member);
                 let addresses: Vec<_> = reach.listens.iter().map(std::net::SocketAddr::ip).collect();
                 let arrival = Arrival {
                     id: member,

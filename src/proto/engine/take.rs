@@ -140,6 +140,7 @@ impl Engine {
             }
             Written::Failed { token, error } => self.failed(now, token, error, out),
             Written::Marked(marked) => {
+                self.frontier.meets(marked.member);
                 let changes = self.roster.mark(marked.member, marked.marks);
                 self.changed(now, changes, out);
                 out.extend(marked.run.map(|run| Action::Show(Show::Afresh(run))));

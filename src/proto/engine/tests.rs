@@ -1,6 +1,7 @@
 //! Single turns of the engine, where a rule is finer than what a whole world shows.
 
 mod relays;
+mod unmet;
 
 use super::*;
 use crate::proto::frame::{Beacon, CloseReason, Frame, Holding, Intro, Peer};
@@ -21,6 +22,10 @@ fn at(mono_ms: u64) -> Now {
 }
 
 fn engine() -> Engine {
+    started(Snapshot::default())
+}
+
+fn started(snapshot: Snapshot) -> Engine {
     let settings = Settings {
         key: SigningKey::from_bytes(&[1; 32]),
         room: RoomId::new("lobby", b""),
@@ -33,7 +38,7 @@ fn engine() -> Engine {
         quota: QUOTA,
         seed: [7; 32],
     };
-    Engine::new(START, settings, Snapshot::default())
+    Engine::new(START, settings, snapshot)
 }
 
 fn peer(id: NodeId, instance: u64, dialled: bool) -> Peer {

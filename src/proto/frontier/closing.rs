@@ -4,7 +4,7 @@
 use super::Frontier;
 use crate::proto::closed::{Closed, Closings};
 use crate::proto::ids::{LogKey, NodeId};
-use crate::proto::limits::{AUTHOR_BYTES_STEP, BATCH_BYTES_MAX, FRAME_CLOSED_MAX, LOGS_PER_AUTHOR_MAX};
+use crate::proto::limits::{AUTHOR_BYTES_STEP, BATCH_BYTES_MAX, FRAME_CLOSED_MAX};
 
 /// What was told of an author: whether it is closed, and about how much its logs take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,31 +24,28 @@ impl Frontier {
 
     /// Why nothing more of an author is taken, if that is because of what they have written.
     fn closed_by_themselves(&self, author: NodeId) -> Option<Closed> {
+        if self.passes_over(author) {
+            return Some(Closed::Unmet);
+        }
         let known = self.authors.get(&author).filter(|_| author != self.own)?;
         // Before the longest batch would be too much: so whether one is taken does not depend on which of them comes first.
         if known.bytes + BATCH_BYTES_MAX as u64 > self.quota {
             return Some(Closed::Quota);
         }
-        known.crowded.then_some(Closed::Logs)
+        known.crowded
     }
 
     /// The same of one log, which may be one too many.
     pub(super) fn closed_to(&self, key: LogKey) -> Option<Closed> {
-        self.closed(key.author).or(self.is_one_too_many(key).then_some(Closed::Logs))
+        self.closed(key.author).or(self.one_too_many(key))
     }
 
-    fn is_one_too_many(&self, key: LogKey) -> bool {
-        let full =
-            |author: &super::Author| author.logs.len() >= LOGS_PER_AUTHOR_MAX && !author.logs.contains_key(&key.log);
-        key.author != self.own && self.authors.get(&key.author).is_some_and(full)
-    }
-
-    /// There is such a log. If its author has as many already, all of them are taken no further: each node would hold others.
+    /// There is such a log. If it is one too many, all of its author's are taken no further: each node would hold others.
     pub fn sees(&mut self, key: LogKey) {
-        if self.is_one_too_many(key)
+        if let Some(closed) = self.one_too_many(key)
             && let Some(author) = self.authors.get_mut(&key.author)
         {
-            author.crowded = true;
+            author.crowded = Some(closed);
             self.notice(key.author);
         }
     }

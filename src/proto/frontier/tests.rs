@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::proto::closed::Closed;
-use crate::proto::limits::{BATCH_BYTES_MAX, LOGS_PER_AUTHOR_MAX};
+use crate::proto::limits::{BATCH_BYTES_MAX, LOGS_PER_AUTHOR_MAX, UNMET_AUTHORS_MAX, UNMET_LOGS_MAX};
 use crate::proto::log::tests::{branch, chain};
 
 const US: NodeId = NodeId([1; 32]);
@@ -194,4 +194,106 @@ fn with_little_room_on_the_disk_only_the_own_logs_are_compared() {
     little.set_little_disk(false);
     assert_eq!(little.closed(author), None);
     assert_eq!(little.news(), [author]);
+}
+
+/// What a store holds of so many logs of made-up authors, from this number on, one each.
+fn made_up(numbers: std::ops::Range<u32>) -> Vec<LogRecord> {
+    let record = |number: u32| {
+        let mut id = [0xee; 32];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        let key = LogKey { author: NodeId(id), log: LogId(u64::from(number)) };
+        let time = crate::proto::clock::Stamp(1);
+        let head = Hash([7; 32]);
+        let run = crate::proto::record::Run { first: 1, prev: None, last: 1, head, first_time: time, last_time: time };
+        LogRecord { key, audience: None, ranges: vec![run], bytes: 300, fork: None }
+    };
+    numbers.map(record).collect()
+}
+
+const UNMET: u32 = UNMET_AUTHORS_MAX as u32;
+
+#[test]
+fn of_authors_who_were_never_met_only_so_many_are_kept() {
+    let batch = one_of_many(1, 1);
+    let author = batch.header().author;
+    let mut frontier = Frontier::new(US, made_up(0..UNMET - 1), QUOTA);
+    assert_eq!((frontier.fit(&batch), frontier.passes_over(author)), (Fit::Fits, false), "there is one place");
+
+    let mut full = Frontier::new(US, made_up(0..UNMET), QUOTA);
+    assert_eq!(full.fit(&batch), Fit::Closed(Closed::Unmet));
+    assert!(full.passes_over(author) && full.closed(US).is_none());
+    let known = made_up(0..1)[0].key.author;
+    assert_eq!((full.passes_over(known), full.closed(known)), (false, None), "whoever is kept is kept on");
+    // Nothing of theirs is asked for.
+    let holding = holding(std::slice::from_ref(&batch)).logs_page(US, author, None).0;
+    assert_eq!(full.lacking(PEER, author, &holding[0]), []);
+
+    // Whoever is met is never one too many, whatever is kept of others.
+    full.meets(author);
+    assert_eq!((full.fit(&batch), full.closed(author)), (Fit::Fits, None));
+    full.hold(&batch);
+    assert!(full.passes_over(PEER), "the met one takes nobody's place");
+    // Nor does anybody who is met take a place any more.
+    full.meets(known);
+    full.meets(known);
+    assert!(!full.passes_over(PEER));
+    frontier.hold(&batch);
+    assert!(frontier.passes_over(PEER));
+}
+
+#[test]
+fn of_authors_who_were_never_met_only_so_many_logs_are_kept() {
+    let batch = one_of_many(1, 1);
+    let author = batch.header().author;
+    let mut full = holding(std::slice::from_ref(&batch));
+    // Others, in as many logs each as one author may have.
+    for number in 1..UNMET_LOGS_MAX {
+        let mut record = made_up(0..1).remove(0);
+        record.key.author.0[0] = (number / LOGS_PER_AUTHOR_MAX) as u8;
+        (record.key.log, record.bytes) = (LogId(number as u64), 1);
+        full.replace(record, std::iter::empty());
+    }
+    let more = one_of_many(2, 1);
+    assert_eq!(full.fit(&more), Fit::Closed(Closed::Unmet));
+    assert_eq!(full.closed(author), None, "as long as nobody has seen the one too many");
+    full.sees(more.header().key());
+    assert_eq!(full.closed(author), Some(Closed::Unmet), "or two nodes would compare for ever");
+    assert_eq!(full.closings().authors, [author].into());
+    assert!(full.passes_over(PEER));
+
+    // With room again, the author goes on, and so do others.
+    let other = made_up(0..1)[0].key.author;
+    full.meets(other);
+    assert_eq!((full.fit(&more), full.closed(author), full.passes_over(PEER)), (Fit::Fits, None, false));
+    full.sees(more.header().key());
+    assert_eq!(full.closed(author), None);
+}
+
+#[test]
+fn two_that_are_full_of_different_authors_hold_the_same_once_each_knows_whom_the_other_passes_over() {
+    let mut ours = Frontier::new(US, made_up(0..UNMET), QUOTA);
+    let mut theirs = Frontier::new(PEER, made_up(500..500 + UNMET), QUOTA);
+    let whole = |frontier: &mut Frontier, peer| {
+        let (mut all, mut from) = (Vec::new(), None);
+        loop {
+            let (page, more) = frontier.authors_page(peer, from);
+            from = page.last().map(|(author, _)| *author);
+            all.extend(page);
+            if !more {
+                return all;
+            }
+        }
+    };
+    assert_ne!(ours.hash(PEER), theirs.hash(US));
+    let passed_over = |frontier: &Frontier, page: &[(NodeId, Hash)]| {
+        let authors = page.iter().map(|(author, _)| *author).filter(|author| frontier.passes_over(*author));
+        Closings { others: false, authors: authors.collect() }
+    };
+    let (of_us, of_them) = (whole(&mut ours, PEER), whole(&mut theirs, US));
+    let (we_say, they_say) = (passed_over(&ours, &of_them), passed_over(&theirs, &of_us));
+    assert_eq!((we_say.authors.len(), they_say.authors.len()), (500, 500));
+    ours.closings_told(PEER, they_say);
+    theirs.closings_told(US, we_say);
+    assert_eq!(ours.hash(PEER), theirs.hash(US));
+    assert_eq!(ours.differing(PEER, &of_them), []);
 }

@@ -3,6 +3,14 @@
 /// Most logs of one author: one for each start and audience, so years of daily starts.
 pub const LOGS_PER_AUTHOR_MAX: usize = 4096;
 
+/// Authors of whom something is kept though this node never met them: eight times as many as a room is meant for may have
+/// come and gone, and a member who makes up keys fills no list of members without end.
+pub const UNMET_AUTHORS_MAX: usize = 2048;
+
+/// Logs in all of authors whom this node never met: a hundred of them have started anew each day for almost two years. Each
+/// takes about half a KiB of memory.
+pub const UNMET_LOGS_MAX: usize = 65_536;
+
 /// What one other member's logs may take, unless set otherwise, in bytes: years of talk, and all that a flood can cost.
 pub const AUTHOR_BYTES_MAX: u64 = 256 * 1024 * 1024;
 

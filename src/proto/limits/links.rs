@@ -6,7 +6,8 @@ pub const FRAME_BYTES_MAX: usize = 256 * 1024;
 /// Longest first frame in bytes: whoever has proved nothing yet gets little memory.
 pub const FIRST_FRAME_BYTES_MAX: usize = 4 * 1024;
 
-/// Authors in a frame that says whose logs are taken no further: each has taken a whole quota of the disk.
+/// Authors in a frame that says whose logs are taken no further: each has taken a whole quota of the disk, or was never met
+/// and is one too many of such.
 pub const FRAME_CLOSED_MAX: usize = 1024;
 
 /// TCP, TLS and first frames together, in milliseconds.

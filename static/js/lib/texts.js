@@ -41,6 +41,7 @@ const catalogue = {
   "member.forked": "signed two things for one place",
   "member.closed.quota": "wrote {mib} MiB, all that is kept of one member: nothing more is taken",
   "member.closed.logs": "began more logs than one member may: nothing more is taken",
+  "member.closed.unmet": "never met, and as much is kept of such as may be: nothing more is taken",
   "member.inReach": "in reach",
   "member.verified": "verified",
   "profile.about": "About",
