@@ -47,9 +47,19 @@ export class Timeline {
     this.#pillNewest.addEventListener("click", newest);
     this.#pillLate.addEventListener("click", () => jump(this.#lateAbove()[0]));
     this.#pillUnread.addEventListener("click", () => this.#toLine());
-    const sizes = new ResizeObserver(() => this.hold());
+    const sizes = new ResizeObserver(() => {
+      this.#measureBar();
+      this.hold();
+    });
     sizes.observe(this.#scroller);
     sizes.observe(this.#list);
+  }
+
+  /** Rows end where the composer does, which no scroll bar takes room from. A unit of CSS for this would lay out twice. */
+  #measureBar() {
+    const bar = `${this.#scroller.offsetWidth - this.#scroller.clientWidth}px`;
+    const { style } = this.#scroller;
+    if (style.getPropertyValue("--bar") !== bar) style.setProperty("--bar", bar);
   }
 
   get atEnd() {
