@@ -17,6 +17,7 @@ mod io;
 mod link;
 mod links;
 mod push;
+mod refs;
 mod relay;
 mod sync;
 mod take;

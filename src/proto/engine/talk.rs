@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use rand::Rng as _;
 
+use super::refs::{Known, Refs};
 use super::{Action, Answer, AskId, Engine, Say, WriteAction};
 use crate::proto::batch::{HEADER_VERSION, Header, Verified, sign, slot};
 use crate::proto::body::{Body, SALT_BYTES};
 use crate::proto::clock::{Now, Stamp, next_stamp};
 use crate::proto::ids::{EntryId, Hash, LogId, LogKey, NodeId, Seq};
-use crate::proto::limits::{
-    BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, REFS_REMEMBERED_MAX, SAYS_WAITING_MAX, SIGN_AT_ONCE_MAX,
-};
+use crate::proto::limits::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, SAYS_WAITING_MAX, SIGN_AT_ONCE_MAX};
 use crate::proto::name::Name;
 use crate::proto::record::{Append, Fallen, OwnBatch, Ref, Write, WriteError};
 use crate::proto::timeline::{Conversation, Line, Place};
@@ -68,23 +67,13 @@ struct Flight {
     again: Vec<Fallen>,
 }
 
-/// A ref that was used lately.
-#[derive(Debug)]
-struct Used {
-    content: Hash,
-    id: Option<EntryId>,
-    /// Who asked again before the first was on the disk.
-    again: Vec<AskId>,
-}
-
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Talk {
     /// By audience; none: the whole room.
     streams: BTreeMap<Option<NodeId>, Stream>,
     waiting: usize,
-    refs: BTreeMap<String, Used>,
-    refs_by_age: VecDeque<String>,
+    refs: Refs,
     /// What is to be said again as soon as there is room.
     pub(super) fallen: Vec<Fallen>,
 }
@@ -150,26 +139,13 @@ impl Engine {
         Ok(())
     }
 
-    /// The same `ref` never makes a second message: answers a repetition, or remembers the first.
+    /// The same `ref` never makes a second message: answers a repetition.
     fn is_said_already(&mut self, asker: AskId, reference: &Ref, out: &mut Vec<Action>) -> bool {
-        let Some(used) = self.talk.refs.get_mut(&reference.name) else {
-            let used = Used { content: reference.content, id: None, again: Vec::new() };
-            self.talk.refs.insert(reference.name.clone(), used);
-            self.talk.refs_by_age.push_back(reference.name.clone());
-            if self.talk.refs_by_age.len() > REFS_REMEMBERED_MAX
-                && let Some(oldest) = self.talk.refs_by_age.pop_front()
-            {
-                self.talk.refs.remove(&oldest);
-            }
-            return false;
-        };
-        let answer = match used.id {
-            _ if used.content != reference.content => Answer::RefUsed,
-            Some(id) => Answer::SaidBefore(id),
-            None => {
-                used.again.push(asker);
-                return true;
-            }
+        let answer = match self.talk.refs.claim(asker, reference) {
+            Known::New => return false,
+            Known::Waits => return true,
+            Known::Said(id) => Answer::SaidBefore(id),
+            Known::Other => Answer::RefUsed,
         };
         out.push(Action::Answer { asker, answer });
         true
@@ -369,11 +345,9 @@ impl Engine {
             askers.extend(asker.map(|asker| (line.id, asker)));
             let answer = |asker: AskId| Action::Answer { asker, answer: Answer::Said(Box::new(line.clone())) };
             out.extend(asker.map(answer));
-            let used = reference.as_ref().and_then(|reference| self.talk.refs.get_mut(&reference.name));
-            let Some(used) = used else { continue };
-            used.id = Some(line.id);
-            let again = std::mem::take(&mut used.again);
-            out.extend(again.into_iter().map(|asker| Action::Answer { asker, answer: Answer::SaidBefore(line.id) }));
+            let again = reference.as_ref().map(|reference| self.talk.refs.said(reference, line.id));
+            let before = |asker: AskId| Action::Answer { asker, answer: Answer::SaidBefore(line.id) };
+            out.extend(again.into_iter().flatten().map(before));
         }
         out.extend(flight.others.into_iter().map(|asker| Action::Answer { asker, answer: Answer::Done }));
         self.sign_next(now, audience, out);
@@ -403,8 +377,8 @@ impl Engine {
         let said = |id: &EntryId| lines.iter().any(|line| line.id == *id);
         for (_, (asker, reference)) in flight.askers.extract_if(.., |id, _| !said(id)) {
             askers.extend(asker);
-            let used = reference.and_then(|reference| self.talk.refs.remove(&reference.name));
-            askers.extend(used.into_iter().flat_map(|used| used.again));
+            let again = reference.map(|reference| self.talk.refs.unsaid(&reference));
+            askers.extend(again.into_iter().flatten());
         }
         self.talk.fallen.append(&mut flight.again);
         out.extend(askers.into_iter().map(|asker| Action::Answer { asker, answer: answer.clone() }));
