@@ -8,6 +8,7 @@ use crate::proto::clock::Now;
 use crate::proto::frame::{Beacon, Peer};
 use crate::proto::ids::DialId;
 use crate::proto::limits::{DIAL_SPREAD_MS, PORT_MIN, SAID_MAX, YOUNG_MS, YOUNG_WAIT_MS};
+use crate::proto::record::MemberRecord;
 use crate::proto::refusal::Cause;
 
 impl Engine {
@@ -89,6 +90,13 @@ impl Engine {
     fn beacon(&self) -> Beacon {
         Beacon { room: self.tag, id: self.own, instance: self.instance, port: self.port, name: self.name.clone() }
     }
+}
+
+/// Where a dial may find a member of an earlier run. The first address is the one that its link came from; all others, and
+/// the port, are what it said.
+pub(super) fn remembered(member: &MemberRecord) -> Vec<SocketAddr> {
+    let said: Vec<_> = member.addresses.iter().map(|ip| SocketAddr::new(*ip, member.port)).collect();
+    said.first().map_or_else(Vec::new, |first| worth_a_dial(&said, first.ip()).collect())
 }
 
 /// Where a dial may find somebody, of the addresses that somebody with the address `near` said: loopback leads nowhere

@@ -26,7 +26,7 @@ mod talk;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use ed25519_dalek::SigningKey;
 use rand::rngs::StdRng;
@@ -113,12 +113,9 @@ impl Engine {
         for target in settings.peers {
             book.add(target, None, Source::Given, None, now.mono_ms, 0);
         }
-        for member in snapshot.members.iter().filter(|member| member.port != 0) {
-            // A link-local address means nothing without its zone.
-            let means_something = |ip: &&IpAddr| !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-            for ip in member.addresses.iter().filter(means_something) {
-                let target = Target::Address(SocketAddr::new(*ip, member.port));
-                book.add(target, Some(member.id), Source::Remembered, None, now.mono_ms, 0);
+        for member in &snapshot.members {
+            for address in find::remembered(member) {
+                book.add(Target::Address(address), Some(member.id), Source::Remembered, None, now.mono_ms, 0);
             }
         }
         let member = Member {

@@ -166,18 +166,18 @@ impl Engine {
         match reach.state {
             Reached::Here => {
                 let before = std::mem::replace(&mut asked.reached, true);
-                self.add_told(now, link, &reach);
+                let worth = self.add_told(now, link, &reach);
                 if linked {
                     return;
                 }
                 self.not_missing(member);
                 self.frontier.meets(member);
-                let addresses: Vec<_> = reach.listens.iter().map(std::net::SocketAddr::ip).collect();
                 let arrival = Arrival {
                     id: member,
                     name: reach.name,
-                    addresses,
-                    port: reach.listens.first().map_or(0, std::net::SocketAddr::port),
+                    // Kept for the next start, which dials them.
+                    addresses: worth.iter().map(std::net::SocketAddr::ip).collect(),
+                    port: worth.iter().chain(&reach.listens).next().map_or(0, std::net::SocketAddr::port),
                     uptime_ms: reach.uptime_ms,
                     wall_ms: None,
                     via: Some(peer),
@@ -206,13 +206,15 @@ impl Engine {
         }
     }
 
-    /// A peer that is linked with a member says where it listens: perhaps it can be dialled.
-    fn add_told(&mut self, now: Now, link: LinkId, reach: &Reach) {
-        let Some(near) = self.links.get(link).map(|link| link.peer.address) else { return };
-        for address in worth_a_dial(&reach.listens, near) {
-            self.book.add(Target::Address(address), Some(reach.member), Source::Told, None, now.mono_ms, 0);
+    /// A peer that is linked with a member says where it listens: perhaps it can be dialled. Returns where.
+    fn add_told(&mut self, now: Now, link: LinkId, reach: &Reach) -> Vec<std::net::SocketAddr> {
+        let Some(near) = self.links.get(link).map(|link| link.peer.address) else { return Vec::new() };
+        let worth: Vec<_> = worth_a_dial(&reach.listens, near).collect();
+        for address in &worth {
+            self.book.add(Target::Address(*address), Some(reach.member), Source::Told, None, now.mono_ms, 0);
         }
         self.wake_at(now.mono_ms);
+        worth
     }
 
     /// A member has a link itself: nobody needs to pass on any more, and whoever asked this node may know.

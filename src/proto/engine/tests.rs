@@ -3,6 +3,8 @@
 mod relays;
 mod unmet;
 
+use std::net::SocketAddr;
+
 use super::*;
 use crate::proto::frame::{Beacon, CloseReason, Frame, Holding, Intro, Peer};
 use crate::proto::ids::{Hash, LogId};

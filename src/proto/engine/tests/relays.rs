@@ -1,9 +1,11 @@
 //! Whom others say that they reach: what this node believes of it, and what it does not.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::proto::frame::{Reach, Reached, Receipt};
 use crate::proto::limits::SAID_MAX;
-use crate::proto::record::{Changed, Written};
+use crate::proto::record::{Changed, MemberRecord, Written};
 
 /// Two who are linked with this node, and one who is linked with them alone.
 const REX: NodeId = NodeId([0xfd; 32]);
@@ -169,16 +171,47 @@ fn nobody_is_made_to_knock_where_no_node_can_be() {
     let good: Vec<SocketAddr> = (0..50).map(|last| SocketAddr::from(([198, 51, 100, last], 7666))).collect();
     listens.extend(&good);
     let reach = Reach { member: MIA, state: Reached::Here, name: Name::lossy("Mia", "?"), uptime_ms: 0, listens };
-    let mut actions = tell(&mut engine, 2, 1, Frame::Reach(reach));
-    let mut dialled = std::collections::BTreeSet::new();
+    let actions = tell(&mut engine, 2, 1, Frame::Reach(reach));
+    let kept = actions.iter().find_map(|action| match action {
+        Action::Write(WriteAction(Write::Member(record))) if record.id == MIA => Some(record.clone()),
+        _ => None,
+    });
+    let good: BTreeSet<SocketAddr> = good[..SAID_MAX].iter().copied().collect();
+    assert_eq!(dialled(&mut engine, actions), good);
+    // Nor at the next start, of what was kept.
+    let members = vec![kept.expect("she is kept")];
+    assert_eq!(dialled(&mut started(Snapshot { members, ..Snapshot::default() }), Vec::new()), good);
+}
+
+#[test]
+fn a_start_knocks_where_nodes_were_and_nowhere_else() {
+    let start = |addresses: &[&str], port| {
+        let addresses = addresses.iter().map(|address| address.parse().expect("an address")).collect();
+        let (name, name_time) = (Name::lossy("Mia", "?"), crate::proto::clock::Stamp(1));
+        let member = MemberRecord { id: MIA, name, name_time, addresses, port, since_ms: 1, lost: false };
+        let mut engine = started(Snapshot { members: vec![member], ..Snapshot::default() });
+        dialled(&mut engine, Vec::new()).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    // The link came from the first; the others are said.
+    let said = ["192.0.2.9", "127.0.0.1", "fe80::1", "224.0.0.1", "0.0.0.0", "198.51.100.7"];
+    assert_eq!(start(&said, 7666), ["192.0.2.9:7666", "198.51.100.7:7666"]);
+    assert_eq!(start(&said, 22), [""; 0]);
+    assert_eq!(start(&["127.0.0.2", "192.0.2.9"], 7666), ["127.0.0.2:7666"], "somebody on this machine");
+    assert_eq!(start(&[], 7666), [""; 0]);
+}
+
+/// Everywhere that is dialled within three seconds, if each dial fails.
+fn dialled(engine: &mut Engine, mut actions: Vec<Action>) -> BTreeSet<SocketAddr> {
+    let mut dialled = BTreeSet::new();
     for now_ms in (3..3_000).step_by(10) {
         for action in std::mem::take(&mut actions) {
             let Action::Dial(dial) = action else { continue };
-            dialled.insert(dial.target);
+            if let Target::Address(address) = dial.target {
+                dialled.insert(address);
+            }
             actions.extend(engine.handle(at(now_ms), Input::DialFailed(dial.dial)));
         }
         actions.extend(engine.handle(at(now_ms), Input::Tick));
     }
-    let expected = good[..SAID_MAX].iter().map(|address| Target::Address(*address)).collect();
-    assert_eq!(dialled, expected);
+    dialled
 }
