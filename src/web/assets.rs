@@ -1,4 +1,4 @@
-//! The page's parts: everything under static/, inside the program.
+//! The page's parts, inside the program: what src/build makes of everything under static/.
 //!
 //! One hash over all of them stands in their path. So they can be kept for ever, modules import each other
 //! relatively, and a page never mixes parts of two versions.
@@ -8,22 +8,17 @@ use std::sync::LazyLock;
 use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use rust_embed::RustEmbed;
 
 use super::refused::Refused;
 use crate::api::Code;
 
-#[derive(RustEmbed)]
-#[folder = "static/"]
-struct Parts;
+/// Each part by its path, in the order of the paths.
+static PARTS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/parts.rs"));
 
 static ROOT: LazyLock<String> = LazyLock::new(|| {
-    let mut paths: Vec<_> = Parts::iter().collect();
-    paths.sort();
     let mut hasher = blake3::Hasher::new();
-    for path in paths {
-        let content = Parts::get(&path).map(|part| part.data).unwrap_or_default();
-        for piece in [path.as_bytes(), &content] {
+    for (path, content) in PARTS {
+        for piece in [path.as_bytes(), content] {
             hasher.update(&(piece.len() as u64).to_be_bytes());
             hasher.update(piece);
         }
@@ -39,12 +34,13 @@ pub fn root() -> &'static str {
 /// `GET /static/HASH/…`
 pub(super) async fn part(Path((hash, path)): Path<(String, String)>) -> Response {
     let known = root().strip_prefix("/static/") == Some(hash.as_str());
-    let Some(part) = Parts::get(&path).filter(|_| known) else {
+    let found = PARTS.binary_search_by_key(&path.as_str(), |(path, _)| path).ok().filter(|_| known);
+    let Some((_, part)) = found.map(|at| PARTS[at]) else {
         return Refused::from(Code::NotFound).into_response();
     };
     let headers =
         [(header::CONTENT_TYPE, media_type(&path)), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
-    (headers, part.data.into_owned()).into_response()
+    (headers, part).into_response()
 }
 
 fn media_type(path: &str) -> &'static str {

@@ -87,7 +87,7 @@ async fn a_page_that_does_not_come_up_says_so_and_offers_to_try_again() -> Resul
     let world = World::open(notes(3)).await?;
     let page = prepare().await?;
     page.devtools("Network.enable", json!({})).await?;
-    page.devtools("Network.setBlockedURLs", json!({ "urls": ["*/js/state.js"] })).await?;
+    page.devtools("Network.setBlockedURLs", json!({ "urls": ["*/js/main.js"] })).await?;
     page.go(&world.link()).await?;
     page.wait_for_text("taking longer than it should").await?;
     page.devtools("Network.setBlockedURLs", json!({ "urls": [] })).await?;

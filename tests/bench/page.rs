@@ -18,8 +18,6 @@ mod sheet;
 #[path = "../scenes/world.rs"]
 mod world;
 
-use std::path::Path;
-
 use common::{Context, Result, Value, json};
 use driver::Browser;
 use page::Page;
@@ -88,32 +86,14 @@ fn stage() -> Stage {
 
 /// What is sent before and after one can read and write.
 async fn weigh(page: &Page, sheet: &mut Sheet) -> Result<()> {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("static");
-    let mut paths = Vec::new();
-    collect(&top, &top, &mut paths)?;
-    let script = "const root = document.querySelector('link[rel=stylesheet]').href.replace(/\\/css\\/.*/, '');
-        return bench.weigh(root, arguments[0]);";
-    let sizes = page.run(script, vec![json!(paths)]).await?;
+    let sizes = page.run("return bench.weigh('js/later.js');", vec![]).await?;
     let kib = |name: &str| sizes[name].as_f64().map(|bytes| bytes / 1000.0).context("a size");
     sheet.note("own scripts and styles, all of them", kib("raw")?, 150.0, "kB");
     sheet.note("  the same, packed", kib("packed")?, 45.0, "kB");
     sheet.tell("  what is needed to read and write", kib("pathRaw")?, "kB");
     sheet.tell("  the same, packed", kib("pathPacked")?, "kB");
     sheet.note("  styles", kib("css")?, 40.0, "kB");
-    sheet.note("modules needed to read and write", sizes["modules"].as_f64().context("a count")?, 10.0, "");
-    Ok(())
-}
-
-/// The scripts and styles below a folder, as they are asked for.
-fn collect(top: &Path, folder: &Path, paths: &mut Vec<String>) -> Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            collect(top, &path, paths)?;
-        } else if path.extension().is_some_and(|ending| ending == "js" || ending == "css") {
-            paths.push(path.strip_prefix(top)?.display().to_string());
-        }
-    }
+    sheet.note("scripts needed to read and write", sizes["modules"].as_f64().context("a count")?, 10.0, "");
     Ok(())
 }
 

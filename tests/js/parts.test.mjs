@@ -16,10 +16,8 @@ function needed(path, found = new Set()) {
   return found;
 }
 
-test("everything that is needed to read and to type is fetched at once, and it is little", () => {
+test("little is needed to read and to type", () => {
   const modules = [...needed("static/js/main.js")].sort();
   assert.ok(modules.length > 5, "the search itself finds them");
   assert.ok(modules.length <= MODULES_MAX, modules.join(" "));
-  const fetched = [...read("templates/shell.html").matchAll(/rel="modulepreload" href="\{\{ parts \}\}\/([^"]+)"/g)];
-  assert.deepEqual(fetched.map(([, path]) => `static/${path}`).sort(), modules);
 });

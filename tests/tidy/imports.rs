@@ -22,6 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["proto"]),
     ("report", &[]),
     ("signals", &[]),
+    ("build", &[]),
     ("proto", &[]),
 ];
 

@@ -485,6 +485,32 @@ async fn stop_and_rotation_need_the_token_and_json() {
     assert!(server.node().exited);
 }
 
+/// Scripts and styles of the page, all together, in bytes: as they are, as they are sent, and the styles alone.
+const WEIGHT_MAX: (usize, usize, usize) = (150_000, 46_080, 40_000);
+
+#[tokio::test]
+async fn the_page_weighs_little() {
+    let server = Server::start().await;
+    let shell = String::from_utf8(server.raw("GET /", &[("Host", "localhost")], "").await.body).expect("text");
+    let mut parts: Vec<String> =
+        shell.split('"').filter(|text| text.starts_with("/static/")).map(str::to_owned).collect();
+    let main = parts.iter().find(|part| part.ends_with("/js/main.js")).expect("the page's script");
+    parts.push(main.replace("main.js", "later.js"));
+    let (mut raw, mut sent, mut styles) = (0, 0, 0);
+    for part in parts.iter().filter(|part| part.ends_with(".js") || part.ends_with(".css")) {
+        let whole = server.raw(&format!("GET {part}"), &[("Host", "localhost")], "").await;
+        let headers = [("Host", "localhost"), ("Accept-Encoding", "gzip")];
+        let packed = server.raw(&format!("GET {part}"), &headers, "").await;
+        assert_eq!((whole.status, packed.header("content-encoding")), (200, Some("gzip")), "{part}");
+        raw += whole.body.len();
+        sent += packed.body.len();
+        styles += if part.ends_with(".css") { whole.body.len() } else { 0 };
+    }
+    assert!(styles > 10_000 && raw > 4 * styles, "all of it: {styles} of {raw}");
+    let (raw_max, sent_max, styles_max) = WEIGHT_MAX;
+    assert!(raw <= raw_max && sent <= sent_max && styles <= styles_max, "{raw} bytes, sent as {sent}; styles {styles}");
+}
+
 #[tokio::test]
 async fn parts_are_cacheable_compressed_and_typed() {
     let server = Server::start().await;

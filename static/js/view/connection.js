@@ -4,11 +4,11 @@
 
 import { byId, clone, copyText, fill, make, setText } from "../lib/dom.js";
 import { t } from "../lib/texts.js";
+import { PARTS } from "../parts.js";
 import { othersInReach } from "../state.js";
 
 const WORTH_SAYING_AFTER_MS = 2000;
 const COUNT_DOWN_FROM_MS = 5000;
-const PARTS = new URL("../..", import.meta.url).pathname; // where this page came from: another build is elsewhere
 const DOORS = new Set(["no-key", "stranger", "refused"]);
 
 /** Draws the line. Answers in how many milliseconds it wants to be drawn again, or null. */
@@ -27,7 +27,7 @@ export function drawConnection({ socket, state, back, now }) {
   byId("find-others").hidden = kind !== "calm" || state.node === null || othersInReach(state) > 0;
   setText(byId("find-others"), t("connection.find"));
   const updated = byId("updated");
-  updated.hidden = isCut || !state.node?.page || `${state.node.page}/` === PARTS;
+  updated.hidden = isCut || !state.node?.page || `${state.node.page}/` === PARTS.pathname;
   setText(updated, t("connection.updated"));
   say(line, kind, { state, back });
   if (!isCut) return null;

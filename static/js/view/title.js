@@ -1,6 +1,7 @@
 // What the browser's tab says: how much is unread, which room, who we are, and whether the node is there.
 
 import { t } from "../lib/texts.js";
+import { PARTS } from "../parts.js";
 import { unreadTotal } from "../unread.js";
 
 let badge = 0;
@@ -10,7 +11,7 @@ export function drawTitle(state, { isCut, attended }) {
   const values = { room: state.node.room, name: state.members.get(state.me)?.name ?? "", n: unread };
   document.title = t(unread > 0 ? "title.unread" : "title.page", values);
   const file = isCut ? "icon-cut.svg" : unread > 0 ? "icon-unread.svg" : "icon.svg";
-  const href = new URL(`../../images/${file}`, import.meta.url).href;
+  const href = new URL(`images/${file}`, PARTS).href;
   const icon = document.querySelector('link[rel="icon"]');
   if (icon.href !== href) icon.href = href;
   if (unread === badge) return;

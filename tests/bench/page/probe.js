@@ -124,23 +124,23 @@ globalThis.bench = (() => {
     return { took: took.slice(1), rows };
   };
 
-  /** What the page's own scripts and styles weigh as they are served, in bytes: `{ raw, packed, css, files, onTheWay }`. */
-  bench.weigh = async (root, paths) => {
+  /** What the page's own scripts and styles weigh as they are served, in bytes; `later` is what it asks for by itself. */
+  bench.weigh = async (later) => {
     const sizes = { raw: 0, packed: 0, css: 0, pathRaw: 0, pathPacked: 0 };
-    const needed = new Set([...document.querySelectorAll("link[rel=modulepreload], link[rel=stylesheet]")].map(({ href }) => href)
-      .concat([...document.querySelectorAll("script[src]")].map(({ src }) => src)));
-    for (const path of paths) {
-      const { href } = new URL(`${root}/${path}`, location.href);
+    const styles = [...document.querySelectorAll("link[rel=stylesheet]")].map(({ href }) => href);
+    const scripts = [...document.querySelectorAll("script[src]")].map(({ src }) => src);
+    const needed = new Set([...styles, ...scripts]);
+    for (const href of [...needed, new URL(`../${later}`, styles[0]).href]) {
       await (await ask(href, { cache: "no-store" })).text();
       const { decodedBodySize, encodedBodySize } = performance.getEntriesByName(href).at(-1);
       sizes.raw += decodedBodySize;
       sizes.packed += encodedBodySize;
-      if (path.endsWith(".css")) sizes.css += decodedBodySize;
+      if (styles.includes(href)) sizes.css += decodedBodySize;
       if (!needed.has(href)) continue;
       sizes.pathRaw += decodedBodySize;
       sizes.pathPacked += encodedBodySize;
     }
-    return { ...sizes, modules: document.querySelectorAll("link[rel=modulepreload]").length };
+    return { ...sizes, modules: scripts.length };
   };
 
   bench.times = () => ({ painted: performance.getEntriesByName("first-contentful-paint")[0]?.startTime, ready: bench.readyAt });
