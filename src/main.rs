@@ -43,27 +43,31 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Node(config) => {
             runtime::Builder::new_multi_thread().enable_all().build()?.block_on(roomful::node::run(config))?;
         }
-        Task::Command { json, command: Command::Key, .. } => client::key(json)?,
         Task::Command { data_dir, json, command } => {
-            let node = Node::find(data_dir.as_deref())?;
+            let node = || Node::find(data_dir.as_deref());
             runtime::Builder::new_current_thread().enable_all().build()?.block_on(ask(node, json, command))?;
         }
     }
     Ok(())
 }
 
-async fn ask(node: Node, json: bool, command: Command) -> Result<(), client::Error> {
+/// Carries out a command; `node` finds the one that it is for.
+async fn ask(
+    node: impl FnOnce() -> Result<Node, client::Error>,
+    json: bool,
+    command: Command,
+) -> Result<(), client::Error> {
     match command {
         Command::Key => client::key(json),
-        Command::Url { port, rotate } => client::url(&node, port, rotate).await,
-        Command::Open => client::open(&node).await,
+        Command::Url { port, rotate } => client::url(&node()?, port, rotate).await,
+        Command::Open => client::open(&node()?).await,
         Command::Send { to, channel, wait, timeout, text } => {
             let channel = channel.map(|name| name.to_string());
-            client::send(&node, client::Send { to, channel, text, wait, timeout_seconds: timeout, json }).await
+            client::send(&node()?, client::Send { to, channel, text, wait, timeout_seconds: timeout, json }).await
         }
-        Command::Tail { count, follow } => client::tail(node, count, follow, json).await,
-        Command::Members => client::members(&node, json).await,
-        Command::Search { words } => client::search(&node, &words, json).await,
+        Command::Tail { count, follow } => client::tail(node()?, count, follow, json).await,
+        Command::Members => client::members(&node()?, json).await,
+        Command::Search { words } => client::search(&node()?, &words, json).await,
         Command::Export { format, direct } => {
             let format = match format {
                 Some(ExportFormat::Text) => Format::Text,
@@ -72,10 +76,10 @@ async fn ask(node: Node, json: bool, command: Command) -> Result<(), client::Err
                 None if json => Format::Json,
                 None => Format::Text,
             };
-            client::export(&node, format, direct).await
+            client::export(&node()?, format, direct).await
         }
-        Command::Doctor => client::doctor(&node, json).await,
-        Command::Stop => client::stop(&node).await,
+        Command::Doctor => client::doctor(&node()?, json).await,
+        Command::Stop => client::stop(&node()?).await,
     }
 }
 
