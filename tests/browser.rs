@@ -3,8 +3,12 @@
 
 #[path = "common/mod.rs"]
 mod common;
+#[path = "browser/doors.rs"]
+mod doors;
 #[path = "browser/driver.rs"]
 mod driver;
+#[path = "browser/elsewhere.rs"]
+mod elsewhere;
 #[path = "browser/moving.rs"]
 mod moving;
 #[path = "browser/page.rs"]

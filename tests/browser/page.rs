@@ -19,6 +19,7 @@ const CANDIDATES: &[(&str, &str)] = &[
     ("dialog", "dialog, [role=dialog]"),
     ("list", "ol, ul, [role=list]"),
     ("image", "[role=img]"),
+    ("link", "a[href]"),
     ("listbox", "[role=listbox]"),
     ("log", "[role=log]"),
     ("main", "main, [role=main]"),
@@ -151,6 +152,12 @@ impl Page {
         until(&format!("{role} {name:?}"), async || self.find(role, name).await).await
     }
 
+    /// As [`Page::find_like`], once it is there.
+    #[allow(dead_code, reason = "for doors")]
+    pub(crate) async fn wait_for_like(&self, role: &str, begin: &str) -> Result<WebElement> {
+        until(&format!("{role} {begin:?}…"), async || self.find_like(role, begin).await).await
+    }
+
     /// Presses the button with this name.
     pub(crate) async fn press(&self, name: &str) -> Result<()> {
         Ok(self.wait_for("button", name).await?.click().await?)
@@ -227,6 +234,34 @@ impl Page {
     pub(crate) async fn close_tab(&self, other: WindowHandle) -> Result<()> {
         self.driver.close_window().await?;
         Ok(self.driver.switch_to_window(other).await?)
+    }
+
+    /// Waits until a page has opened another one, and goes there. Answers where one was.
+    #[allow(dead_code, reason = "for doors")]
+    pub(crate) async fn enter_other_tab(&self) -> Result<WindowHandle> {
+        let here = self.driver.window().await?;
+        let there = until("another tab is open", async || {
+            let tabs = self.driver.windows().await?;
+            tabs.into_iter().find(|tab| *tab != here).context("only this one")
+        })
+        .await?;
+        self.driver.switch_to_window(there).await?;
+        Ok(here)
+    }
+
+    /// Goes to a tab.
+    #[allow(dead_code, reason = "for doors")]
+    pub(crate) async fn enter_tab(&self, tab: WindowHandle) -> Result<()> {
+        Ok(self.driver.switch_to_window(tab).await?)
+    }
+
+    /// Runs a script in one of the frames of this page.
+    #[allow(dead_code, reason = "for doors")]
+    pub(crate) async fn in_frame(&self, number: u16, script: &str) -> Result<Value> {
+        self.driver.enter_frame(number).await?;
+        let told = self.run(script, vec![]).await;
+        self.driver.enter_default_frame().await?;
+        told
     }
 
     /// Whether the focus is inside this element.
