@@ -54,6 +54,7 @@ fn whatever_happens_all_agree_in_the_end() {
         Some(seed) => seed..seed + 1,
         None => 1..number("WORLDS").unwrap_or(WORLDS) + 1,
     };
+    let many = seeds.end - seeds.start;
     let next = AtomicU64::new(seeds.start);
     let (said, nodes) = (AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
@@ -76,7 +77,8 @@ fn whatever_happens_all_agree_in_the_end() {
         }
     });
     println!("{} nodes, {} messages", nodes.into_inner(), said.load(Ordering::Relaxed));
-    assert!(said.into_inner() > 0, "somebody said something");
+    // In one world alone it may be that nothing gets onto a disk that lasts.
+    assert!(many == 1 || said.into_inner() > 0, "somebody said something");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use roomful::proto::batch::Verified;
 use roomful::proto::book::{Dial, Target};
 use roomful::proto::clock::Now;
 use roomful::proto::engine::{Action, Answer, AskId, Engine, Input, Say, Settings, Show};
@@ -287,9 +288,9 @@ impl World {
         let entry = &mut self.nodes[node];
         assert!(entry.engine.is_none());
         if let Some(backup) = &entry.backup {
-            entry.disk = (**backup).clone();
+            let before = std::mem::replace(&mut entry.disk, (**backup).clone());
             entry.page = Page::default();
-            self.forget_lost();
+            self.forget_lost(before.batches.values());
         }
     }
 
@@ -307,19 +308,22 @@ impl World {
             return;
         }
         let which = self.rng.random_range(0..many);
-        let disk = &mut self.nodes[node].disk;
-        let batch = disk.batches.values().nth(which).cloned().expect("one of them");
-        let written = disk.damage(&batch);
-        self.forget_lost();
+        let batch = self.nodes[node].disk.batches.values().nth(which).cloned().expect("one of them");
+        self.damage_batch(node, &batch);
+    }
+
+    /// The disk of a running node changes this batch, and that is found out.
+    pub fn damage_batch(&mut self, node: usize, batch: &Verified) {
+        let written = self.nodes[node].disk.damage(batch);
+        self.forget_lost(std::iter::once(batch));
         self.handle(node, Input::Written(written));
     }
 
-    /// What no disk holds any more can't be asked of anybody.
-    fn forget_lost(&mut self) {
-        let nodes = &self.nodes;
-        let before = self.must.len();
-        self.must.retain(|id, key| nodes.iter().any(|node| node.disk.holds(*key, *id)));
-        self.is_lossy |= self.must.len() < before;
+    /// What no disk holds any more can't be asked of anybody: a disk has lost these.
+    fn forget_lost<'a>(&mut self, mut batches: impl Iterator<Item = &'a Verified>) {
+        let is_held = |key, id| self.nodes.iter().any(|node| node.disk.holds(key, id));
+        self.must.retain(|id, key| is_held(*key, *id));
+        self.is_lossy |= batches.any(|batch| !is_held(batch.header().key(), batch.entry_id(0)));
     }
 
     fn delay(&mut self) -> u64 {
