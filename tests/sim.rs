@@ -187,11 +187,13 @@ fn who_is_reached_through_somebody_silent_is_not_reached() {
     assert_eq!(seen(&world, 0, 2), (State::Online, false, Some(4 - via)));
 }
 
-#[test]
-fn an_answer_stands_below_what_it_answers_also_if_that_moves() {
-    let mut world = World::new(1, 3, Weather { loss: 0, doubled: 0, delay_ms: 3, commit_ms: 5 });
+/// Ten years, in milliseconds.
+const FAR_MS: i64 = 315_360_000_000;
+
+/// A world in which 2 answers a question before it hears of what that stands behind. Returns the order of all there is.
+fn answered_before_the_question_moves(world: &mut World) -> Vec<String> {
     // What 0 says stands ten years ahead, and 2 does not hear of it before it answers 1.
-    world.nodes[0].clock_ms = 315_360_000_000;
+    world.nodes[0].clock_ms = FAR_MS;
     world.part(0, 2);
     [0, 1].into_iter().for_each(|node| world.start(node));
     world.run_until(world.now_ms + 8_000);
@@ -206,7 +208,7 @@ fn an_answer_stands_below_what_it_answers_also_if_that_moves() {
     // 2 gets the question alone: as if what it stands behind came late.
     let asked: Vec<_> =
         world.nodes[1].disk.batches.values().filter(|batch| batch.header().log == question.log).cloned().collect();
-    forked::holds(&mut world, 2, &asked);
+    forked::holds(world, 2, &asked);
     world.kill(1);
     world.start(2);
     let reply_to = Some(question);
@@ -215,8 +217,71 @@ fn an_answer_stands_below_what_it_answers_also_if_that_moves() {
     world.heal();
     [0, 1].into_iter().for_each(|node| world.start(node));
     world.run_until(world.now_ms + 40_000);
-    let texts: Vec<String> = world.nodes[2].disk.lines().into_iter().map(|line| line.text).collect();
-    assert_eq!(texts, ["far ahead", "behind that", "answer"]);
+    world.nodes[2].disk.lines().into_iter().map(|line| line.text).collect()
+}
+
+#[test]
+fn an_answer_stands_below_what_it_answers_also_if_that_moves() {
+    let mut world = World::new(1, 3, Weather { loss: 0, doubled: 0, delay_ms: 3, commit_ms: 5 });
+    assert_eq!(answered_before_the_question_moves(&mut world), ["far ahead", "behind that", "answer"]);
+}
+
+#[test]
+fn an_answer_stands_below_what_it_answers_also_if_its_author_saw_something_further_down() {
+    let mut world = World::new(1, 4, Weather { loss: 0, doubled: 0, delay_ms: 3, commit_ms: 5 });
+    // 2 has heard somebody five years ahead: it has to speak behind that, too.
+    world.nodes[3].clock_ms = FAR_MS / 2;
+    world.start(3);
+    world.say(3, "ahead", None);
+    world.run_until(world.now_ms + 500);
+    world.kill(3);
+    let heard: Vec<_> = world.nodes[3].disk.batches.values().cloned().collect();
+    forked::holds(&mut world, 2, &heard);
+    assert_eq!(answered_before_the_question_moves(&mut world), ["ahead", "far ahead", "behind that", "answer"]);
+}
+
+#[test]
+fn who_answers_behind_a_clock_that_is_ahead_names_that_once() {
+    let mut world = World::new(1, 2, Weather { loss: 0, doubled: 0, delay_ms: 3, commit_ms: 5 });
+    world.nodes[0].clock_ms = FAR_MS;
+    (0..2).for_each(|node| world.start(node));
+    world.run_until(world.now_ms + 8_000);
+    for text in ["one", "two"] {
+        world.say(0, text, None);
+        world.run_until(world.now_ms + 500);
+    }
+    let reply_to = Some(world.nodes[0].acknowledged[0]);
+    for text in ["three", "four"] {
+        world.speak(1, Words { text: text.to_owned(), reply_to, ..Words::default() });
+    }
+    world.run_until(world.now_ms + 500);
+    world.speak(1, Words { text: "five".to_owned(), reply_to, ..Words::default() });
+    world.run_until(world.now_ms + 500);
+    let texts: Vec<String> = world.nodes[0].disk.lines().into_iter().map(|line| line.text).collect();
+    assert_eq!(texts, ["one", "two", "three", "four", "five"]);
+    let own = world.nodes[1].disk.batches.values().filter(|batch| batch.header().author == world.nodes[1].id);
+    let entries: Vec<usize> = own.map(|batch| batch.header().entries.len()).collect();
+    assert_eq!(entries, [1, 1, 1, 1], "the name, which names what is last, and three answers");
+}
+
+#[test]
+fn who_lost_what_it_said_last_still_speaks_behind_all_that_it_has_seen() {
+    let mut world = World::new(1, 2, Weather { loss: 0, doubled: 0, delay_ms: 3, commit_ms: 5 });
+    world.nodes[0].clock_ms = FAR_MS;
+    (0..2).for_each(|node| world.start(node));
+    world.run_until(world.now_ms + 8_000);
+    for (node, text) in [(0, "far ahead"), (1, "behind that")] {
+        world.say(node, text, None);
+        world.run_until(world.now_ms + 500);
+    }
+    let own = world.nodes[1].id;
+    let last = world.nodes[1].disk.batches.values().rfind(|batch| batch.header().author == own).cloned();
+    world.damage_batch(1, &last.expect("it spoke"));
+    // The page of the simulated node sees to it that this one stands there at once, before what was lost is back.
+    world.say(1, "behind both", None);
+    world.run_until(world.now_ms + 20_000);
+    let texts: Vec<String> = world.nodes[1].disk.lines().into_iter().map(|line| line.text).collect();
+    assert_eq!(texts, ["far ahead", "behind that", "behind both"]);
 }
 
 #[test]

@@ -45,8 +45,8 @@ pub struct Header {
     /// BLAKE3 of the header before it in its log; none in the first batch.
     #[n(6)]
     pub prev: Option<Hash>,
-    /// The entry that the author held with the greatest place, if that is not below the first time here; else what the first
-    /// message here answers, if that stands in another log.
+    /// The entry that the author held with the greatest place, if that is not below the first time here and the log is not
+    /// below it already; else what the first message here answers, if that stands in another log.
     #[n(7)]
     pub after: Option<EntryId>,
     /// One slot for each entry.

@@ -386,8 +386,11 @@
 //! The time that an author signs is a hybrid logical clock: not before its wall clock, greater than the last in its
 //! log, greater than what it has seen of others as far as that is not more than 60 s ahead of its own wall clock, and
 //! itself never more than that ahead. If the author holds an entry of that conversation whose place is not below the
-//! first time of the batch, `after` names the one with the greatest place; else, if its first message answers one of
-//! another log, that one: then the answer stays below it, wherever that may turn out to stand.
+//! first time of the batch, `after` names the one with the greatest place, unless that is in the same log or an earlier
+//! batch of the log named it, and the author has lost nothing of the log since; else, if its first message answers one
+//! of another log, that one: then the answer stays below it, wherever that may turn out to stand. Where both are to be
+//! named, a batch with nothing but a Profile, which says the name again, names the former, and the next one the latter;
+//! and an answer to what is not named yet always begins a batch.
 //!
 //! The *place* of an entry is the greatest of: its time; the place of the entry before it in its log + 1; and, for the
 //! first of a batch, the place of the entry named in `after` + 1. What is not held is left out until it comes; then

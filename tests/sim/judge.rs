@@ -27,7 +27,7 @@ pub fn judge(life: &Life) -> Result<(), String> {
         for check in [
             was_said(life, node, lines),
             has_all(world, node, lines, &everything),
-            answers_stand_below(world, node, lines),
+            answers_stand_below(node, lines),
             page_is_right(node, lines),
             chains_are_whole(life, node),
             receipts_came(world, node, lines),
@@ -78,17 +78,12 @@ fn has_all(world: &World, node: &Node, lines: &[Line], all: &BTreeMap<EntryId, &
     }
 }
 
-/// No answer above what it answers. If clocks are off, a message may turn out to stand further down than its answer's author
-/// could know, who then named another one in `after`; and what was named there may be gone with a log that was forked: so says
-/// the rule.
-fn answers_stand_below(world: &World, node: &Node, lines: &[Line]) -> Result<(), String> {
+/// No answer above what it answers, unless what it would follow from is gone: so says the rule.
+fn answers_stand_below(node: &Node, lines: &[Line]) -> Result<(), String> {
     let all: BTreeMap<EntryId, &Line> = lines.iter().map(|line| (line.id, line)).collect();
-    let moved_for =
-        |author: NodeId, id| world.nodes.iter().any(|node| node.id == author && node.page.moved.contains(&id));
     for line in lines {
         if let Some(parent) = line.reply_to.and_then(|id| all.get(&id))
             && parent.order > line.order
-            && !moved_for(line.order.author, parent.id)
             && !node.disk.stood_on_what_is_gone(line)
         {
             return Err(format!("an answer stands above what it answers: {line:?} and {parent:?}"));

@@ -1,7 +1,7 @@
 //! What the page of a simulated node was told, and what must never happen to it: a message twice, one that goes back, an
 //! answer that stands above what its author had seen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use roomful::proto::engine::AskId;
 use roomful::proto::ids::EntryId;
@@ -11,8 +11,6 @@ use roomful::proto::timeline::{Conversation, Held, Line, Order, Place};
 pub struct Page {
     /// What it shows, and where.
     pub shown: BTreeMap<EntryId, (Conversation, Order)>,
-    /// What was shown at one place, and moved to another.
-    pub moved: BTreeSet<EntryId>,
     /// How many others hold an own message, as it was told last.
     pub held: BTreeMap<EntryId, Held>,
     /// The greatest place that it showed in each conversation, and what that was when each question was asked.
@@ -41,7 +39,6 @@ impl Page {
     pub fn moved(&mut self, line: &Line) {
         let before = self.shown.insert(line.id, (line.conversation.clone(), line.order));
         assert!(before.is_some(), "{:?} moved and was never shown", line.id);
-        self.moved.insert(line.id);
         self.raise(line);
     }
 

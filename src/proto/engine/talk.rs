@@ -42,6 +42,8 @@ struct Tip {
     last_time: Option<Stamp>,
     /// The name that its last `Profile` says.
     profile: Option<Name>,
+    /// What it named last because of where that stood, and in which entry: the log goes on below it.
+    below: Option<(EntryId, Seq)>,
 }
 
 /// The own log for one audience, of this start of the program.
@@ -237,10 +239,18 @@ impl Engine {
         let goes_on = |tip: &Tip| next_stamp(now.wall_ms, tip.last_time, seen_time).is_some();
         let mut at = tip.take().filter(goes_on).unwrap_or_else(|| self.new_log());
         let mut time = next_stamp(now.wall_ms, at.last_time, seen_time)?;
-        let highest = seen.filter(|(place, _)| *place >= time.0).map(|(_, id)| id);
+        let log = at.log;
+        // What its own log holds, or has named, is above whatever goes on there, if nothing between was lost.
+        let own = self.frontier.log(LogKey { author: self.own, log });
+        let is_whole = |seq| own.is_some_and(|own| own.missing(seq, at.next_seq - 1).is_empty());
+        let named_in = |id: &EntryId| at.below.filter(|(below, _)| below == id).map(|(_, seq)| seq);
+        let is_above = |id: &EntryId| (id.log == log).then_some(id.seq).or(named_in(id)).is_some_and(is_whole);
+        let highest = seen.filter(|(place, _)| *place >= time.0).map(|(_, id)| id).filter(|id| !is_above(id));
         // What is answered may yet turn out to stand further down, and the answer has to stay below it.
-        let answered = |draft: &Draft, log| draft.body.answers().filter(|id| id.log != log);
-        let after = highest.or_else(|| drafts.front().and_then(|draft| answered(draft, at.log)));
+        let answered = |draft: &Draft| draft.body.answers().filter(|id| id.log != log);
+        let first = drafts.iter().find(|draft| !matches!(draft.body, Body::Profile { .. }));
+        let after = highest.or_else(|| first.and_then(answered));
+        let names_other = |draft: &Draft| answered(draft).is_some_and(|id| after != Some(id));
 
         let mut bodies: Vec<Vec<u8>> = Vec::new();
         let mut entries = Vec::new();
@@ -253,7 +263,9 @@ impl Engine {
             time = Stamp(time.0 + 1);
             bodies.push(body);
         };
-        if at.profile.as_ref() != Some(&self.name) {
+        // A batch names one entry. If the first answer has to stand below two, the name, said again, stands between them.
+        let is_between = highest.is_some() && first.is_some_and(names_other);
+        if at.profile.as_ref() != Some(&self.name) || is_between {
             let body = Body::Profile { name: self.name.as_str().to_owned(), status: None };
             add(&body, &mut bodies, self.salt());
             refs.push(None);
@@ -262,8 +274,7 @@ impl Engine {
         while let Some(draft) = drafts.front() {
             let full = bodies.len() >= BATCH_ENTRIES_MAX || bytes + size(&draft.body) > BATCH_BYTES_MAX;
             // An answer to something else begins a batch of its own, which can name that.
-            let names_other = highest.is_none() && answered(draft, at.log).is_some_and(|id| after != Some(id));
-            if full || (names_other && !askers.is_empty()) {
+            if full || names_other(draft) {
                 break;
             }
             bytes += size(&draft.body);
@@ -296,6 +307,7 @@ impl Engine {
         let batch = sign(&self.key, header, &bodies);
         (at.next_seq, at.prev) = (batch.header().last_seq() + 1, Some(batch.hash()));
         at.last_time = Some(batch.header().last_time());
+        at.below = highest.map(|id| (id, batch.header().first_seq)).or(at.below);
         *tip = Some(at);
         for (index, asker, reference) in askers {
             flight.askers.insert(batch.entry_id(index), (asker, reference));
@@ -310,7 +322,7 @@ impl Engine {
 
     fn new_log(&mut self) -> Tip {
         let log = LogId(self.random());
-        Tip { log, next_seq: 1, prev: None, last_time: None, profile: None }
+        Tip { log, next_seq: 1, prev: None, last_time: None, profile: None, below: None }
     }
 
     fn salt(&mut self) -> [u8; SALT_BYTES] {
