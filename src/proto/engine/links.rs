@@ -280,9 +280,11 @@ impl Engine {
         self.missing_from(id, now.mono_ms + LOST_GRACE_MS);
     }
 
-    /// A member can't be reached any more; unless that changes, it counts as lost at `at_ms`.
+    /// A member can't be reached any more; unless that changes, it counts as lost at `at_ms`, or when it was to before: that one
+    /// peer after the other has nothing better to say puts nothing off.
     pub(super) fn missing_from(&mut self, id: NodeId, at_ms: u64) {
-        self.links.missed.insert(id, at_ms);
+        let missed_ms = self.links.missed.entry(id).or_insert(at_ms);
+        *missed_ms = at_ms.min(*missed_ms);
         self.wake_at(at_ms);
     }
 

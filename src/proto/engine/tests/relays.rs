@@ -124,6 +124,33 @@ fn a_name_that_a_member_said_itself_is_not_changed_by_others() {
     assert_eq!((member.via, member.name.as_str()), (Some(REX), "Ana"), "{reached:?}");
 }
 
+#[test]
+fn who_is_reached_by_nobody_is_lost_however_many_are_asked_meanwhile() {
+    let mut engine = engine();
+    for link in 1..=20 {
+        up(&mut engine, 0, link, peer(nobody(link), 5, true));
+    }
+    let mut asked = relays(&tell(&mut engine, 1, 1, linked_with(&[MIA])));
+    tell(&mut engine, 2, 1, reaches(MIA, Reached::Here));
+    for link in 2..=20 {
+        tell(&mut engine, 3, link, linked_with(&[MIA]));
+    }
+    // One after the other is asked, and takes a second to say that it does not reach her either.
+    let (mut actions, mut now_ms) = (Vec::new(), 3);
+    while let Some((_, link)) = asked.pop() {
+        let mut told = tell(&mut engine, now_ms, link, reaches(MIA, Reached::Gone));
+        told.extend(pass(&mut engine, now_ms, now_ms + 1_000));
+        now_ms += 1_000;
+        asked = relays(&told);
+        actions.extend(told);
+        if notices(&actions) == [NoticeKind::Lost] {
+            break;
+        }
+    }
+    assert_eq!(notices(&actions), [NoticeKind::Lost]);
+    assert!(now_ms < 4_000, "after {now_ms} ms");
+}
+
 /// A peer that reaches Mia on link 1, and then has a second link.
 fn reaching_over_the_first(instance: u64) -> (Engine, Vec<Action>) {
     let mut engine = engine();
