@@ -259,7 +259,8 @@
 //!
 //! What is new is fetched before what is old: first the beginning of a log, which says its author's name, then the
 //! newest page of each log in turn, then back from there. One Fetch is under way on a link at a time, of a size that
-//! the link moves in about 250 ms; without an answer for 2 s it is given up.
+//! the link moves in about 250 ms; without an answer for 2 s it is given up. What a peer says that it holds and then
+//! sends nothing of is asked of it again after a minute.
 //!
 //! ## Relay, Reach, Carry
 //!

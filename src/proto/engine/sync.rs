@@ -14,7 +14,7 @@ use crate::proto::frontier::Lack;
 use crate::proto::ids::{LinkId, LogKey, NodeId};
 use crate::proto::limits::{
     COMPARE_EVERY_MS, FETCH_PATIENCE_MS, FETCH_RETRY_MS, FETCHES_SERVED_MAX, FIRST_PAGE_BYTES, PAGE_BYTES_MAX,
-    PAGE_BYTES_MIN, PAGE_MS, WANTS_MAX,
+    PAGE_BYTES_MIN, PAGE_MS, VAIN_RETRY_MS, WANTS_MAX,
 };
 use crate::proto::record::{HistoryPage, Write};
 
@@ -23,6 +23,8 @@ use crate::proto::record::{HistoryPage, Write};
 pub(super) struct Fetching {
     /// Entries that the peer holds and this node lacked when it compared.
     wants: VecDeque<(LogKey, Lack)>,
+    /// What was asked for in vain, and until when it is not asked for again.
+    vain: Vec<((LogKey, Lack), u64)>,
     step: Step,
     page_bytes: u64,
     not_before_ms: u64,
@@ -39,7 +41,24 @@ enum Step {
 
 impl Fetching {
     pub(super) fn new() -> Self {
-        Self { wants: VecDeque::new(), step: Step::Idle, page_bytes: FIRST_PAGE_BYTES, not_before_ms: 0, came: false }
+        let (wants, vain) = (VecDeque::new(), Vec::new());
+        Self { wants, vain, step: Step::Idle, page_bytes: FIRST_PAGE_BYTES, not_before_ms: 0, came: false }
+    }
+
+    /// Remembers that something is lacking, unless it was asked for in vain lately.
+    fn want(&mut self, mono_ms: u64, want: (LogKey, Lack)) {
+        self.vain.retain(|(_, until_ms)| mono_ms < *until_ms);
+        let is_vain = self.vain.iter().any(|(vain, _)| *vain == want);
+        if !is_vain && self.wants.len() < WANTS_MAX && !self.wants.contains(&want) {
+            self.wants.push_back(want);
+        }
+    }
+
+    /// What was asked for last did not come, and is not to be had now; `is_vain`: not for some time.
+    fn give_up(&mut self, mono_ms: u64, is_vain: bool) {
+        let want = self.wants.pop_front().filter(|_| is_vain && self.vain.len() < WANTS_MAX);
+        self.vain.extend(want.map(|want| (want, mono_ms + VAIN_RETRY_MS)));
+        self.step = Step::Idle;
     }
 
     fn log(&self) -> Option<LogKey> {
@@ -123,11 +142,7 @@ impl Engine {
             }
             let lacking = self.frontier.lacking(peer, author, holding);
             let Some(entry) = self.links.get_mut(link) else { return };
-            for want in lacking.into_iter().map(|lack| (key, lack)) {
-                if entry.fetching.wants.len() < WANTS_MAX && !entry.fetching.wants.contains(&want) {
-                    entry.fetching.wants.push_back(want);
-                }
-            }
+            lacking.into_iter().for_each(|lack| entry.fetching.want(now.mono_ms, (key, lack)));
         }
         match logs.last().filter(|_| more) {
             Some(last) => self.ask(now, link, Question::Logs { author, from: Some(last.log) }, out),
@@ -251,6 +266,7 @@ impl Engine {
             fetching.page_bytes = (fetching.page_bytes * 2).min(PAGE_BYTES_MAX as u64);
         }
         fetching.step = Step::Storing { key };
+        let is_vain = batches.is_empty();
         if busy {
             fetching.not_before_ms = now.mono_ms + FETCH_RETRY_MS;
             fetching.step = Step::Idle;
@@ -258,8 +274,7 @@ impl Engine {
             return;
         } else if let Some(entry) = self.links.get_mut(link) {
             // The peer does not hold it any more, or what it sent does not fit: no use in asking again.
-            entry.fetching.wants.pop_front();
-            entry.fetching.step = Step::Idle;
+            entry.fetching.give_up(now.mono_ms, is_vain);
         }
         self.fetch_turn(now, link, out);
     }

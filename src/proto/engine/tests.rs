@@ -6,8 +6,8 @@ mod unmet;
 use std::net::SocketAddr;
 
 use super::*;
-use crate::proto::frame::{Beacon, CloseReason, Frame, Holding, Intro, Peer};
-use crate::proto::ids::{Hash, LogId};
+use crate::proto::frame::{Beacon, CloseReason, Frame, Holding, Intro, Peer, Span};
+use crate::proto::ids::{Hash, LogId, LogKey};
 use crate::proto::limits::{
     BUSY_RETRY_MS, COMPARE_TURN_MS, LINKS_MAX, NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PING_AFTER_MS,
     PROBE_MS, PROTOCOL_RETRY_MS, UNSURE_AFTER_MS,
@@ -339,4 +339,42 @@ fn a_comparison_without_end_takes_turns_with_others_and_hears_only_what_was_aske
         _ => false,
     };
     assert!(actions.iter().any(went_on), "{actions:?}");
+}
+
+#[test]
+fn what_was_asked_for_in_vain_is_asked_for_again_after_a_minute() {
+    let mut engine = engine();
+    let (id, key) = (NodeId([0xff; 32]), LogKey { author: NodeId([9; 32]), log: LogId(5) });
+    up(&mut engine, 0, 1, peer(id, 5, true));
+    let mut asked_ms = Vec::new();
+    let mut answers: Vec<Frame> = vec![Frame::Pong { wall_ms: 0 }];
+    for now_ms in (0..140_000).step_by(100) {
+        let mut actions = engine.handle(at(now_ms), Input::Tick);
+        while let Some(answer) = answers.pop() {
+            actions.extend(tell(&mut engine, now_ms, 1, answer));
+        }
+        for action in actions {
+            let Action::Send { frame, .. } = action else { continue };
+            // It holds a log, and has nothing to send of it that could be read here.
+            match frame {
+                Frame::Ping { wall_ms } => answers.push(Frame::Pong { wall_ms }),
+                Frame::Compare { .. } => {
+                    let authors = vec![(key.author, Hash([9; 32]))];
+                    answers.push(Frame::Authors { same: false, authors, more: false, linked: Vec::new() });
+                }
+                Frame::AskLogs { author, .. } => {
+                    let ranges = vec![Span { first: 1, last: 9, head: Hash([1; 32]) }];
+                    let logs = vec![Holding { log: key.log, audience: None, ranges, fork: None }];
+                    answers.push(Frame::Logs { author, logs, more: false });
+                }
+                Frame::Fetch(fetch) => {
+                    asked_ms.push(now_ms);
+                    answers.push(Frame::Page { key: fetch.key, batches: Vec::new(), busy: false });
+                }
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(asked_ms.len(), 3, "{asked_ms:?}");
+    assert!(asked_ms.windows(2).all(|pair| pair[1] - pair[0] >= 60_000), "{asked_ms:?}");
 }

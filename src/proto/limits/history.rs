@@ -58,6 +58,10 @@ pub const UNWRITTEN_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// A peer that was too busy to serve a fetch is asked again after this time, in milliseconds: a page takes [`PAGE_MS`].
 pub const FETCH_RETRY_MS: u64 = 500;
 
+/// What a peer said that it holds and then sent nothing of is asked of it again after this time, in milliseconds: a later program
+/// may have written it, and then it is passed over each time.
+pub const VAIN_RETRY_MS: u64 = 60_000;
+
 /// The first page that is asked for on a link, in bytes: small, until it is known how fast the link is.
 pub const FIRST_PAGE_BYTES: u64 = 16 * 1024;
 
