@@ -2,6 +2,7 @@
 //! can leave them out by it where that right cannot be had.
 
 mod crashes;
+mod delay;
 mod full_disk;
 mod network;
 mod unwritable;

@@ -95,7 +95,7 @@ async fn last_of(node: &Node) -> Result<Option<Value>> {
 }
 
 /// Sets the clock that reads this file.
-fn set(file: &Path, clock: &str) -> Result<()> {
+pub(crate) fn set(file: &Path, clock: &str) -> Result<()> {
     // Renamed into place: half a file is no time.
     let new = file.with_extension("new");
     std::fs::write(&new, format!("{clock}\n"))?;
@@ -103,7 +103,7 @@ fn set(file: &Path, clock: &str) -> Result<()> {
 }
 
 /// Starts it with another wall clock. The monotonic one goes on as it is.
-fn at(launch: Launch, clock: &str) -> Result<Launch> {
+pub(crate) fn at(launch: Launch, clock: &str) -> Result<Launch> {
     let library = format!("LD_PRELOAD={}", library()?.display());
     let words = ["env", &library, clock, "FAKETIME_DONT_FAKE_MONOTONIC=1", "FAKETIME_NO_CACHE=1", "TZ=UTC"];
     Ok(launch.through(&words))

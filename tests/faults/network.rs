@@ -5,37 +5,56 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
 use rustix::process::Signal;
+use tokio::time::interval;
 
+use crate::clocks::{at, set};
 use crate::common::lab::Lab;
 use crate::common::node::{Launch, Node, together};
 use crate::common::wait::{LONG_PATIENCE, until, until_within};
-use crate::common::{Context, Result, ensure};
+use crate::common::{Context, Result, Value, ensure};
 use crate::hosts::{Host, Network};
 use crate::judge::Record;
 use crate::room::all_met;
 use crate::seeds::for_each_seed;
 
 /// On hosts of their own every port is free.
-const PORT: u16 = 7666;
+pub(crate) const PORT: u16 = 7666;
 
 /// What a node may grow while one of its peers stands still, in KiB: the megabyte that waits on a link, and room for chance.
 const GROWTH_KIB_MAX: u64 = 12 * 1024;
 
-/// Messages of 20 kB that two nodes say each before they are measured: far more than what a node keeps at hand.
-const WARM: usize = 250;
+/// How two nodes talk.
+#[derive(Clone, Copy)]
+struct Talk {
+    when: &'static str,
+    /// How often each speaks at least, and for how long.
+    times: usize,
+    lasts: Duration,
+    /// The shortest time between two rounds.
+    pace: Duration,
+    bytes: usize,
+}
 
-/// How long a peer stands still: longer than it takes to be given up.
-const STILL: Duration = Duration::from_secs(20);
+/// Before they are measured: far more than what a node keeps at hand.
+const WARM: Talk =
+    Talk { when: "warm", times: 120, lasts: Duration::ZERO, pace: Duration::from_millis(1), bytes: 20_000 };
+
+/// While a third stands still, and is not given up yet: as much as can be said.
+const STILL: Talk = Talk { when: "still", times: 0, lasts: Duration::from_secs(12), ..WARM };
+
+/// For the rest of a minute.
+const ALONE: Talk =
+    Talk { when: "alone", times: 0, lasts: Duration::from_secs(48), pace: Duration::from_millis(500), bytes: 10 };
 
 /// Hosts on a switch, one node each.
-struct Hosts {
-    network: Network,
+pub(crate) struct Hosts {
+    pub(crate) network: Network,
     lab: Lab,
-    launches: Vec<Launch>,
+    pub(crate) launches: Vec<Launch>,
 }
 
 impl Hosts {
-    fn new(count: u8) -> Result<Self> {
+    pub(crate) fn new(count: u8) -> Result<Self> {
         let (network, hosts) = Network::new(count)?;
         let lab = Lab::with_port(PORT)?;
         let launch = |(number, host): (usize, &Host)| host.runs(lab.node(&format!("node-{}", number + 1)));
@@ -44,15 +63,27 @@ impl Hosts {
     }
 
     /// Has the host with this number (from 1) handle packets by these rules from now on.
-    fn rule(&self, host: usize, rules: &[String]) -> Result<()> {
-        let namespace = format!("{}-h{host}", self.network.prefix());
+    pub(crate) fn rule(&self, host: usize, rules: &[String]) -> Result<()> {
         let chain = format!("type filter hook input priority 0\n{}", rules.join("\n"));
         let table = format!("table inet faults {{\nchain in {{\n{chain}\n}}\n}}");
         // Made if it is not there, so that it can be thrown away, and made anew.
         let all = format!("table inet faults\ndelete table inet faults\n{table}");
-        let done = Command::new("ip").args(["netns", "exec", &namespace, "nft", &all]).output()?;
-        let said = String::from_utf8_lossy(&done.stderr);
-        ensure!(done.status.success(), "nft (the package nftables, which tests/run installs): {said}");
+        self.runs(host, &["nft", &all]).context("nft (the package nftables, which tests/run installs)")
+    }
+
+    /// Lets no more than 64 kbit/s out of the host with this number (from 1), or as much as it likes.
+    pub(crate) fn slow(&self, host: usize, is_slow: bool) -> Result<()> {
+        let slow = ["tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", "64kbit", "burst", "16kb"];
+        match is_slow {
+            true => self.runs(host, &[&slow[..], &["latency", "400ms"]].concat()),
+            false => self.runs(host, &["tc", "qdisc", "del", "dev", "eth0", "root"]),
+        }
+    }
+
+    fn runs(&self, host: usize, words: &[&str]) -> Result<()> {
+        let namespace = format!("{}-h{host}", self.network.prefix());
+        let done = Command::new("ip").args(["netns", "exec", &namespace]).args(words).output()?;
+        ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         Ok(())
     }
 }
@@ -114,56 +145,86 @@ async fn cuts_in_one_direction_between_some_pairs_keep_nothing_from_anybody() ->
 }
 
 #[tokio::test]
-async fn a_peer_that_stands_still_disturbs_nobody_and_is_complete_afterwards() -> Result<()> {
-    let hosts = Hosts::new(3)?;
+async fn a_machine_that_slept_disturbed_nobody_and_is_complete_afterwards() -> Result<()> {
+    let mut hosts = Hosts::new(3)?;
+    let clock = hosts.lab.dir().join("clock");
+    set(&clock, "+0")?;
+    let sleeper = hosts.launches.remove(2);
+    hosts.launches.push(at(sleeper, &format!("FAKETIME_TIMESTAMP_FILE={}", clock.display()))?);
     let nodes = together(&hosts.launches)?;
     let [anna, ben, still] = &nodes[..] else { unreachable!("three were started") };
     let all = [anna, ben, still];
     until("all have met", async || all_met(&all).await).await?;
     let record = Record::default();
     // What a life uses anyway, caches above all, is there before it is measured.
-    let warm = talk([anna, ben], &record, "warm", (WARM, Duration::ZERO)).await?;
+    let warm = talk([anna, ben], &record, WARM).await?;
     until("all agree", async || record.judge(&all).await).await?;
-    let before = [memory_kib(anna)?, memory_kib(ben)?];
+    let before = [memory_from_now_kib(anna)?, memory_from_now_kib(ben)?];
 
     still.signal(Signal::STOP)?;
-    let talked = talk([anna, ben], &record, "alone", (0, STILL)).await?;
-    println!("{warm} and {talked} messages of 20 kB each way");
+    set(&clock, "+10m")?;
+    let long = talk([anna, ben], &record, STILL).await?;
+    let short = talk([anna, ben], &record, ALONE).await?;
+    println!("{warm} and {long} long messages each way, and {short} short ones");
     for (node, before) in [anna, ben].into_iter().zip(before) {
         let grown = memory_kib(node)?.saturating_sub(before);
         println!("{} grew by {grown} KiB", node.name());
         ensure!(grown < GROWTH_KIB_MAX, "{} grew by {grown} KiB from {before} KiB", node.name());
     }
-    ensure!(anna.api.sees_exactly(&[ben.id(), still.id()]).await.is_err(), "20 s of silence is noticed");
+    for node in [anna, ben] {
+        node.api.sees_state(still.id(), "lost").await.context("a minute of silence is noticed")?;
+    }
 
     still.signal(Signal::CONT)?;
-    until_within(LONG_PATIENCE, "complete", async || record.judge(&all).await).await?;
     until_within(LONG_PATIENCE, "all have met again", async || all_met(&all).await).await?;
+    // Its clock went on without it, too far; that is told, and nobody comes and goes for it.
+    let said = record.say(still, "good morning").await?;
+    until("anna has it", async || newest_is(anna, &said).await).await?;
+    record.reply(anna, "at last", &said).await?;
+    until_within(LONG_PATIENCE, "it is complete, and all agree", async || record.judge(&all).await).await?;
+    for node in [anna, ben] {
+        let error_ms = node.api.member(still.id()).await?["clock_error_ms"].as_i64().context("a clock error")?;
+        ensure!(error_ms > 9 * 60_000, "{} takes it to be off by {error_ms} ms", node.name());
+        for kind in ["lost", "back"] {
+            let count = node.api.notice_count(kind, still.id()).await?;
+            ensure!(count == 1, "{} was told {count} times that it is {kind}", node.name());
+        }
+    }
     drop(hosts.lab);
     Ok(())
 }
 
-/// Has two nodes talk, at least so often and so long, and hold what the other says all the while. Returns how much each said.
-async fn talk(nodes: [&Node; 2], record: &Record, when: &str, least: (usize, Duration)) -> Result<usize> {
+/// Has two nodes talk, and hold what the other says all the while. Returns how often each spoke.
+async fn talk(nodes: [&Node; 2], record: &Record, how: Talk) -> Result<usize> {
     let begun = Instant::now();
     let mut number = 0;
-    while number < least.0 || begun.elapsed() < least.1 {
+    let mut pace = interval(how.pace);
+    while number < how.times || begun.elapsed() < how.lasts {
+        pace.tick().await;
         for (node, other) in [(nodes[0], nodes[1]), (nodes[1], nodes[0])] {
-            let text = format!("{} says {number} {when} {}", node.name(), "x".repeat(20_000));
+            let text = format!("{} says {number} {} {}", node.name(), how.when, "x".repeat(how.bytes));
             let said = record.say(node, &text).await?;
-            let has_it = async || {
-                let newest = other.api.get("/api/v1/messages?limit=1").await?;
-                ensure!(newest["messages"][0]["id"] == said["id"], "not yet");
-                Ok(())
-            };
-            until("the other has it", has_it).await?;
+            until("the other has it", async || newest_is(other, &said).await).await?;
         }
         number += 1;
     }
     Ok(number)
 }
 
-/// The most memory that a node ever used.
+/// That this message is the last one on a node.
+pub(crate) async fn newest_is(node: &Node, said: &Value) -> Result<()> {
+    let newest = node.api.get("/api/v1/messages?limit=1").await?;
+    ensure!(newest["messages"][0]["id"] == said["id"], "{} does not have it", node.name());
+    Ok(())
+}
+
+/// What memory a node uses now; from here on the most of it is counted anew.
+fn memory_from_now_kib(node: &Node) -> Result<u64> {
+    std::fs::write(format!("/proc/{}/clear_refs", node.pid()), "5")?;
+    memory_kib(node)
+}
+
+/// The most memory that a node used since.
 fn memory_kib(node: &Node) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", node.pid()))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;

@@ -1,0 +1,193 @@
+//! Networks that take their time: every piece of what two hosts say to each other comes 200 ms later, give or take 150; or
+//! there is little room on the cable.
+//!
+//! What comes late comes through a host in the middle: the others hear nothing of each other, and each is told to dial them there.
+//! (The kernel's own `netem` is not to be had everywhere.)
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use rand::RngExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::network::{Hosts, PORT, newest_is};
+use crate::common::node::{Launch, Node, together};
+use crate::common::wait::until;
+use crate::common::{Result, ensure};
+use crate::hosts::Host;
+use crate::judge::{Record, history};
+use crate::room::all_met;
+
+/// How late it comes, in milliseconds.
+const DELAY_MS: std::ops::RangeInclusive<u64> = 50..=350;
+
+/// Pieces that wait at once in one direction of one connection: then nothing more is read.
+const WAITING_MAX: usize = 64;
+
+/// What was said before somebody comes over a slow link: more than a minute's worth of it.
+const OLD: usize = 300;
+const OLD_BYTES: usize = 2_000;
+
+/// The last number of the address of the one in the middle.
+const MIDDLE: u8 = 100;
+
+#[tokio::test]
+async fn a_delay_of_200_ms_give_or_take_150_loses_nobody_and_nothing() -> Result<()> {
+    let mut hosts = Hosts::new(3)?;
+    let middle = hosts.network.host(MIDDLE)?;
+    let launches: Vec<Launch> = (1..=3).map(|host| through_the_middle(&hosts, host)).collect::<Result<_>>()?;
+    let done = CancellationToken::new();
+    let _ends = done.clone().drop_guard();
+    pass_on_late(&middle, 3, done).await?;
+
+    let nodes = together(&launches)?;
+    let all: Vec<&Node> = nodes.iter().collect();
+    until("all have met", async || all_met(&all).await).await?;
+    let record = Record::default();
+    let talk = all.iter().map(|node| {
+        let record = &record;
+        async move {
+            for number in 0..60 {
+                record.say(node, &format!("{} says {number} {}", node.name(), "x".repeat(number * 40))).await?;
+            }
+            anyhow::Ok(())
+        }
+    });
+    futures::future::try_join_all(talk).await?;
+    until("all agree", async || record.judge(&all).await).await?;
+
+    let mut slowest = Duration::ZERO;
+    for number in 0..15 {
+        let begun = Instant::now();
+        record.say(all[number % all.len()], &format!("and now {number}")).await?;
+        until("all have it", async || record.judge(&all).await).await?;
+        slowest = slowest.max(begun.elapsed());
+    }
+    println!("the slowest of all was everywhere after {slowest:?}");
+    all_met(&all).await?;
+    for node in &all {
+        let gone = node.api.notices().await?.into_iter().find(|notice| notice["kind"] == "lost");
+        ensure!(gone.is_none(), "{} was told {gone:?}", node.name());
+        // Every link goes through the one in the middle.
+        for other in &all {
+            let seen = node.api.member(other.id()).await?;
+            ensure!(
+                seen["self"] == true || seen["addresses"][0] == address(MIDDLE).to_string(),
+                "a way around: {seen}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_new_does_not_wait_behind_a_long_history_on_a_slow_link() -> Result<()> {
+    let hosts = Hosts::new(2)?;
+    let anna = hosts.launches[0].start()?;
+    let record = Record::default();
+    for number in 0..OLD {
+        record.say(&anna, &format!("{number} {}", "x".repeat(OLD_BYTES))).await?;
+    }
+    [1, 2].into_iter().try_for_each(|host| hosts.slow(host, true))?;
+    let ben = hosts.launches[1].start()?;
+    let all = [&anna, &ben];
+    until("all have met", async || all_met(&all).await).await?;
+    let held = async || anyhow::Ok(history(&ben.api).await?.len());
+    let moves = async || {
+        ensure!(held().await? > 0, "nothing came");
+        Ok(())
+    };
+    until("the history moves", moves).await?;
+    let mut slowest = Duration::ZERO;
+    for number in 0..10 {
+        let (speaker, listener) = if number % 2 == 0 { (&anna, &ben) } else { (&ben, &anna) };
+        let begun = Instant::now();
+        let said = record.say(speaker, &format!("new {number}")).await?;
+        until("the new one came", async || newest_is(listener, &said).await).await?;
+        slowest = slowest.max(begun.elapsed());
+    }
+    let held = held().await?;
+    println!("{held} messages came by the time that 10 new ones had, the slowest of them after {slowest:?}");
+    ensure!(held < OLD, "the new ones came last");
+    [1, 2].into_iter().try_for_each(|host| hosts.slow(host, false))?;
+    until("all agree", async || record.judge(&all).await).await
+}
+
+/// A node on a host that hears of the others only through the one in the middle.
+fn through_the_middle(hosts: &Hosts, host: usize) -> Result<Launch> {
+    let middle = address(MIDDLE);
+    let rules = [format!("ip saddr 10.77.0.0/24 ip saddr != {middle} drop"), "meta nfproto ipv6 drop".to_owned()];
+    hosts.rule(host, &rules)?;
+    let others = (1..=3).filter(|other| *other != host);
+    Ok(others.fold(hosts.launches[host - 1].clone(), |launch, other| {
+        launch.also("--peer", &format!("{middle}:{}", PORT + other as u16))
+    }))
+}
+
+fn address(host: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 77, 0, host)
+}
+
+/// Has the one in the middle listen for every host, at the port that is as much higher as its number, until it is `done`.
+async fn pass_on_late(middle: &Host, hosts: u8, done: CancellationToken) -> Result<()> {
+    let (listens, ready) = tokio::sync::oneshot::channel();
+    middle.does(move || async move {
+        let mut doors = Vec::new();
+        for host in 1..=hosts {
+            doors.push((TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT + u16::from(host))).await?, address(host)));
+        }
+        let _ = listens.send(());
+        let serve = futures::future::try_join_all(doors.into_iter().map(|(door, host)| open(door, host)));
+        done.run_until_cancelled(serve).await.transpose()?;
+        Ok(())
+    });
+    Ok(ready.await?)
+}
+
+/// Passes every connection on to a host.
+async fn open(door: TcpListener, host: Ipv4Addr) -> Result<()> {
+    loop {
+        let (from, _) = door.accept().await?;
+        tokio::spawn(between(from, SocketAddr::from((host, PORT))));
+    }
+}
+
+/// Passes on what comes on a connection, in both directions, until one of them ends.
+async fn between(from: TcpStream, to: SocketAddr) -> std::io::Result<()> {
+    let (read_from, write_from) = from.into_split();
+    let (read_to, write_to) = TcpStream::connect(to).await?.into_split();
+    tokio::select! {
+        ended = late(read_from, write_to) => ended,
+        ended = late(read_to, write_from) => ended,
+    }
+}
+
+/// Passes on one direction, in order, every piece late by a time of its own.
+async fn late(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> std::io::Result<()> {
+    let (sender, mut receiver) = mpsc::channel::<(tokio::time::Instant, Vec<u8>)>(WAITING_MAX);
+    let read = async {
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            let length = from.read(&mut buffer).await?;
+            let delay = Duration::from_millis(rand::rng().random_range(DELAY_MS));
+            let piece = (tokio::time::Instant::now() + delay, buffer[..length].to_vec());
+            if length == 0 || sender.send(piece).await.is_err() {
+                return std::io::Result::Ok(());
+            }
+        }
+    };
+    let write = async {
+        while let Some((at, piece)) = receiver.recv().await {
+            tokio::time::sleep_until(at).await;
+            to.write_all(&piece).await?;
+        }
+        std::io::Result::Ok(())
+    };
+    tokio::select! {
+        ended = read => ended,
+        ended = write => ended,
+    }
+}
