@@ -353,7 +353,7 @@ pub struct Welcome {
     pub node: Node,
     /// Everybody.
     pub members: Vec<Member>,
-    /// Every conversation.
+    /// The conversations, as many as are listed.
     pub conversations: Vec<Unread>,
     /// Fresh: the newest, in timeline order. After a return: what is new, in arrival order.
     pub messages: Vec<Message>,

@@ -12,7 +12,7 @@ use crate::proto::batch::{Header, Verified};
 use crate::proto::clock::Stamp;
 use crate::proto::fork::Fork;
 use crate::proto::ids::{Arrival, Hash, LogKey, NodeId, Seq};
-use crate::proto::limits::LOGS_REMEMBERED_MAX;
+use crate::proto::limits::{CONVERSATIONS_REMEMBERED_MAX, LOGS_REMEMBERED_MAX};
 use crate::proto::log::{Fit, Ranges};
 use crate::proto::record::Run;
 use crate::proto::timeline::Conversation;
@@ -124,6 +124,9 @@ impl Numbers {
             found = Some(db.last_insert_rowid());
         }
         if let Some(number) = found {
+            if self.conversations.len() >= CONVERSATIONS_REMEMBERED_MAX {
+                self.conversations.clear();
+            }
             self.conversations.insert(conversation.clone(), number);
         }
         Ok(found)

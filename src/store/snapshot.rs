@@ -9,10 +9,10 @@ use super::line::{Lines, Row, rows};
 use super::look::own_newest;
 use super::marks::marks;
 use super::numbers::spans;
-use super::sql::{Blob32, Count, LogColumn};
+use super::sql::{Blob32, Count, LogColumn, int};
 use crate::proto::clock::Stamp;
 use crate::proto::ids::{EntryId, LogKey, NodeId};
-use crate::proto::limits::RESUME_HELD_MAX;
+use crate::proto::limits::{RESUME_HELD_MAX, TOPS_MAX};
 use crate::proto::name::Name;
 use crate::proto::record::{LogRecord, MemberReceipt, MemberRecord, OwnLine, Snapshot};
 use crate::proto::timeline::{Conversation, Place};
@@ -48,16 +48,17 @@ fn logs(db: &Connection) -> Result<Vec<LogRecord>, StoreError> {
     Ok(logs)
 }
 
-/// The greatest place of each conversation, and whose it is.
+/// The greatest place of each conversation, and whose it is; of those that are too many the greatest, highest first.
 pub(super) fn tops(db: &Connection) -> Result<Vec<(Conversation, Place, EntryId)>, StoreError> {
     const TOP: &str = rows!(
         "conversation c CROSS JOIN entry e ON e.arrival = (SELECT arrival FROM entry t INDEXED BY entry_conversation
          WHERE t.conversation = c.conversation ORDER BY t.place DESC LIMIT 1)",
-        ""
+        "ORDER BY e.place DESC LIMIT ?1"
     );
     let mut lines = Lines::new(db, NodeId([0; 32]));
     let mut statement = db.prepare(TOP)?;
-    let mut rows = statement.query([])?;
+    // One more than are told apart stands for the rest.
+    let mut rows = statement.query([int(TOPS_MAX as u64 + 1)])?;
     let mut tops = Vec::new();
     while let Some(row) = rows.next()? {
         let row = Row::read(row)?;

@@ -9,7 +9,9 @@ use super::numbers::highest;
 use super::page::{At, Filter, Page, page, stream, weight};
 use super::sql::{Count, int};
 use crate::proto::ids::{Arrival, NodeId};
-use crate::proto::limits::{NOTICES_KEPT, RESUME_BYTES_MAX, RESUME_ENTRIES_MAX, WELCOME_BYTES_MAX, WELCOME_MESSAGES};
+use crate::proto::limits::{
+    CONVERSATIONS_LISTED_MAX, NOTICES_KEPT, RESUME_BYTES_MAX, RESUME_ENTRIES_MAX, WELCOME_BYTES_MAX, WELCOME_MESSAGES,
+};
 use crate::proto::timeline::{Conversation, Line, Notice, Order};
 
 /// What a tab missed.
@@ -49,7 +51,7 @@ pub struct Welcome {
     pub moved: Vec<Line>,
     /// The cursor for what is older than the fresh page; none where nothing is, and after a resume.
     pub before: Option<Order>,
-    /// Every conversation in which something was said.
+    /// The conversations in which something was said, as many as are listed.
     pub conversations: Vec<ConversationState>,
     /// The highest number covered.
     pub arrival: Arrival,
@@ -119,10 +121,12 @@ fn last_of_run(db: &Connection, run: &str, highest: Arrival) -> Result<Option<Ar
     Ok(next.map(|next| next.map_or(highest, |start| start.0)))
 }
 
-/// Every conversation in which something was said, and how far it was read.
+/// The conversations in which something was said, and how far each was read; of those that are too many first direct ones,
+/// then those of which something was read, then the newest. In the order in which they began.
 pub(super) fn conversations(db: &Connection) -> Result<Vec<ConversationState>, StoreError> {
     let mut statement =
-        db.prepare_cached("SELECT channel, member, unread, read FROM conversation ORDER BY conversation")?;
+        db.prepare_cached("SELECT channel, member, unread, read FROM conversation WHERE conversation IN
+         (SELECT conversation FROM conversation ORDER BY member IS NULL, read = 0, conversation DESC LIMIT ?1) ORDER BY conversation")?;
     let read = |row: &rusqlite::Row<'_>| {
         Ok(ConversationState {
             conversation: conversation(row, 0)?,
@@ -130,5 +134,5 @@ pub(super) fn conversations(db: &Connection) -> Result<Vec<ConversationState>, S
             read: row.get::<_, Count>(3)?.0,
         })
     };
-    Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
+    Ok(statement.query_map([int(CONVERSATIONS_LISTED_MAX as u64)], read)?.collect::<Result<_, _>>()?)
 }

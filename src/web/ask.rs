@@ -283,7 +283,7 @@ pub struct Welcome {
     pub info: api::Node,
     /// Everybody ever known, oneself included.
     pub members: Vec<Member>,
-    /// Every conversation.
+    /// The conversations, as many as are listed.
     pub conversations: Vec<Reading>,
     /// Fresh: the newest [`crate::proto::limits::WELCOME_MESSAGES`], oldest first. Resumed: all with a greater arrival
     /// number, in arrival order, at most [`crate::proto::limits::RESUME_ENTRIES_MAX`] together with the notices.

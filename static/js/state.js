@@ -4,6 +4,7 @@
 
 export const GENERAL = "c:general";
 const NOTICES_MAX = 1000;
+const LISTED_MAX = 300; // conversations: more than anybody looks through
 const CLOCK_SLACK_MS = 60_000;
 
 export function create() {
@@ -73,6 +74,19 @@ export function conversation(state, key) {
     state.conversations.set(key, found);
   }
   return found;
+}
+
+/**
+ * The keys of the conversations that are listed. Anybody can begin any number of channels, so of very many those stay that this
+ * reader has to do with (`isOurs(key)`, direct ones, those read before) and those that began last.
+ */
+export function listed(state, isOurs) {
+  const all = [...state.conversations.values()].filter(({ key, exists }) => exists || isOurs(key));
+  const matters = ({ key, read }) => key === GENERAL || read > 0 || key.startsWith("d:") || isOurs(key);
+  const ours = all.filter(matters);
+  const others = all.filter((known) => !matters(known));
+  const room = Math.max(0, LISTED_MAX - ours.length);
+  return [...ours, ...(room > 0 ? others.slice(-room) : [])].map(({ key }) => key);
 }
 
 /** The part of a conversation that is shown. */

@@ -34,6 +34,19 @@ test("each message goes to its conversation", () => {
   assert.deepEqual(texts(state), []);
 });
 
+test("of very many channels those are listed that this reader has to do with, and the newest", () => {
+  const made = Array.from({ length: 500 }, (_, i) => ({ channel: `made up ${i}`, unread: 1, read: i === 3 ? 9 : 0 }));
+  const state = after([welcome([], { conversations: [...made, { with: ANA, unread: 0, read: 0 }] })]);
+  State.conversation(state, "c:begun"); // Nothing was said there yet.
+  const keys = State.listed(state, (key) => key === "c:made up 5");
+  assert.equal(keys.length, 300);
+  for (const key of ["c:general", State.directKey(ANA), "c:made up 3", "c:made up 5", "c:made up 499"]) assert.ok(keys.includes(key), key);
+  for (const key of ["c:begun", "c:made up 4", "c:made up 100"]) assert.ok(!keys.includes(key), key);
+  assert.ok(State.listed(state, (key) => key === "c:begun").includes("c:begun"));
+  const few = after([welcome([message(1, { channel: "builds" })], { conversations: [{ channel: "builds" }] })]);
+  assert.deepEqual(State.listed(few, () => false).sort(), ["c:builds", "c:general"]);
+});
+
 test("receipts grow and never go back", () => {
   const state = after([welcome([message(1, { author: ME })])]);
   const held = () => [state.messages.get("id1").held_by, general(state).messages[0].held_by];

@@ -1,6 +1,9 @@
 //! Appending, reading, order, cursors.
 
 use roomful::proto::frame::Fetch;
+use roomful::proto::limits::{CONVERSATIONS_LISTED_MAX, TOPS_MAX};
+use roomful::proto::name::Name;
+use roomful::proto::record::{Write, Written};
 use roomful::proto::timeline::Conversation;
 use roomful::store::{At, BEGINNING, Filter, Location};
 
@@ -205,4 +208,38 @@ async fn a_name_that_comes_late_is_told_for_what_was_said_under_it() {
     let (_, moved) = bed.append(&[&renamed]).await;
     let told: Vec<_> = moved.iter().map(|line| (line.text.as_str(), line.name.as_str())).collect();
     assert_eq!(told, [("b", "Anna")]);
+}
+
+#[tokio::test]
+async fn of_very_many_conversations_those_that_matter_are_listed() {
+    const MANY: usize = CONVERSATIONS_LISTED_MAX + 200;
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    let (mut ana, mut direct) = (Author::new(2), Author::new(2).with_log(5).to(me().id()));
+    let channel = |number: usize| Conversation::Channel(Name::lossy(&format!("made up {number}"), "?"));
+    bed.append(&[&direct.say("psst")]).await;
+    let said: Vec<_> = (0..MANY).map(|number| say_in(&format!("made up {number}"), "x")).collect();
+    let batches: Vec<_> = said.chunks(64).map(|some| ana.batch(some, None)).collect();
+    let (lines, _) = bed.append(&batches.iter().collect::<Vec<_>>()).await;
+    assert_eq!(lines.len(), MANY);
+    bed.store.write(Write::Read { conversation: channel(7), arrival: lines[7].arrival });
+    assert!(matches!(bed.answer().await, Written::Read { .. }));
+
+    let listed = bed.store.conversations().await.expect("readable");
+    let listed: Vec<_> = listed.into_iter().map(|state| state.conversation).collect();
+    assert_eq!(listed.len(), CONVERSATIONS_LISTED_MAX);
+    let newest = (MANY + 2 - CONVERSATIONS_LISTED_MAX..MANY).map(channel);
+    let expected: Vec<_> = [Conversation::Direct(ana.id()), channel(7)].into_iter().chain(newest).collect();
+    assert_eq!(listed, expected, "who writes to one, what one reads, and what is new");
+    // What is not listed is there all the same.
+    let filter = Filter { conversation: Some(channel(0)) };
+    let page = bed.store.page(filter, At::Newest, 10, usize::MAX).await.expect("readable").expect("found");
+    assert_eq!(page.lines, lines[..1]);
+
+    // Nor does a start remember where each of them ends.
+    bed.store.close().await;
+    let tops = Bed::at(&dir).opened.snapshot.tops;
+    let places: Vec<_> = tops.iter().map(|(_, place, _)| *place).collect();
+    assert!(tops.len() == TOPS_MAX + 1 && places.is_sorted_by(|one, next| one >= next), "{}", tops.len());
+    assert_eq!(tops[0].0, channel(MANY - 1));
 }

@@ -2,6 +2,7 @@
 //! was shown and is gone is taken off the pages, and what this node's own user lost with it is said again.
 
 use super::talk::Draft;
+use super::tops::Tops;
 use super::{Action, Engine, Show, Warning};
 use crate::proto::body::Body;
 use crate::proto::clock::Now;
@@ -26,7 +27,7 @@ impl Engine {
         }
         self.talk.fallen.extend(changed.fallen);
         if let Some(run) = changed.run {
-            self.tops = changed.tops.into_iter().map(|(conversation, place, id)| (conversation, (place, id))).collect();
+            self.tops = Tops::new(changed.tops);
             out.push(Action::Show(Show::Afresh(run)));
         }
         self.say_again(now, out);

@@ -24,8 +24,8 @@ mod take;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod tops;
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ed25519_dalek::SigningKey;
@@ -47,7 +47,6 @@ use super::receipts::Receipts;
 use super::record::{Snapshot, Write};
 use super::refusal::Tally;
 use super::roster::{Changes, Member, Roster, State};
-use super::timeline::{Conversation, Place};
 
 /// What an engine is made of.
 #[derive(Debug)]
@@ -95,7 +94,7 @@ pub struct Engine {
     roster: Roster,
     frontier: Frontier,
     receipts: Receipts,
-    tops: BTreeMap<Conversation, (Place, EntryId)>,
+    tops: tops::Tops,
     tokens: u64,
     refused: Tally,
     links: links::Links,
@@ -166,7 +165,7 @@ impl Engine {
             roster,
             frontier,
             receipts: Receipts::new(&snapshot.receipts, snapshot.own),
-            tops: snapshot.tops.into_iter().map(|(conversation, place, id)| (conversation, (place, id))).collect(),
+            tops: tops::Tops::new(snapshot.tops),
             tokens: 0,
             refused: Tally::default(),
             links: links::Links::default(),

@@ -205,10 +205,7 @@ impl Engine {
 
     /// Remembers the greatest place of each conversation.
     fn place_top(&mut self, line: &Line) {
-        let top = self.tops.entry(line.conversation.clone()).or_insert((line.order.place, line.id));
-        if line.order.place > top.0 || line.id == top.1 {
-            *top = (line.order.place, line.id);
-        }
+        self.tops.stands(line.conversation.clone(), line.order.place, line.id);
     }
 
     /// Remembers that the author is to be told that a batch is stored, directly or through whoever passes on.

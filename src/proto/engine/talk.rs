@@ -317,7 +317,7 @@ impl Engine {
 
     /// The entry with the greatest place in any of these conversations.
     fn greatest<'a>(&self, conversations: impl Iterator<Item = &'a Conversation>) -> Option<(Place, EntryId)> {
-        conversations.filter_map(|conversation| self.tops.get(conversation)).max_by_key(|(place, _)| *place).copied()
+        conversations.filter_map(|conversation| self.tops.of(conversation)).max_by_key(|(place, _)| *place)
     }
 
     fn new_log(&mut self) -> Tip {

@@ -66,6 +66,10 @@ pub const PAGE_SILENT_MS_MAX: u64 = 45_000;
 /// How often at most a page hears of one message how many hold it, in milliseconds.
 pub const HELD_EVERY_MS: u64 = 100;
 
+/// Conversations in the first frame to a page: more than anybody looks through. Channels cost nothing, and a member can
+/// speak in any number of them.
+pub const CONVERSATIONS_LISTED_MAX: usize = 1_000;
+
 /// Messages in the first frame to a fresh page.
 pub const WELCOME_MESSAGES: usize = 80;
 

@@ -28,6 +28,9 @@ pub const CLOCK_AHEAD_MS_MAX: u64 = 60_000;
 /// Own messages whose receipts are followed for the page; of older ones the store still counts them.
 pub const OWN_LINES_FOLLOWED_MAX: usize = 1_000;
 
+/// Conversations whose newest entry is told apart: more than anybody speaks in. For all others stands one place.
+pub const TOPS_MAX: usize = 1_024;
+
 /// Entries signed for one commit: enough to fill the disk's time, few enough to keep the next one near.
 pub const SIGN_AT_ONCE_MAX: usize = 1_024;
 

@@ -61,6 +61,9 @@ pub const INDEX_BEHIND_MAX: u64 = 8_192;
 /// Logs whose numbers the writer remembers; beyond, all are forgotten and read again as they are needed.
 pub const LOGS_REMEMBERED_MAX: usize = 16_384;
 
+/// Conversations whose numbers the writer remembers; beyond, all are forgotten and read again as they are needed.
+pub const CONVERSATIONS_REMEMBERED_MAX: usize = 16_384;
+
 /// Batches kept parsed while a page is read: its lines mostly come from a few.
 pub const BATCHES_LOADED_MAX: usize = 16;
 

@@ -2,7 +2,7 @@
 
 import { byId, clone, fill, identicon, make, nameOf, setText, shortOf } from "../lib/dom.js";
 import { byName, sinceText, spanText, t, whenText } from "../lib/texts.js";
-import { addressOf, fold, inReach, isShared, othersInReach, placeName } from "../state.js";
+import { addressOf, fold, inReach, isShared, listed, othersInReach, placeName } from "../state.js";
 import { unreadIn } from "../unread.js";
 
 const FILTER_ABOVE = 12; // members: fewer are seen at a glance
@@ -14,8 +14,8 @@ const MIB = 1024 * 1024;
 /** `hasDraft(key)` says whether something was begun in a conversation, `attended(key)` whether its end is being read. */
 export function drawConversations(state, { open, hasDraft, isCut, attended }) {
   const name = (key) => placeName(state, key);
-  const isListed = ({ key, exists }) => exists || key === open || hasDraft(key);
-  const keys = [...state.conversations.values()].filter(isListed).map(({ key }) => key).sort((a, b) => rank(a) - rank(b) || byName(name(a), name(b)));
+  const isOurs = (key) => key === open || hasDraft(key);
+  const keys = listed(state, isOurs).sort((a, b) => rank(a) - rank(b) || byName(name(a), name(b)));
   const channels = keys.filter((key) => key.startsWith("c:"));
   const direct = keys.filter((key) => key.startsWith("d:"));
   const unreadOf = (key) => unreadIn(state.conversations.get(key), attended(key));
