@@ -35,7 +35,7 @@
 //! | [`web`] | the page's server: guard, HTTP, WebSocket |
 //! | [`node`] | one node put together; the loop in which everything meets |
 //! | [`identity`] | the data directory: lock, key, token, socket |
-//! | [`config`], [`cli`], [`greeting`], [`report`], [`signals`] | the program around it |
+//! | [`config`], [`cli`], [`greeting`], [`report`], [`signals`], [`system`] | the program around it |
 //! | [`client`] | the commands that talk to a running node |
 //!
 //! The page is in `static/` (plain modules and styles, which `src/build` joins and makes small for the binary) and
@@ -77,5 +77,6 @@ pub mod proto;
 pub mod report;
 pub mod signals;
 pub mod store;
+pub mod system;
 pub mod web;
 pub mod wire;

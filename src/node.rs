@@ -36,6 +36,7 @@ use crate::proto::record::Write;
 use crate::proto::room_key::RoomKey;
 use crate::signals::stop_on_signal;
 use crate::store::{Location, Opened, Store, StoreError};
+use crate::system::said;
 use crate::web::{Hub, Keys, Web};
 use doors::DoorsError;
 use turn::Turns;
@@ -59,7 +60,7 @@ pub enum Error {
     #[error(transparent)]
     Doors(#[from] DoorsError),
     /// The system does not let it listen for signals.
-    #[error("signals can't be caught: {0}\ntry again; if that does not help, restart the machine")]
+    #[error("signals can't be caught: {}\ntry again; if that does not help, restart the machine", said(.0))]
     Signals(std::io::Error),
     /// The disk failed while the node was running; what was acknowledged is kept.
     #[error("{0}")]

@@ -21,6 +21,8 @@ mod url;
 use std::io;
 use std::path::PathBuf;
 
+use crate::system::said;
+
 pub use doctor::doctor;
 pub use export::{Format, export};
 pub use key::key;
@@ -44,7 +46,7 @@ pub enum Error {
     #[error("no node is running on {dir}; start one with: roomful --data-dir {dir}", dir = .0.display())]
     NotRunning(PathBuf),
     /// A file of the node is there and cannot be read.
-    #[error("{} cannot be read: {source}\ncommands work for the user who runs the node", path.display())]
+    #[error("{} cannot be read: {}\ncommands work for the user who runs the node", path.display(), said(source))]
     Unreadable {
         /// Which one.
         path: PathBuf,
@@ -79,7 +81,7 @@ pub enum Error {
     )]
     NoWebPort(PathBuf),
     /// The file that leads to the page cannot be written.
-    #[error("{} cannot be written: {source}\n`roomful url` prints the link to open", path.display())]
+    #[error("{} cannot be written: {}\n`roomful url` prints the link to open", path.display(), said(source))]
     NoRedirect {
         /// Where.
         path: PathBuf,

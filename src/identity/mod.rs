@@ -19,6 +19,7 @@ use rand::TryRng as _;
 use zeroize::Zeroizing;
 
 use crate::proto::room_key::{RoomKey, RoomKeyError};
+use crate::system::said;
 
 pub use directory::{DataDir, Run};
 
@@ -51,7 +52,7 @@ pub enum Error {
     #[error("there is no home directory to keep data in\nname a directory with --data-dir")]
     NoPlace,
     /// The directory cannot be made, entered or written.
-    #[error("{} cannot hold the data: {}\nname another directory with --data-dir", dir.display(), plain(source))]
+    #[error("{} cannot hold the data: {}\nname another directory with --data-dir", dir.display(), said(source))]
     Unusable {
         /// Which one.
         dir: PathBuf,
@@ -87,7 +88,7 @@ pub enum Error {
         pid: Option<u32>,
     },
     /// The key is there and cannot be read.
-    #[error("the key {} cannot be read: {}\nmake it readable, or move it away to become somebody new", path.display(), plain(source))]
+    #[error("the key {} cannot be read: {}\nmake it readable, or move it away to become somebody new", path.display(), said(source))]
     KeyUnreadable {
         /// Where.
         path: PathBuf,
@@ -101,7 +102,7 @@ pub enum Error {
     #[error("the key {path} is open to other users, who may have copied it\nrun chmod 600 {path} if you trust them, or move it away to become somebody new", path = .0.display())]
     KeyOpen(PathBuf),
     /// The file of the room's key cannot be read.
-    #[error("the room key {} cannot be read: {}\n`roomful key` prints one to put there; give all members of the room the same", path.display(), plain(source))]
+    #[error("the room key {} cannot be read: {}\n`roomful key` prints one to put there; give all members of the room the same", path.display(), said(source))]
     RoomKeyUnreadable {
         /// Where.
         path: PathBuf,
@@ -120,7 +121,7 @@ pub enum Error {
         error: RoomKeyError,
     },
     /// A file in the directory cannot be written or read.
-    #[error("{} cannot be kept: {}\nmake room or name another directory with --data-dir", path.display(), plain(source))]
+    #[error("{} cannot be kept: {}\nmake room or name another directory with --data-dir", path.display(), said(source))]
     File {
         /// Which one.
         path: PathBuf,
@@ -131,7 +132,7 @@ pub enum Error {
     #[error("the socket {} is in use by another program\nname another with --web-socket", .0.display())]
     SocketTaken(PathBuf),
     /// The socket cannot be made.
-    #[error("the socket {} cannot be made: {}\nname another with --web-socket", path.display(), plain(source))]
+    #[error("the socket {} cannot be made: {}\nname another with --web-socket", path.display(), said(source))]
     Socket {
         /// Where.
         path: PathBuf,
@@ -141,12 +142,6 @@ pub enum Error {
     /// The system has no random bits to give.
     #[error("the system gives no random numbers: {0}\nthere is no safe way to go on")]
     NoRandomness(String),
-}
-
-/// What the system said, without its number.
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 fn process(pid: Option<u32>) -> String {

@@ -23,6 +23,7 @@ use crate::proto::frame::Beacon;
 use crate::proto::ids::{Instance, NodeId};
 use crate::proto::limits::{ACCEPT_BACKOFF_MS_MAX, BEACON_BYTES_MAX, INTERFACES_EVERY_MS};
 use crate::proto::refusal::Cause;
+use crate::system::said;
 use crate::wire::beacon::GROUP;
 use crate::wire::{self, WireError};
 
@@ -139,7 +140,7 @@ impl Driver {
                 Ok(()) => self.count(&interface.name, |counts| counts.sent += 1),
                 Err(error) => warnings.warn("a beacon could not be sent", error),
             }
-            let error = result.err().map(|error| error.to_string());
+            let error = result.err().map(|error| said(&error));
             report.push(Sent { interface: interface.name.clone(), source: source.ip(), target, error });
         }
         if let Some((far, last)) = &self.far {

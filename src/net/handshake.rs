@@ -17,6 +17,7 @@ use crate::proto::ids::NodeId;
 use crate::proto::limits::{FAREWELL_MS, FIRST_FRAME_BYTES_MAX};
 use crate::proto::refusal::Cause;
 use crate::proto::session::{Proof, Role, Transcript, common_version};
+use crate::system::said;
 use crate::wire::WireError;
 use crate::wire::frame::{
     Greeting, LENGTH_BYTES, decode_greeting, encode_close, encode_hello, encode_intro, encode_proof,
@@ -25,11 +26,11 @@ use crate::wire::frame::{
 /// Why there is no link. Printed, it is a sentence for the user who looks why two nodes don't meet.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HandshakeError {
-    #[error("nobody answers there ({0})")]
+    #[error("nobody answers there ({})", said(.0))]
     Connect(io::Error),
     #[error("no answer within 10 seconds")]
     TooSlow,
-    #[error("TLS failed: no node of ours listens there, or something stands between ({0})")]
+    #[error("TLS failed: no node of ours listens there, or something stands between ({})", said(.0))]
     Tls(io::Error),
     #[error("it speaks TLS, but not the protocol of this program")]
     NotOurs,
@@ -51,7 +52,7 @@ pub(super) enum HandshakeError {
     Wire(#[from] WireError),
     #[error("it hung up during the greeting")]
     HungUp,
-    #[error("the connection broke ({0})")]
+    #[error("the connection broke ({})", said(.0))]
     Broken(io::Error),
     #[error("it refused: {}", sentence(*.0))]
     Refused(CloseReason),

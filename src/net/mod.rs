@@ -42,6 +42,7 @@ use crate::proto::limits::{ANNOUNCEMENTS_WAITING_MAX, PROTOCOL_VERSIONS};
 use crate::proto::name::Name;
 use crate::proto::refusal::Tally;
 use crate::proto::room_key::RoomKey;
+use crate::system::said;
 
 pub use beacon::Counts;
 use refusals::Refusals;
@@ -160,7 +161,7 @@ pub enum NetError {
     #[error("no network interface is up, not even loopback; bring one up (`ip link set lo up`) and start again")]
     NoNetwork,
     /// The interfaces can't be listed.
-    #[error("the network interfaces can't be listed ({0})")]
+    #[error("the network interfaces can't be listed ({})", said(.0))]
     Interfaces(#[source] io::Error),
     /// Another program has the UDP port for itself.
     #[error("UDP port {port} {}\nend that program, or choose another port with --port on all nodes", held(*port, error))]
@@ -171,7 +172,7 @@ pub enum NetError {
         error: io::Error,
     },
     /// No TCP port can be opened.
-    #[error("no TCP port can be opened on {} ({error}); check the address and the limit of open files", .address)]
+    #[error("no TCP port can be opened on {address} ({}); check the address and the limit of open files", said(error))]
     Tcp {
         /// Where.
         address: String,
@@ -187,7 +188,7 @@ pub enum NetError {
 fn held(port: u16, error: &io::Error) -> String {
     match holder::of_udp_port(port).filter(|_| error.kind() == io::ErrorKind::AddrInUse) {
         Some(holder) => format!("is taken {holder}, which shares it with nobody"),
-        None => format!("can't be used: {error}"),
+        None => format!("can't be used: {}", said(error)),
     }
 }
 

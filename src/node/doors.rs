@@ -6,6 +6,7 @@ use crate::config::{Config, WebPort};
 use crate::identity::{self, DataDir};
 use crate::net::holder;
 use crate::proto::ids::NodeId;
+use crate::system::said;
 use crate::web::door::{DoorError, Port};
 use crate::web::{self, Doors};
 
@@ -16,7 +17,7 @@ pub enum DoorsError {
     #[error(transparent)]
     Socket(#[from] identity::Error),
     /// The Unix socket, once it was made.
-    #[error("cannot listen on the page's socket: {0}\ntry again; if that does not help, restart the machine")]
+    #[error("cannot listen on the page's socket: {}\ntry again; if that does not help, restart the machine", said(.0))]
     Listen(std::io::Error),
     /// The port.
     #[error("{0}{by}\nuse another one with --web-port, 0 for any free port, or none for the Unix socket alone", by = by(.0))]

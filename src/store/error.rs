@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use rusqlite::ffi;
 
 use crate::proto::ids::Arrival;
+use crate::system::said;
 
 /// Why a database could not be opened, read or closed. Each is a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +30,7 @@ pub enum StoreError {
     #[error("{0} belongs to another identity: put back its key file, or choose another directory with --data-dir")]
     OtherNode(PathBuf),
     /// A file could not be made, renamed or looked at.
-    #[error("{path}: {source}")]
+    #[error("{}: {}", path.display(), said(source))]
     File {
         /// Which file.
         path: PathBuf,

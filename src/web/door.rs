@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::proto::limits::WEB_PORT;
+use crate::system::said;
 
 /// Which port of 127.0.0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub enum DoorError {
     #[error("port {0} of 127.0.0.1 is taken")]
     PortTaken(u16),
     /// The system does not let us listen there.
-    #[error("cannot listen on port {0} of 127.0.0.1: {1}")]
+    #[error("cannot listen on port {} of 127.0.0.1: {}", .0, said(.1))]
     Port(u16, io::Error),
 }
 
