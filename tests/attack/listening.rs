@@ -1,15 +1,11 @@
 //! Somebody who listens to everything on the wire: what is said, where and by whom is in none of it.
 
-use std::fs::Permissions;
 use std::io::{ErrorKind, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use roomful::proto::room_key::RoomKey;
 use socket2::{Domain, Protocol, Socket, Type};
-use tempfile::TempDir;
 
 use crate::common::wait::until_within;
 use crate::common::{Result, ensure, json};
@@ -39,18 +35,13 @@ fn holds(all: &[u8], words: &str) -> bool {
 
 #[tokio::test]
 async fn whoever_records_everything_reads_no_message_no_room_and_no_name() -> Result<()> {
-    let directory = TempDir::with_prefix("roomful-")?;
-    let key_file = directory.path().join("key");
-    std::fs::write(&key_file, RoomKey::from_bytes([7; 16]).words().as_bytes())?;
-    std::fs::set_permissions(&key_file, Permissions::from_mode(0o600))?;
-    let key_file = key_file.display().to_string();
-    let mut siege = Siege::with(|launch| launch.option("--room-key-file", &key_file)).await?;
+    let mut siege = Siege::keyed().await?;
     siege.nodes[0].api.say("whispered before").await?;
 
     let over = Arc::new(AtomicBool::new(false));
     let end = over.clone();
     let recorded = siege.fourth.does(move || async move { record(&end) });
-    let carl = siege.fourth.runs(siege.lab.node("carl")).option("--room-key-file", &key_file).start()?;
+    let carl = siege.fourth.runs(siege.lab.node("carl")).option("--room-key-file", &siege.key_file()?).start()?;
     carl.api.say("whispered by carl").await?;
     until_within(PATIENCE, "all have heard both", async || {
         for (node, text) in [(&carl, "whispered before"), (&siege.nodes[0], "whispered by carl")] {

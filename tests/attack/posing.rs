@@ -1,18 +1,14 @@
 //! Somebody who claims to be somebody else, by beacon or in between, or who makes others knock where they should not.
 
 use std::collections::BTreeMap;
-use std::fs::Permissions;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use roomful::proto::frame::{Beacon, CloseReason};
 use roomful::proto::ids::{Instance, NodeId};
-use roomful::proto::room_key::RoomKey;
 use roomful::wire;
 use roomful::wire::frame::LENGTH_BYTES;
-use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use crate::common::wait::until_within;
@@ -178,12 +174,7 @@ fn blake3_of(number: u64) -> [u8; 32] {
 
 #[tokio::test]
 async fn whoever_stands_between_two_members_learns_and_proves_nothing() -> Result<()> {
-    let directory = TempDir::with_prefix("roomful-")?;
-    let key_file = directory.path().join("key");
-    std::fs::write(&key_file, RoomKey::from_bytes([7; 16]).words().as_bytes())?;
-    std::fs::set_permissions(&key_file, Permissions::from_mode(0o600))?;
-    let key_file = key_file.display().to_string();
-    let mut siege = Siege::with(|launch| launch.option("--room-key-file", &key_file)).await?;
+    let mut siege = Siege::keyed().await?;
     let mallory = siege.speaker(4);
     let ana = siege.ana();
     let attack = siege.attacker.does(move || async move {
@@ -201,7 +192,7 @@ async fn whoever_stands_between_two_members_learns_and_proves_nothing() -> Resul
         to_carl.receive().await
     });
     // Carl has the key too, and believes that a member listens where the attacker does.
-    let carl = siege.fourth.runs(siege.lab.node("carl")).option("--room-key-file", &key_file);
+    let carl = siege.fourth.runs(siege.lab.node("carl")).option("--room-key-file", &siege.key_file()?);
     let carl = carl.option("--peer", &format!("10.77.0.3:{BETWEEN}")).start()?;
     let said = attack.await??;
     let closed = wire::frame::encode_close(CloseReason::Room);

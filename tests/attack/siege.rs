@@ -5,6 +5,8 @@ use std::fs;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use roomful::proto::room_key::RoomKey;
+
 use crate::common::lab::Lab;
 use crate::common::node::{Launch, Node, together};
 use crate::common::wait::until_within;
@@ -52,10 +54,25 @@ impl Siege {
         Self::with(|launch| launch).await
     }
 
+    /// In a room with a key.
+    pub(crate) async fn keyed() -> Result<Self> {
+        let lab = Lab::with_port(PORT)?;
+        let file = key_file(&lab)?;
+        Self::started(lab, |launch| launch.option("--room-key-file", &file)).await
+    }
+
+    /// The file with that key.
+    pub(crate) fn key_file(&self) -> Result<String> {
+        key_file(&self.lab)
+    }
+
     /// Starts the two as `change` has it, and waits until they have met.
     pub(crate) async fn with(change: impl Fn(Launch) -> Launch) -> Result<Self> {
+        Self::started(Lab::with_port(PORT)?, change).await
+    }
+
+    async fn started(lab: Lab, change: impl Fn(Launch) -> Launch) -> Result<Self> {
         let (network, mut hosts) = Network::new(4)?;
-        let lab = Lab::with_port(PORT)?;
         let launches: Vec<_> =
             ["ana", "ben"].iter().zip(&hosts).map(|(name, host)| change(host.runs(lab.node(name)))).collect();
         let nodes = together(&launches)?;
@@ -140,6 +157,10 @@ impl Siege {
         }
         Ok(all)
     }
+}
+
+fn key_file(lab: &Lab) -> Result<String> {
+    lab.key_file("key", &RoomKey::from_bytes([7; 16]).words(), 0o600)
 }
 
 /// The most memory that a node ever had.

@@ -1,16 +1,12 @@
 //! Somebody who takes up places and time: connections that say nothing or say it slowly, proofs that are wrong, questions
 //! without end and answers that never end.
 
-use std::fs::Permissions;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use roomful::proto::frame::{CloseReason, Fetch, Frame, Holding, Span};
 use roomful::proto::ids::{Hash, LogId, LogKey, NodeId};
 use roomful::proto::limits::{FRAME_AUTHORS_MAX, WRONG_KEYS_MAX};
-use roomful::proto::room_key::RoomKey;
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -82,12 +78,7 @@ enum Attempt {
 
 #[tokio::test]
 async fn wrong_keys_are_looked_at_five_times_a_minute() -> Result<()> {
-    let directory = TempDir::with_prefix("roomful-")?;
-    let key_file = directory.path().join("key");
-    std::fs::write(&key_file, RoomKey::from_bytes([7; 16]).words().as_bytes())?;
-    std::fs::set_permissions(&key_file, Permissions::from_mode(0o600))?;
-    let key_file = key_file.display().to_string();
-    let mut siege = Siege::with(|launch| launch.option("--room-key-file", &key_file)).await?;
+    let mut siege = Siege::keyed().await?;
     let (room, ana) = (siege.lab.room().to_owned(), siege.ana());
     let begun = Instant::now();
     let attack = siege.attacker.does(move || async move {
@@ -108,7 +99,7 @@ async fn wrong_keys_are_looked_at_five_times_a_minute() -> Result<()> {
     let warned = siege.nodes[0].said().lines().filter(|line| line.contains("another room key")).count();
     ensure!((1..=1 + minutes).contains(&warned), "said {warned} times: {}", siege.nodes[0].said());
     // Whoever has the key comes in from elsewhere.
-    let carl = siege.fourth.runs(siege.lab.node("carl")).option("--room-key-file", &key_file).start()?;
+    let carl = siege.fourth.runs(siege.lab.node("carl")).option("--room-key-file", &siege.key_file()?).start()?;
     until_within(PATIENCE, "who has the key is in", async || {
         carl.api.sees_exactly(&[siege.nodes[0].id(), siege.nodes[1].id()]).await
     })

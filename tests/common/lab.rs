@@ -1,6 +1,8 @@
 //! One test's own corner of the machine: a directory, a room and a port that no other test uses.
 
+use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rand::RngExt;
@@ -47,6 +49,14 @@ impl Lab {
     /// The UDP port of the beacons.
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Writes a room key, or what shall be taken for one, to a file of this name. Answers its path.
+    pub(crate) fn key_file(&self, name: &str, words: &str, mode: u32) -> Result<String> {
+        let path = self.dir.path().join(name);
+        fs::write(&path, format!("{words}\n"))?;
+        fs::set_permissions(&path, Permissions::from_mode(mode))?;
+        Ok(path.display().to_string())
     }
 
     /// A node of this lab, not started yet. The same name is the same data directory.

@@ -89,10 +89,8 @@ async fn what_was_refused_and_who_is_not_reached_is_told() -> Result<()> {
 
     let key = anna.run(&["key"])?.stdout;
     let _other = lab.node("other").host("127.0.0.2").option("--room", "attic").start()?;
-    let keyed = lab.dir().join("key");
-    std::fs::write(&keyed, key)?;
-    std::fs::set_permissions(&keyed, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    let ben = lab.node("ben").host("127.0.0.3").option("--room-key-file", &keyed.display().to_string()).start()?;
+    let keyed = lab.key_file("key", &key, 0o600)?;
+    let ben = lab.node("ben").host("127.0.0.3").option("--room-key-file", &keyed).start()?;
     for node in [&anna, &ben] {
         until("another key, and another room", async || {
             let found = doctor(node).await?;

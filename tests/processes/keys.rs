@@ -1,7 +1,5 @@
 //! Rooms with a key: who holds it is in, who does not learns nothing, and both are told.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -21,15 +19,8 @@ fn new_key() -> Result<String> {
     Ok(String::from_utf8(made.stdout)?.trim_end().to_owned())
 }
 
-fn key_file(lab: &Lab, name: &str, key: &str, mode: u32) -> Result<PathBuf> {
-    let path = lab.dir().join(name);
-    std::fs::write(&path, format!("{key}\n"))?;
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(mode))?;
-    Ok(path)
-}
-
-fn with_file(launch: Launch, path: &Path) -> Launch {
-    launch.option("--room-key-file", &path.display().to_string())
+fn with_file(launch: Launch, path: &str) -> Launch {
+    launch.option("--room-key-file", path)
 }
 
 /// One of the three on its own address.
@@ -42,12 +33,12 @@ async fn only_holders_of_the_key_get_in_and_the_others_learn_no_name() -> Result
     let lab = Lab::new()?;
     let (key, other) = (new_key()?, new_key()?);
     ensure!(key != other && key.split(' ').count() == 12, "not 12 random words");
-    let file = key_file(&lab, "key", &key, 0o600)?;
+    let file = lab.key_file("key", &key, 0o600)?;
     let in_environment = format!("ROOMFUL_ROOM_KEY={key}");
     let launches = [
         with_file(one(&lab, 0), &file),
         one(&lab, 1).through(&["env", &in_environment]),
-        with_file(one(&lab, 2), &key_file(&lab, "other", &other, 0o400)?),
+        with_file(one(&lab, 2), &lab.key_file("other", &other, 0o400)?),
         lab.node("dora").host("127.0.0.4"),
     ];
     let nodes = together(&launches)?;
@@ -81,7 +72,7 @@ async fn only_holders_of_the_key_get_in_and_the_others_learn_no_name() -> Result
 #[tokio::test]
 async fn each_key_has_a_history_of_its_own() -> Result<()> {
     let lab = Lab::new()?;
-    let file = key_file(&lab, "key", &new_key()?, 0o600)?;
+    let file = lab.key_file("key", &new_key()?, 0o600)?;
     let open = one(&lab, 0);
     let keyed = with_file(open.clone(), &file);
     for (launch, text) in [(&keyed, "with a key"), (&open, "without"), (&keyed, "again"), (&open, "again")] {
@@ -101,10 +92,10 @@ async fn a_key_that_is_none_or_open_to_others_is_refused() -> Result<()> {
     let lab = Lab::new()?;
     let key = new_key()?;
     let files = [
-        (key_file(&lab, "readable", &key, 0o644)?, "chmod 600"),
-        (key_file(&lab, "made-up", "correct horse battery staple", 0o600)?, "12 words, not 4"),
-        (key_file(&lab, "twice", &format!("{key} {key}"), 0o600)?, "12 words, not 24"),
-        (lab.dir().join("missing"), "`roomful key`"),
+        (lab.key_file("readable", &key, 0o644)?, "chmod 600"),
+        (lab.key_file("made-up", "correct horse battery staple", 0o600)?, "12 words, not 4"),
+        (lab.key_file("twice", &format!("{key} {key}"), 0o600)?, "12 words, not 24"),
+        (lab.dir().join("missing").display().to_string(), "`roomful key`"),
     ];
     for (file, word) in files {
         let refused = with_file(one(&lab, 0), &file).refused()?;
