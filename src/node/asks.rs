@@ -18,10 +18,8 @@ use crate::proto::name::Name;
 use crate::proto::record::{Ref, Write};
 use crate::proto::roster::Member;
 use crate::proto::timeline::{Conversation, Line, LineKind};
-use crate::store::{At, BEGINNING, Filter, Holders, Search, Store, StoreError};
-use crate::web::ask::{
-    self, Ask, Export, Hit, Page, PageQuery, PageSpan, Reading, Said, SayError, SearchQuery, SocketNo, Welcome,
-};
+use crate::store::{Holders, Store, StoreError};
+use crate::web::ask::{self, Ask, Said, SayError, SocketNo, Welcome};
 use crate::web::{Event, Token};
 
 /// What does not change while the node runs.
@@ -113,38 +111,20 @@ impl Turns {
             Ask::Doctor { answer } => _ = answer.send(self.doctor()),
             Ask::Page { query, answer } => {
                 let store = self.store.clone();
-                tokio::spawn(async move {
-                    if let Some(page) = report(page(&store, query).await) {
-                        _ = answer.send(page);
-                    }
-                });
+                reply(answer, async move { store.page(query, HISTORY_BYTES_MAX).await });
             }
             Ask::Holders { id, answer } => {
                 let (store, since) = (self.store.clone(), self.engine.held_since(id));
-                tokio::spawn(async move {
-                    if let Some(found) = report(store.holders(id).await) {
-                        _ = answer.send(found.map(|found| holders(found, &since)));
-                    }
-                });
+                reply(answer, async move { Ok(store.holders(id).await?.map(|found| holders(found, &since))) });
             }
             Ask::AddPeer { address, answer } => _ = answer.send(self.add_peer(&address)),
             Ask::Export { query, answer } => {
                 let store = self.store.clone();
-                tokio::spawn(async move {
-                    let after = query.after.unwrap_or(BEGINNING);
-                    let found = store.export(after, query.direct, query.limit, HISTORY_BYTES_MAX).await;
-                    if let Some(found) = report(found) {
-                        _ = answer.send(Export { lines: found.lines, after: found.after });
-                    }
-                });
+                reply(answer, async move { store.export(query, HISTORY_BYTES_MAX).await });
             }
             Ask::Search { query, answer } => {
                 let store = self.store.clone();
-                tokio::spawn(async move {
-                    if let Some(hits) = report(search(&store, query).await) {
-                        _ = answer.send(hits);
-                    }
-                });
+                reply(answer, async move { store.search(query).await });
             }
             Ask::Welcome { resume, answer } => self.welcome(resume, answer),
         }
@@ -354,25 +334,6 @@ fn holders(found: Holders, since: &[(NodeId, u64)]) -> api::Holders {
     }
 }
 
-async fn page(store: &Store, query: PageQuery) -> Result<Option<Page>, StoreError> {
-    let at = match query.span {
-        PageSpan::Newest => At::Newest,
-        PageSpan::Before(order) => At::Before(order),
-        PageSpan::After(order) => At::After(order),
-        PageSpan::Around(id) => At::Around(id),
-        PageSpan::Since(arrival) => At::Since(arrival),
-    };
-    let filter = Filter { conversation: query.conversation };
-    let found = store.page(filter, at, query.limit, HISTORY_BYTES_MAX).await?;
-    Ok(found.map(|page| Page { lines: page.lines, notices: page.notices, before: page.before, after: page.after }))
-}
-
-async fn search(store: &Store, query: SearchQuery) -> Result<Vec<Hit>, StoreError> {
-    let SearchQuery { wanted, conversation, from, before, after, limit } = query;
-    let found = store.search(Search { wanted, conversation, from, before, after, limit }).await?;
-    Ok(found.into_iter().map(|hit| Hit { line: hit.line, ranges: hit.ranges }).collect())
-}
-
 async fn welcome(
     store: &Store,
     info: api::Node,
@@ -387,16 +348,11 @@ async fn welcome(
         let own = store.own_newest(crate::proto::limits::RESUME_HELD_MAX).await?;
         held = own.into_iter().filter_map(|line| Some((line.id, line.held?))).collect();
     }
-    let reading = |state: crate::store::ConversationState| Reading {
-        conversation: state.conversation,
-        unread: state.unread,
-        read: state.read,
-    };
     Ok(Welcome {
         run,
         info,
         members,
-        conversations: found.conversations.into_iter().map(reading).collect(),
+        conversations: found.conversations,
         lines: found.lines,
         notices: found.notices,
         moved: found.moved,
@@ -405,6 +361,18 @@ async fn welcome(
         reset: found.reset,
         held,
     })
+}
+
+/// Answers with what is read, beside the loop.
+fn reply<T: Send + 'static>(
+    answer: ask::Answer<T>,
+    read: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) {
+    tokio::spawn(async move {
+        if let Some(found) = report(read.await) {
+            _ = answer.send(found);
+        }
+    });
 }
 
 /// What was read, or nothing where reading failed: then whoever asked hears that the node is stopping, and the log why.

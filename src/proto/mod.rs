@@ -30,6 +30,7 @@ pub mod engine;
 pub mod fork;
 pub mod frame;
 pub mod frontier;
+pub mod history;
 pub mod ids;
 pub mod limits;
 pub mod log;

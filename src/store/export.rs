@@ -5,32 +5,18 @@ use rusqlite::Connection;
 
 use super::error::StoreError;
 use super::line::Lines;
-use super::page::{Reader, weight};
+use super::page::{BEGINNING, Reader, weight};
+use crate::proto::history::{Export, ExportQuery};
 use crate::proto::ids::NodeId;
-use crate::proto::timeline::{Conversation, Line, Order};
+use crate::proto::timeline::{Conversation, Line};
 
-/// A piece of the history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exported {
-    /// In the order of the room.
-    pub lines: Vec<Line>,
-    /// The cursor to go on from; none at the end.
-    pub after: Option<Order>,
-}
-
-/// Reads at most `limit` lines and `bytes` (but at least one line) behind `after`; direct messages only if `direct`.
-pub(super) fn export(
-    db: &Connection,
-    own: NodeId,
-    after: Order,
-    direct: bool,
-    limit: usize,
-    bytes: usize,
-) -> Result<Exported, StoreError> {
+/// Reads the next piece, of at most `bytes` (but at least one line).
+pub(super) fn export(db: &Connection, own: NodeId, query: ExportQuery, bytes: usize) -> Result<Export, StoreError> {
+    let ExportQuery { after, direct, limit } = query;
     let mut reader = Reader::new(db, Lines::signed(db, own), bytes);
     let mut lines: Vec<Line> = Vec::new();
     let mut bytes_left = bytes;
-    let is_cut = reader.scan(after, true, |reader, row| {
+    let is_cut = reader.scan(after.unwrap_or(BEGINNING), true, |reader, row| {
         if !direct && matches!(reader.lines.conversation_of(&row)?, Conversation::Direct(_)) {
             return Ok(true);
         }
@@ -44,5 +30,5 @@ pub(super) fn export(
         Ok(true)
     })?;
     let after = if is_cut { lines.last().map(|line| line.order) } else { None };
-    Ok(Exported { lines, after })
+    Ok(Export { lines, after })
 }

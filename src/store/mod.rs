@@ -43,19 +43,18 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::proto::frame::Fetch;
+use crate::proto::history::{Export, ExportQuery, Hit, Page, PageQuery, Reading, SearchQuery};
 use crate::proto::ids::{Arrival, EntryId, NodeId, RoomId};
 use crate::proto::limits::READERS;
 use crate::proto::name::Name;
 use crate::proto::record::{HistoryPage, Ref, Snapshot, Write, Written};
-use crate::proto::timeline::{Line, Order};
+use crate::proto::timeline::Line;
 
 pub use error::StoreError;
-pub use export::Exported;
 pub use look::{Counts, Holders};
 pub use open::Location;
-pub use page::{At, BEGINNING, Filter, Page};
-pub use search::{Hit, Search};
-pub use welcome::{ConversationState, Resumed, Welcome};
+pub use page::BEGINNING;
+pub use welcome::{Resumed, Welcome};
 
 use failure::Failure;
 use mended::Mended;
@@ -164,22 +163,21 @@ impl Store {
         self.inner.failure.told().await
     }
 
-    /// Reads a page of at most `limit` messages and `bytes` of them (but at least one). `None`: the message of
-    /// [`At::Around`] is not here.
-    pub async fn page(&self, filter: Filter, at: At, limit: usize, bytes: usize) -> Result<Option<Page>, StoreError> {
+    /// Reads a page of at most `bytes` of messages (but at least one). `None`: the message of
+    /// [`At::Around`](crate::proto::history::At::Around) is not here.
+    pub async fn page(&self, query: PageQuery, bytes: usize) -> Result<Option<Page>, StoreError> {
         let own = self.inner.own;
-        self.read(move |db| page::page(db, own, &filter, at, limit, bytes)).await
+        self.read(move |db| page::page(db, own, &query, bytes)).await
     }
 
-    /// Reads the next piece of an export behind `after`, at most `limit` messages and `bytes` of them (but at least
-    /// one); direct messages only if `direct`.
-    pub async fn export(&self, after: Order, direct: bool, limit: usize, bytes: usize) -> Result<Exported, StoreError> {
+    /// Reads the next piece of an export, of at most `bytes` of messages (but at least one).
+    pub async fn export(&self, query: ExportQuery, bytes: usize) -> Result<Export, StoreError> {
         let own = self.inner.own;
-        self.read(move |db| export::export(db, own, after, direct, limit, bytes)).await
+        self.read(move |db| export::export(db, own, query, bytes)).await
     }
 
     /// Looks for words, newest hits first.
-    pub async fn search(&self, search: Search) -> Result<Vec<Hit>, StoreError> {
+    pub async fn search(&self, search: SearchQuery) -> Result<Vec<Hit>, StoreError> {
         let own = self.inner.own;
         let look = move |db: &Connection| search::search(db, own, &search);
         match self.read_signed(look.clone()).await {
@@ -215,7 +213,7 @@ impl Store {
     }
 
     /// Every conversation in which something was said.
-    pub async fn conversations(&self) -> Result<Vec<ConversationState>, StoreError> {
+    pub async fn conversations(&self) -> Result<Vec<Reading>, StoreError> {
         self.read(welcome::conversations).await
     }
 

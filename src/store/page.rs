@@ -13,47 +13,11 @@ use super::line::{Lines, Row, rows};
 use super::numbers::{find_conversation, highest};
 use super::places::by_id;
 use super::sql::{Blob32, Count, int, log_id};
+use crate::proto::history::{At, Page, PageQuery};
 use crate::proto::ids::{Arrival, EntryId, LogId, NodeId};
 use crate::proto::limits::LINE_OVERHEAD_BYTES;
 use crate::proto::name::Name;
-use crate::proto::timeline::{Conversation, Line, Notice, Order, Place};
-
-/// Which messages.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// Of this conversation only; none: of all.
-    pub conversation: Option<Conversation>,
-}
-
-/// Where a page lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
-    /// At the end.
-    Newest,
-    /// Right before this place; strictly older.
-    Before(Order),
-    /// Right after this place; strictly newer.
-    After(Order),
-    /// With this message in the middle.
-    Around(EntryId),
-    /// What was stored after this number, in the order in which it was stored; notices count towards the limit.
-    Since(Arrival),
-}
-
-/// A page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// Oldest first; with [`At::Since`] in arrival order.
-    pub lines: Vec<Line>,
-    /// In arrival order; see the module.
-    pub notices: Vec<Notice>,
-    /// The cursor for what is older; none where nothing is, and with [`At::Since`].
-    pub before: Option<Order>,
-    /// The cursor for what is newer.
-    pub after: Order,
-    /// Everything that matched up to this number was considered. With [`At::Since`] the number to go on from.
-    pub arrival: Arrival,
-}
+use crate::proto::timeline::{Line, Notice, Order, Place};
 
 /// The cursor before everything.
 pub const BEGINNING: Order = Order { place: 0, author: NodeId([0; 32]), log: LogId(0), seq: 0 };
@@ -66,19 +30,13 @@ pub(super) fn weight(line: &Line) -> usize {
     LINE_OVERHEAD_BYTES + 2 * line.text.len()
 }
 
-/// Reads a page of at most `limit` lines and `bytes` (but at least one line). `None`: the message of
+/// Reads a page of at most `bytes` (but at least one line). `None`: the message of
 /// [`At::Around`] is not here.
-pub(super) fn page(
-    db: &Connection,
-    own: NodeId,
-    filter: &Filter,
-    at: At,
-    limit: usize,
-    bytes: usize,
-) -> Result<Option<Page>, StoreError> {
+pub(super) fn page(db: &Connection, own: NodeId, query: &PageQuery, bytes: usize) -> Result<Option<Page>, StoreError> {
+    let &PageQuery { at, ref conversation, limit } = query;
     let covered = highest(db)?;
     let mut reader = Reader::new(db, Lines::shown(db, own)?, bytes);
-    if let Some(conversation) = &filter.conversation {
+    if let Some(conversation) = conversation {
         // A conversation in which nothing was said yet has no number; none has this one.
         reader.conversation = Some(find_conversation(db, conversation)?.unwrap_or(-1));
     }

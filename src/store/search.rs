@@ -4,7 +4,6 @@
 //! the tokenizer has nothing left to decide but to cut at spaces, and a hit is marked by the same rule that found it.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use rusqlite::{Connection, ToSql, params};
 
@@ -12,36 +11,10 @@ use super::error::StoreError;
 use super::line::{Lines, Row, rows};
 use super::numbers::{find_conversation, highest};
 use super::sql::{Blob32, Count, int};
+use crate::proto::history::{Hit, SearchQuery};
 use crate::proto::ids::{Arrival, NodeId};
 use crate::proto::limits::{INDEX_BYTES_MAX, INDEX_ENTRIES_MAX, SEARCH_TIES_MAX, SEARCH_UNINDEXED_MAX};
-use crate::proto::timeline::{Conversation, Line, Order};
 use crate::proto::words::{Wanted, words};
-
-/// What is looked for, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Search {
-    /// What.
-    pub wanted: Wanted,
-    /// Said in this conversation only.
-    pub conversation: Option<Conversation>,
-    /// Said by this member only.
-    pub from: Option<NodeId>,
-    /// Standing strictly before this place.
-    pub before: Option<Order>,
-    /// Standing strictly behind this place.
-    pub after: Option<Order>,
-    /// At most so many.
-    pub limit: usize,
-}
-
-/// A message that has what was looked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hit {
-    /// It.
-    pub line: Line,
-    /// Where in its text, in bytes, ascending and apart.
-    pub ranges: Vec<Range<usize>>,
-}
 
 /// The index, as `schema.sql` has it.
 const CREATE: &str = "CREATE VIRTUAL TABLE search USING
@@ -89,7 +62,7 @@ pub(super) fn index(db: &Connection, own: NodeId) -> Result<(Arrival, usize), St
 }
 
 /// The hits, newest first.
-pub(super) fn search(db: &Connection, own: NodeId, search: &Search) -> Result<Vec<Hit>, StoreError> {
+pub(super) fn search(db: &Connection, own: NodeId, search: &SearchQuery) -> Result<Vec<Hit>, StoreError> {
     let mut lines = Lines::shown(db, own)?;
     let hides = lines.hides_any();
     let mut found = candidates(db, search, hides, INDEXED, &fts(&search.wanted), search.limit + SEARCH_TIES_MAX)?;
@@ -125,7 +98,7 @@ const _: () = assert!(SEARCH_UNINDEXED_MAX == 1_000, "as it stands in `REST`");
 /// The newest of those that `from` gives for `what`, as far as the search says where.
 fn candidates(
     db: &Connection,
-    search: &Search,
+    search: &SearchQuery,
     hides: bool,
     from: &str,
     what: &dyn ToSql,

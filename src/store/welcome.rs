@@ -6,13 +6,14 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::error::StoreError;
 use super::line::{Lines, conversation, rows};
 use super::numbers::highest;
-use super::page::{At, Filter, Page, page, stream, weight};
+use super::page::{page, stream, weight};
 use super::sql::{Count, int};
+use crate::proto::history::{At, Page, PageQuery, Reading};
 use crate::proto::ids::{Arrival, NodeId};
 use crate::proto::limits::{
     CONVERSATIONS_LISTED_MAX, NOTICES_KEPT, RESUME_BYTES_MAX, RESUME_ENTRIES_MAX, WELCOME_BYTES_MAX, WELCOME_MESSAGES,
 };
-use crate::proto::timeline::{Conversation, Line, Notice, Order};
+use crate::proto::timeline::{Line, Notice, Order};
 
 /// What a tab missed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,17 +26,6 @@ pub struct Resumed {
     pub moved: Vec<Line>,
     /// The highest number covered.
     pub arrival: Arrival,
-}
-
-/// How far a conversation was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConversationState {
-    /// Which.
-    pub conversation: Conversation,
-    /// Messages of others with a greater number than `read`.
-    pub unread: u64,
-    /// Everything up to here was read.
-    pub read: Arrival,
 }
 
 /// The beginning of a socket.
@@ -52,7 +42,7 @@ pub struct Welcome {
     /// The cursor for what is older than the fresh page; none where nothing is, and after a resume.
     pub before: Option<Order>,
     /// The conversations in which something was said, as many as are listed.
-    pub conversations: Vec<ConversationState>,
+    pub conversations: Vec<Reading>,
     /// The highest number covered.
     pub arrival: Arrival,
 }
@@ -67,7 +57,8 @@ pub(super) fn welcome(db: &Connection, own: NodeId, after: Option<(&str, Arrival
     if let Some(Resumed { lines, notices, moved, arrival }) = resumed {
         return Ok(Welcome { reset: false, lines, notices, moved, before: None, conversations, arrival });
     }
-    let fresh = page(db, own, &Filter::default(), At::Newest, WELCOME_MESSAGES, WELCOME_BYTES_MAX)?;
+    let newest = PageQuery { at: At::Newest, conversation: None, limit: WELCOME_MESSAGES };
+    let fresh = page(db, own, &newest, WELCOME_BYTES_MAX)?;
     let Page { lines, notices, before, arrival, .. } = fresh.ok_or(StoreError::Closed)?;
     Ok(Welcome { reset: after.is_some(), lines, notices, moved: Vec::new(), before, conversations, arrival })
 }
@@ -123,12 +114,12 @@ fn last_of_run(db: &Connection, run: &str, highest: Arrival) -> Result<Option<Ar
 
 /// The conversations in which something was said, and how far each was read; of those that are too many first direct ones,
 /// then those of which something was read, then the newest. In the order in which they began.
-pub(super) fn conversations(db: &Connection) -> Result<Vec<ConversationState>, StoreError> {
+pub(super) fn conversations(db: &Connection) -> Result<Vec<Reading>, StoreError> {
     let mut statement =
         db.prepare_cached("SELECT channel, member, unread, read FROM conversation WHERE conversation IN
          (SELECT conversation FROM conversation ORDER BY member IS NULL, read = 0, conversation DESC LIMIT ?1) ORDER BY conversation")?;
     let read = |row: &rusqlite::Row<'_>| {
-        Ok(ConversationState {
+        Ok(Reading {
             conversation: conversation(row, 0)?,
             unread: row.get::<_, Count>(2)?.0,
             read: row.get::<_, Count>(3)?.0,

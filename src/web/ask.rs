@@ -2,17 +2,15 @@
 //!
 //! Everything that can be checked without knowing the node's state is checked before it is asked.
 
-use std::ops::Range;
-
 use tokio::sync::oneshot;
 
 use crate::api;
+use crate::proto::history::{Export, ExportQuery, Hit, Page, PageQuery, Reading, SearchQuery};
 use crate::proto::ids::{Arrival, EntryId, NodeId};
 use crate::proto::marks::MarkChange;
 use crate::proto::name::Name;
 use crate::proto::roster::Member;
 use crate::proto::timeline::{Conversation, Held, Line, LineKind, Notice, Order};
-use crate::proto::words::Wanted;
 
 /// A page's socket, numbered by this run of the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -180,91 +178,6 @@ pub enum SayError {
     Stopping,
 }
 
-/// Which page of history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageQuery {
-    /// From where to where.
-    pub span: PageSpan,
-    /// Only this conversation; none: all.
-    pub conversation: Option<Conversation>,
-    /// At most so many messages, 1 to 500.
-    pub limit: usize,
-}
-
-/// From where to where a page of history goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PageSpan {
-    /// The newest.
-    Newest,
-    /// The nearest strictly older than a place.
-    Before(Order),
-    /// The nearest strictly newer than a place.
-    After(Order),
-    /// With this message in the middle.
-    Around(EntryId),
-    /// With a greater arrival number, in arrival order.
-    Since(Arrival),
-}
-
-/// A page of history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// Oldest first; for [`PageSpan::Since`] in arrival order.
-    pub lines: Vec<Line>,
-    /// The node's own lines of the same time.
-    pub notices: Vec<Notice>,
-    /// Where to go on towards the past; none at the beginning.
-    pub before: Option<Order>,
-    /// Where to go on towards the present, also when nothing was found.
-    pub after: Order,
-}
-
-/// Which piece of an export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExportQuery {
-    /// Behind this place; none: from the beginning.
-    pub after: Option<Order>,
-    /// Whether direct messages are in it.
-    pub direct: bool,
-    /// At most so many messages, 1 to 500.
-    pub limit: usize,
-}
-
-/// A piece of an export: everything that is held, what is not shown as well, and nothing but what is signed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Export {
-    /// In the order of the room.
-    pub lines: Vec<Line>,
-    /// Where to go on; none at the end.
-    pub after: Option<Order>,
-}
-
-/// Which messages are looked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SearchQuery {
-    /// With these words.
-    pub wanted: Wanted,
-    /// Only in this conversation; none: all.
-    pub conversation: Option<Conversation>,
-    /// Only by this member.
-    pub from: Option<NodeId>,
-    /// Only strictly before this place.
-    pub before: Option<Order>,
-    /// Only strictly behind this place.
-    pub after: Option<Order>,
-    /// At most so many, 1 to 500.
-    pub limit: usize,
-}
-
-/// A message that was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hit {
-    /// It.
-    pub line: Line,
-    /// Where in its text, in bytes, ascending and apart.
-    pub ranges: Vec<Range<usize>>,
-}
-
 /// What a page that comes back holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resume {
@@ -300,15 +213,4 @@ pub struct Welcome {
     pub reset: bool,
     /// Resumed: how many hold the newest [`crate::proto::limits::RESUME_HELD_MAX`] own messages.
     pub held: Vec<(EntryId, Held)>,
-}
-
-/// How far a conversation was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
-    /// Which one.
-    pub conversation: Conversation,
-    /// Messages of others behind the mark.
-    pub unread: u64,
-    /// The mark.
-    pub read: Arrival,
 }

@@ -16,11 +16,12 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 use tower_http::compression::CompressionLayer;
 
-use super::ask::{Ask, Page};
+use super::ask::Ask;
 use super::draft::{Draft, bad};
 use super::refused::Refused;
 use super::{Shared, assets, guard, members, page, query, socket};
 use crate::api::{self, Code, Cursor};
+use crate::proto::history::Page;
 use crate::proto::ids::EntryId;
 use crate::proto::limits::{REQUEST_BYTES_MAX, REQUEST_MS_MAX};
 

@@ -5,10 +5,10 @@ use axum::http::Uri;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::ask::{ExportQuery, PageQuery, PageSpan, SearchQuery};
 use super::draft::{bad, channel_name};
 use super::refused::Refused;
 use crate::api::Cursor;
+use crate::proto::history::{At, ExportQuery, PageQuery, SearchQuery};
 use crate::proto::ids::{EntryId, NodeId};
 use crate::proto::limits::{HISTORY_LIMIT, SEARCH_BYTES_MAX, SEARCH_LIMIT};
 use crate::proto::timeline::{Conversation, Order};
@@ -18,7 +18,7 @@ use crate::proto::words::Wanted;
 pub(super) fn page(uri: &Uri) -> Result<PageQuery, Refused> {
     let asked: PageAsked = read(uri)?;
     let conversation = conversation(asked.channel.as_deref(), asked.with.as_deref())?;
-    Ok(PageQuery { span: asked.span()?, conversation, limit: limit(asked.limit.as_deref(), HISTORY_LIMIT)? })
+    Ok(PageQuery { at: asked.at()?, conversation, limit: limit(asked.limit.as_deref(), HISTORY_LIMIT)? })
 }
 
 /// `GET /api/v1/export`
@@ -61,17 +61,17 @@ struct PageAsked {
 }
 
 impl PageAsked {
-    fn span(&self) -> Result<PageSpan, Refused> {
+    fn at(&self) -> Result<At, Refused> {
         match (&self.before, &self.after, &self.around, &self.since) {
-            (None, None, None, None) => Ok(PageSpan::Newest),
-            (Some(before), None, None, None) => Ok(PageSpan::Before(cursor(before)?)),
-            (None, Some(after), None, None) => Ok(PageSpan::After(cursor(after)?)),
+            (None, None, None, None) => Ok(At::Newest),
+            (Some(before), None, None, None) => Ok(At::Before(cursor(before)?)),
+            (None, Some(after), None, None) => Ok(At::After(cursor(after)?)),
             (None, None, Some(id), None) => {
-                EntryId::from_hex(id).map(PageSpan::Around).ok_or_else(|| bad("\"around\" has to be a full id."))
+                EntryId::from_hex(id).map(At::Around).ok_or_else(|| bad("\"around\" has to be a full id."))
             }
             (None, None, None, Some(since)) => {
                 let number = since.parse().ok().filter(|_| is_digits(since));
-                number.map(PageSpan::Since).ok_or_else(|| bad("\"since\" has to be an arrival number."))
+                number.map(At::Since).ok_or_else(|| bad("\"since\" has to be an arrival number."))
             }
             _ => Err(bad("Only one of \"before\", \"after\", \"around\" and \"since\".")),
         }

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use roomful::api;
 use roomful::proto::clock::Stamp;
+use roomful::proto::history::{At, Hit, Page, PageQuery, Reading};
 use roomful::proto::ids::{Arrival, EntryId, LogId, NodeId};
 use roomful::proto::marks::MarkChange;
 use roomful::proto::name::Name;
 use roomful::proto::roster::{Member, State};
 use roomful::proto::timeline::{Conversation, Held, Line, LineKind, Notice, NoticeKind, Order};
-use roomful::web::ask::{Hit, Page, PageQuery, PageSpan, Reading, Said, Say, SayError, Welcome};
+use roomful::web::ask::{Said, Say, SayError, Welcome};
 use roomful::web::{Ask, Doors, Event, Hub, Keys, Token, Web, door};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -193,17 +194,17 @@ impl Stage {
     fn page(&self, query: &PageQuery) -> Option<Page> {
         let fits = |line: &&Line| query.conversation.as_ref().is_none_or(|wanted| line.conversation == *wanted);
         let lines: Vec<&Line> = self.lines.iter().filter(fits).collect();
-        let (from, to) = match query.span {
-            PageSpan::Newest | PageSpan::Since(_) => (lines.len().saturating_sub(query.limit), lines.len()),
-            PageSpan::Before(order) => {
+        let (from, to) = match query.at {
+            At::Newest | At::Since(_) => (lines.len().saturating_sub(query.limit), lines.len()),
+            At::Before(order) => {
                 let end = lines.partition_point(|line| line.order < order);
                 (end.saturating_sub(query.limit), end)
             }
-            PageSpan::After(order) => {
+            At::After(order) => {
                 let start = lines.partition_point(|line| line.order <= order);
                 (start, (start + query.limit).min(lines.len()))
             }
-            PageSpan::Around(id) => {
+            At::Around(id) => {
                 let middle = lines.iter().position(|line| line.id == id)?;
                 let start = middle.saturating_sub(query.limit / 2);
                 (start, (start + query.limit).min(lines.len()))
@@ -212,7 +213,7 @@ impl Stage {
         let chosen: Vec<Line> = lines[from..to].iter().map(|&line| line.clone()).collect();
         let before = if from == 0 { None } else { chosen.first().map(|line| line.order) };
         let after = chosen.last().or(self.lines.last()).map(|line| line.order)?;
-        Some(Page { lines: chosen, notices: Vec::new(), before, after })
+        Some(Page { lines: chosen, notices: Vec::new(), before, after, arrival: 0 })
     }
 
     /// `after`: what a page that comes back has already.

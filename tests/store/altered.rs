@@ -7,10 +7,11 @@ use roomful::proto::batch::Verified;
 use roomful::proto::body::Body;
 use roomful::proto::fork::Signed;
 use roomful::proto::frame::Fetch;
+use roomful::proto::history::{At, ExportQuery};
 use roomful::proto::ids::Hash;
 use roomful::proto::record::{Append, Changed, OwnBatch, Ref, Write, Written};
 use roomful::proto::timeline::{Held, Order};
-use roomful::store::{At, BEGINNING, Location, StoreError};
+use roomful::store::{BEGINNING, Location, StoreError};
 use tempfile::TempDir;
 
 use crate::support::{Author, Bed, me, room, say, texts};
@@ -53,7 +54,8 @@ async fn changed(bed: &mut Bed) -> Changed {
 
 /// Everything in the timeline's order, as an export has it.
 async fn exported(bed: &Bed) -> Vec<(Order, String)> {
-    let all = bed.store.export(BEGINNING, true, 1_000, usize::MAX).await.expect("readable");
+    let all =
+        bed.store.export(ExportQuery { after: None, direct: true, limit: 1_000 }, usize::MAX).await.expect("readable");
     all.lines.into_iter().map(|line| (line.order, line.text)).collect()
 }
 

@@ -3,12 +3,13 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use roomful::proto::history::{At, PageQuery};
 use roomful::proto::ids::{Hash, RoomId};
 use roomful::proto::marks::MarkChange;
 use roomful::proto::name::Name;
 use roomful::proto::record::{MemberReceipt, OwnBatch, Ref, Write};
 use roomful::proto::timeline::Held;
-use roomful::store::{At, Location, Store, StoreError};
+use roomful::store::{Location, Store, StoreError};
 use tempfile::TempDir;
 
 use crate::support::{Author, Bed, NOON, me, room, texts};
@@ -178,7 +179,8 @@ async fn damage_found_while_running_stops_the_store_and_the_next_start_mends_it(
     let bed = Bed::at(&dir);
     let pages = std::fs::metadata(&path).expect("a file").len() as usize / 4096;
     scribble(&path, pages / 2..pages / 2 + 3);
-    let read = bed.store.page(roomful::store::Filter::default(), At::Newest, 500, usize::MAX).await;
+    let query = PageQuery { at: At::Newest, conversation: None, limit: 500 };
+    let read = bed.store.page(query, usize::MAX).await;
     assert!(matches!(read, Err(StoreError::Damaged(_))), "{read:?}");
     let told = tokio::time::timeout(std::time::Duration::from_secs(60), bed.store.failed()).await.expect("told");
     assert!(told.contains("damaged"), "{told}");

@@ -1,6 +1,7 @@
 //! Exports: everything, in order, the same from whoever holds the same.
 
 use roomful::proto::clock::Stamp;
+use roomful::proto::history::ExportQuery;
 use roomful::proto::name::Name;
 use roomful::proto::record::{MemberRecord, Write};
 use roomful::proto::timeline::Line;
@@ -12,7 +13,8 @@ use crate::support::{Author, Bed, NOON, me, say, texts};
 async fn exported(bed: &Bed, direct: bool, limit: usize) -> Vec<Line> {
     let (mut lines, mut after) = (Vec::new(), Some(BEGINNING));
     while let Some(order) = after {
-        let piece = bed.store.export(order, direct, limit, usize::MAX).await.expect("readable");
+        let query = ExportQuery { after: Some(order), direct, limit };
+        let piece = bed.store.export(query, usize::MAX).await.expect("readable");
         assert!(piece.lines.len() <= limit && !piece.lines.is_empty());
         lines.extend(piece.lines);
         after = piece.after;
@@ -64,7 +66,9 @@ async fn direct_messages_only_if_asked_for() {
     assert_eq!(texts(&exported(&bed, false, 1).await), ["room", "room again"]);
     assert_eq!(exported(&bed, true, 1).await.len(), 4);
     // Only direct ones are left behind this place: nothing follows.
-    let last = bed.store.export(BEGINNING, false, 2, usize::MAX).await.expect("readable");
+    let from_the_beginning = |direct, limit| ExportQuery { after: None, direct, limit };
+    let last = bed.store.export(from_the_beginning(false, 2), usize::MAX).await.expect("readable");
     assert_eq!((last.lines.len(), last.after), (2, None));
-    assert_eq!(bed.store.export(BEGINNING, true, 9, 0).await.expect("readable").lines.len(), 1, "one always comes");
+    let least = bed.store.export(from_the_beginning(true, 9), 0).await.expect("readable");
+    assert_eq!(least.lines.len(), 1, "one always comes");
 }

@@ -2,8 +2,9 @@
 
 use roomful::proto::batch::Verified;
 use roomful::proto::fork::{Fork, Signed};
+use roomful::proto::history::At;
 use roomful::proto::record::{Append, OwnBatch, Ref, Write, Written};
-use roomful::store::{At, Location};
+use roomful::store::Location;
 
 use crate::support::{Author, Bed, NOON, me, say, texts};
 

@@ -1,8 +1,8 @@
 //! What the user thinks of a member: kept, and who is blocked is not shown, but stored, exported and shown again.
 
+use roomful::proto::history::{At, ExportQuery};
 use roomful::proto::marks::{MarkChange, Marks};
 use roomful::proto::record::{Marked, Write, Written};
-use roomful::store::{At, BEGINNING};
 
 use crate::support::{Author, Bed, NOON, texts};
 
@@ -53,7 +53,8 @@ async fn who_is_blocked_is_not_shown_and_later_is_again() {
     crate::search::indexed(dir.path()).await;
     crate::search::finds(&bed, "two", &["ana two"]).await;
     assert_eq!(bed.store.conversations().await.expect("readable")[0].unread, 2);
-    let exported = bed.store.export(BEGINNING, false, 100, usize::MAX).await.expect("readable");
+    let exported =
+        bed.store.export(ExportQuery { after: None, direct: false, limit: 100 }, usize::MAX).await.expect("readable");
     assert_eq!(exported.lines.len(), 5, "an export holds what is held");
 
     // A tab from before can't go on: it shows what is not to be shown.

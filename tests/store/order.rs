@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 use roomful::proto::batch::Verified;
+use roomful::proto::history::At;
 use roomful::proto::record::Append;
-use roomful::store::{At, Location};
+use roomful::store::Location;
 
 use crate::support::{Author, Bed, NOON, texts};
 

@@ -1,12 +1,13 @@
 //! What is this node's own: refs, who holds its messages, what was read, who is known.
 
 use roomful::proto::clock::Stamp;
+use roomful::proto::history::At;
 use roomful::proto::ids::Hash;
 use roomful::proto::limits::REF_MS;
 use roomful::proto::name::Name;
 use roomful::proto::record::{Append, MemberReceipt, MemberRecord, OwnBatch, Ref, Write, Written};
 use roomful::proto::timeline::{Conversation, Held};
-use roomful::store::{At, Location};
+use roomful::store::Location;
 
 use crate::support::{Author, Bed, NOON, me, texts};
 

@@ -22,7 +22,7 @@ fn copy(version: &str) -> tempfile::TempDir {
 /// What every sample holds: a room with two channels, a direct conversation, a range beyond a gap, an own message with a
 /// `ref` and a receipt, a notice, a read mark and a member who was seen.
 async fn holds_what_it_held(bed: &Bed) {
-    let page = bed.page(roomful::store::At::Newest, 100).await;
+    let page = bed.page(roomful::proto::history::At::Newest, 100).await;
     let said = ["psst: 東京都に行きます", "Good morning, Zoë", "Who is here?", "It rains.", "Me, beyond a gap"];
     assert_eq!(texts(&page.lines), said);
     assert_eq!(page.notices.len(), 1);

@@ -3,18 +3,19 @@
 use std::path::Path;
 use std::time::Duration;
 
+use roomful::proto::history::{Hit, SearchQuery};
 use roomful::proto::timeline::Conversation;
 use roomful::proto::words::Wanted;
-use roomful::store::{Hit, Location, Search};
+use roomful::store::Location;
 
 use crate::support::{Author, Bed, NOON, me, say_in};
 
-pub(crate) fn for_words(text: &str) -> Search {
+pub(crate) fn for_words(text: &str) -> SearchQuery {
     let wanted = Wanted::new(text).expect("words");
-    Search { wanted, conversation: None, from: None, before: None, after: None, limit: 50 }
+    SearchQuery { wanted, conversation: None, from: None, before: None, after: None, limit: 50 }
 }
 
-async fn hits(bed: &Bed, search: Search) -> Vec<Hit> {
+async fn hits(bed: &Bed, search: SearchQuery) -> Vec<Hit> {
     bed.store.search(search).await.expect("readable")
 }
 
@@ -71,13 +72,13 @@ async fn words_are_found_at_once_and_from_the_index() {
         let found = hits(&bed, for_words("deja")).await;
         assert_eq!(found[0].ranges, [0..6, 18..24]);
         let news = Conversation::Channel(roomful::proto::name::Name::lossy("news", "?"));
-        let in_news = hits(&bed, Search { conversation: Some(news), ..for_words("quick") }).await;
+        let in_news = hits(&bed, SearchQuery { conversation: Some(news), ..for_words("quick") }).await;
         assert_eq!(texts(&in_news), ["the fox is quick"]);
         let nowhere = Conversation::Direct(Author::new(9).id());
-        assert!(hits(&bed, Search { conversation: Some(nowhere), ..for_words("quick") }).await.is_empty());
+        assert!(hits(&bed, SearchQuery { conversation: Some(nowhere), ..for_words("quick") }).await.is_empty());
         for (author, count) in [(2, 4), (3, 0)] {
             let from = Some(Author::new(author).id());
-            assert_eq!(hits(&bed, Search { from, ..for_words("quick") }).await.len(), count);
+            assert_eq!(hits(&bed, SearchQuery { from, ..for_words("quick") }).await.len(), count);
         }
         indexed(dir.path()).await;
     }
@@ -102,7 +103,7 @@ async fn pages_of_hits_follow_each_other_also_at_equal_places() {
     for limit in [1, 3, 10, 28] {
         let (mut found, mut before) = (Vec::new(), None);
         loop {
-            let page = hits(&bed, Search { before, limit, ..for_words("wor") }).await;
+            let page = hits(&bed, SearchQuery { before, limit, ..for_words("wor") }).await;
             let Some(last) = page.last() else { break };
             before = Some(last.line.order);
             found.extend(page.into_iter().map(|hit| hit.line));
@@ -110,7 +111,7 @@ async fn pages_of_hits_follow_each_other_also_at_equal_places() {
         assert_eq!(found, lines, "by {limit}");
     }
     let (newer, older) = (lines[3].order, lines[9].order);
-    let between = hits(&bed, Search { before: Some(newer), after: Some(older), ..for_words("word") }).await;
+    let between = hits(&bed, SearchQuery { before: Some(newer), after: Some(older), ..for_words("word") }).await;
     assert_eq!(between.into_iter().map(|hit| hit.line).collect::<Vec<_>>(), lines[4..9]);
 }
 
@@ -130,7 +131,7 @@ async fn a_store_in_memory_and_one_with_much_to_index_find_too() {
     }
     finds(&bed, "many number1499", &["number1499 of many"]).await;
     finds(&bed, "many number0", &["number0 of many"]).await;
-    assert_eq!(hits(&bed, Search { limit: 500, ..for_words("many") }).await.len(), 500);
+    assert_eq!(hits(&bed, SearchQuery { limit: 500, ..for_words("many") }).await.len(), 500);
 }
 
 #[tokio::test]

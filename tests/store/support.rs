@@ -4,10 +4,11 @@ use ed25519_dalek::SigningKey;
 use roomful::proto::batch::{HEADER_VERSION, Header, Verified, sign, slot};
 use roomful::proto::body::{Body, SALT_BYTES};
 use roomful::proto::clock::Stamp;
+use roomful::proto::history::{At, Page, PageQuery};
 use roomful::proto::ids::{EntryId, Hash, LogId, LogKey, NodeId, RoomId};
 use roomful::proto::record::{Append, Changed, OwnBatch, Write, WriteError, Written};
 use roomful::proto::timeline::{Line, Notice, NoticeKind};
-use roomful::store::{At, Filter, Location, Opened, Page, Store};
+use roomful::store::{Location, Opened, Store};
 use tempfile::TempDir;
 
 /// 2026-11-22, about noon, in milliseconds.
@@ -173,7 +174,7 @@ impl Bed {
     }
 
     pub(crate) async fn page(&self, at: At, limit: usize) -> Page {
-        let page = self.store.page(Filter::default(), at, limit, usize::MAX).await;
+        let page = self.store.page(PageQuery { at, conversation: None, limit }, usize::MAX).await;
         page.expect("readable").expect("found")
     }
 

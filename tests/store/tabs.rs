@@ -1,7 +1,8 @@
 //! Arrival numbers: what a tab may go on from, and what it gets.
 
+use roomful::proto::history::{At, Page, PageQuery};
 use roomful::proto::limits::NOTICES_KEPT;
-use roomful::store::{At, BEGINNING, Filter, Location, Page};
+use roomful::store::{BEGINNING, Location};
 
 use crate::support::{Author, Bed, NOON, room, texts};
 
@@ -62,8 +63,9 @@ async fn polling_misses_nothing_and_gives_nothing_twice() {
         }
         assert_eq!(seen, [2, 3, 4, 5, 6, 8, 9], "by {limit}");
     }
-    let filter = Filter { conversation: Some(roomful::proto::timeline::Conversation::general()) };
-    let page = bed.store.page(filter, At::Since(3), 2, usize::MAX).await.expect("readable").expect("found");
+    let conversation = Some(roomful::proto::timeline::Conversation::general());
+    let query = PageQuery { at: At::Since(3), conversation, limit: 2 };
+    let page = bed.store.page(query, usize::MAX).await.expect("readable").expect("found");
     assert_eq!((numbers(&page), page.arrival), (vec![4, 5], 5));
     let nothing_new = bed.page(At::Since(9), 100).await;
     assert_eq!((numbers(&nothing_new), nothing_new.arrival), (vec![], 9));

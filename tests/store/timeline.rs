@@ -1,11 +1,12 @@
 //! Appending, reading, order, cursors.
 
 use roomful::proto::frame::Fetch;
+use roomful::proto::history::{At, PageQuery};
 use roomful::proto::limits::{CONVERSATIONS_LISTED_MAX, TOPS_MAX};
 use roomful::proto::name::Name;
 use roomful::proto::record::{Write, Written};
 use roomful::proto::timeline::Conversation;
-use roomful::store::{At, BEGINNING, Filter, Location};
+use roomful::store::{BEGINNING, Location};
 
 use crate::support::{Author, Bed, me, say_in, texts};
 
@@ -59,12 +60,14 @@ async fn conversations_are_apart() {
     assert_eq!(texts(&lines), ["room", "news", "psst"], "what two others say to each other is nobody's business");
     assert_eq!(lines[2].to, Some(me().id()));
     for line in &lines {
-        let filter = Filter { conversation: Some(line.conversation.clone()) };
-        let page = bed.store.page(filter, At::Newest, 10, usize::MAX).await.expect("readable").expect("found");
+        let conversation = Some(line.conversation.clone());
+        let query = PageQuery { at: At::Newest, conversation, limit: 10 };
+        let page = bed.store.page(query, usize::MAX).await.expect("readable").expect("found");
         assert_eq!(page.lines, std::slice::from_ref(line));
     }
-    let nowhere = Filter { conversation: Some(Conversation::Direct(Author::new(9).id())) };
-    let page = bed.store.page(nowhere, At::Newest, 10, usize::MAX).await.expect("readable").expect("found");
+    let conversation = Some(Conversation::Direct(Author::new(9).id()));
+    let nowhere = PageQuery { at: At::Newest, conversation, limit: 10 };
+    let page = bed.store.page(nowhere, usize::MAX).await.expect("readable").expect("found");
     assert!(page.lines.is_empty());
 }
 
@@ -120,7 +123,8 @@ async fn bytes_bound_a_page_but_one_message_always_comes() {
     let batches: Vec<_> = (0..4).map(|_| ana.say(&long)).collect();
     bed.append(&batches.iter().collect::<Vec<_>>()).await;
     for (bytes, expected) in [(0, 1), (60_000, 1), (130_000, 2), (usize::MAX, 4)] {
-        let page = bed.store.page(Filter::default(), At::Newest, 100, bytes).await.expect("readable").expect("found");
+        let query = PageQuery { at: At::Newest, conversation: None, limit: 100 };
+        let page = bed.store.page(query, bytes).await.expect("readable").expect("found");
         assert_eq!(page.lines.len(), expected, "{bytes} bytes");
         assert_eq!(page.before.is_some(), expected < 4);
     }
@@ -141,7 +145,8 @@ async fn an_id_with_another_check_names_nothing() {
     wrong = lines[1].id;
     wrong.seq = u64::MAX;
     assert_eq!(bed.store.line(wrong).await.expect("readable"), None);
-    assert!(bed.store.page(Filter::default(), At::Around(wrong), 5, 1_000).await.expect("readable").is_none());
+    let unknown = PageQuery { at: At::Around(wrong), conversation: None, limit: 5 };
+    assert!(bed.store.page(unknown, 1_000).await.expect("readable").is_none());
 }
 
 #[tokio::test]
@@ -232,8 +237,8 @@ async fn of_very_many_conversations_those_that_matter_are_listed() {
     let expected: Vec<_> = [Conversation::Direct(ana.id()), channel(7)].into_iter().chain(newest).collect();
     assert_eq!(listed, expected, "who writes to one, what one reads, and what is new");
     // What is not listed is there all the same.
-    let filter = Filter { conversation: Some(channel(0)) };
-    let page = bed.store.page(filter, At::Newest, 10, usize::MAX).await.expect("readable").expect("found");
+    let query = PageQuery { at: At::Newest, conversation: Some(channel(0)), limit: 10 };
+    let page = bed.store.page(query, usize::MAX).await.expect("readable").expect("found");
     assert_eq!(page.lines, lines[..1]);
 
     // Nor does a start remember where each of them ends.

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use roomful::api;
 use roomful::api::doctor::{FailedDial, Files, Heard, Interface, Ports};
 use roomful::proto::clock::Stamp;
+use roomful::proto::history::{At, Export, Hit, Page, PageQuery, Reading};
 use roomful::proto::ids::{Arrival, EntryId, LogId, NodeId};
 use roomful::proto::name::Name;
 use roomful::proto::roster::{Member, State};
 use roomful::proto::timeline::{Conversation, Held, Line, LineKind, Order};
-use roomful::web::ask::{Export, Hit, Page, PageQuery, PageSpan, Reading, Resume, Said, Say, SayError, Welcome};
+use roomful::web::ask::{Resume, Said, Say, SayError, Welcome};
 use roomful::web::{Ask, Doors, Event, Hub, Keys, Token, Web, door};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -97,13 +98,13 @@ impl Node {
     }
 
     fn page(&mut self, query: PageQuery) -> Option<Page> {
-        if matches!(query.span, PageSpan::Around(_)) {
+        if matches!(query.at, At::Around(_)) {
             return None;
         }
         let lines: Vec<_> = self.lines.iter().rev().take(query.limit).rev().cloned().collect();
         self.queries.push(query);
         let after = Order { place: 9, author: OWN, log: LogId(1), seq: 1 };
-        Some(Page { before: lines.first().map(|line| line.order), lines, notices: Vec::new(), after })
+        Some(Page { before: lines.first().map(|line| line.order), lines, notices: Vec::new(), after, arrival: 0 })
     }
 
     fn welcome(&self, resume: Option<&Resume>) -> Welcome {

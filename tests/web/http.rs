@@ -6,8 +6,9 @@ use serde_json::json;
 
 use crate::client::{Answer, exchange};
 use crate::fake::{OTHER, OWN, Server};
+use roomful::proto::history::At;
 use roomful::proto::limits::GUESSES_WAITING_MAX;
-use roomful::web::ask::{PageSpan, SayError};
+use roomful::web::ask::SayError;
 
 #[tokio::test]
 async fn only_what_says_nothing_needs_no_token() {
@@ -388,20 +389,20 @@ async fn a_query_is_understood_or_refused() {
     let line = server.node().commit("x");
     let cursor = line.order.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let id = line.id.to_string();
-    for (query, span, limit) in [
-        (String::new(), PageSpan::Newest, 100),
-        ("?limit=7".into(), PageSpan::Newest, 7),
-        ("?limit=501".into(), PageSpan::Newest, 500),
-        ("?limit=99999999999999999999999".into(), PageSpan::Newest, 500),
-        (format!("?before={cursor}&unknown=1"), PageSpan::Before(line.order), 100),
-        (format!("?after={cursor}"), PageSpan::After(line.order), 100),
-        ("?since=17".into(), PageSpan::Since(17), 100),
-        (format!("?with={}", OTHER), PageSpan::Newest, 100),
-        ("?channel=caf%C3%A9".into(), PageSpan::Newest, 100),
+    for (query, at, limit) in [
+        (String::new(), At::Newest, 100),
+        ("?limit=7".into(), At::Newest, 7),
+        ("?limit=501".into(), At::Newest, 500),
+        ("?limit=99999999999999999999999".into(), At::Newest, 500),
+        (format!("?before={cursor}&unknown=1"), At::Before(line.order), 100),
+        (format!("?after={cursor}"), At::After(line.order), 100),
+        ("?since=17".into(), At::Since(17), 100),
+        (format!("?with={}", OTHER), At::Newest, 100),
+        ("?channel=caf%C3%A9".into(), At::Newest, 100),
     ] {
         assert_eq!(server.get(&format!("/api/v1/messages{query}")).await.status, 200, "{query}");
         let asked = server.node().queries.pop().expect("the node was asked");
-        assert_eq!((asked.span, asked.limit), (span, limit), "{query}");
+        assert_eq!((asked.at, asked.limit), (at, limit), "{query}");
         assert_eq!(asked.conversation.is_some(), query.contains("with") || query.contains("channel"));
     }
     for query in [
