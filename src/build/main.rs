@@ -49,7 +49,7 @@ fn take_below(folder: &str, files: &mut Files) -> Files {
     taken.map(|(path, text)| (path[folder.len()..].to_owned(), text)).collect()
 }
 
-/// Writes the parts, and the list of them that the program includes: pairs of path and content.
+/// Writes the parts, and the list of them that the program includes: the path, the content and the same packed with gzip.
 fn write(parts: &Files, out: &Path) -> Result<()> {
     let folder = out.join("static");
     let mut list = String::from("&[\n");
@@ -57,7 +57,15 @@ fn write(parts: &Files, out: &Path) -> Result<()> {
         let file = folder.join(path);
         fs::create_dir_all(file.parent().ok_or("a part has a folder")?)?;
         fs::write(&file, text)?;
-        writeln!(list, "    ({path:?}, include_bytes!({:?})),", file.display().to_string())?;
+        let packed = folder.join(format!("{path}.gz"));
+        zopfli::compress(
+            zopfli::Options::default(),
+            zopfli::Format::Gzip,
+            text.as_bytes(),
+            fs::File::create(&packed)?,
+        )?;
+        let [file, packed] = [file, packed].map(|path| path.display().to_string());
+        writeln!(list, "    ({path:?}, include_bytes!({file:?}), include_bytes!({packed:?})),")?;
     }
     fs::write(out.join("parts.rs"), list + "]\n")?;
     Ok(())

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{Path, Request, State};
@@ -10,11 +11,9 @@ use axum::http::{StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, handler::Handler as _};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
-use tower_http::compression::CompressionLayer;
 
 use super::ask::Ask;
 use super::draft::{Draft, bad};
@@ -28,11 +27,9 @@ use crate::proto::limits::{REQUEST_BYTES_MAX, REQUEST_MS_MAX};
 type Answer = Result<Response, Refused>;
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
-    // The parts alone are compressed: they are the same for everybody, so their length gives nothing away.
-    let parts = assets::part.layer(CompressionLayer::new().gzip(true));
     Router::new()
         .route("/", get(page::shell))
-        .route("/static/{hash}/{*path}", get(parts))
+        .route("/static/{hash}/{*path}", get(assets::part))
         .route("/healthz", get(page::healthz))
         .route("/ws", get(socket::upgrade))
         .route("/api/v1/node", get(node))
