@@ -6,7 +6,7 @@ import { t } from "./lib/texts.js";
 import { leavePast } from "./ranges.js";
 import { addressOf, conversation, placeOfAddress } from "./state.js";
 
-export function startJumps({ state, pages, timeline, current, go, toEnd, room, drawNow }) {
+export function startJumps({ state, pages, timeline, current, go, toEnd, room, reveal }) {
   const pill = byId("pill-back");
   let origin = null; // where the reader was before the first jump: { key, id }, or id null for the end
 
@@ -26,7 +26,7 @@ export function startJumps({ state, pages, timeline, current, go, toEnd, room, d
       return room.hint(t("jump.failed", { error: error.message }));
     }
     if (key !== current()) return; // the reader went on meanwhile
-    drawNow();
+    reveal();
     timeline.toRow(timeline.keyOf(id));
     if (remember) setOrigin(origin ?? from);
     if (write) history[isElsewhere ? "replaceState" : "pushState"](null, "", addressOf(key, id));

@@ -30,7 +30,7 @@ import { drawTitle } from "./view/title.js";
 
 /** `page` is what main.js has: the state, the link, the list of messages, and the ways to go somewhere and to draw. */
 export function start(page) {
-  const { state, socket, timeline, composer, current, go, say, toNewest, draw, drawNow, toEnd } = page;
+  const { state, socket, timeline, composer, current, go, say, toNewest, draw, drawNow, reveal, toEnd } = page;
   const panes = startPanes();
   const pages = startPages({ state, socket, current, draw: drawNow });
   const room = createRoom({
@@ -45,7 +45,7 @@ export function start(page) {
     },
     socket, current, drawn: toEnd, redrawn: drawNow,
   });
-  const jumps = startJumps({ state, pages, timeline, current, go, toEnd, room, drawNow });
+  const jumps = startJumps({ state, pages, timeline, current, go, toEnd, room, reveal });
   const notices = startNotices({ state, attended: page.attended, jump: jumps.to });
   const reading = startReading({
     visible: () => (isWatched() ? timeline.visible() : []),
@@ -73,6 +73,7 @@ export function start(page) {
   });
   byId("updated").addEventListener("click", () => location.reload());
   byId("find-others").addEventListener("click", () => showFindOthers(context));
+  let isKnown = false; // whether it was asked who one is
   let unmountAlone = null;
   let timer = 0;
   function drawLine(back) {
@@ -89,10 +90,10 @@ export function start(page) {
     alarm: (notice) => alarm(notice, State.namesakes(state, notice.member, notice.name)),
 
     choices: () => readChoices(state.me),
-    firstRun: () => mountFirstRun({ state, room }),
-
-    /** What stands where messages will be, while nobody is here and nothing was said. */
+    /** What stands before the messages: who one is, at the first time, and help while nobody is here and nothing was said. */
     drawScene(key) {
+      if (!isKnown) mountFirstRun({ state, room });
+      isKnown = true;
       const known = State.conversation(state, key);
       const isAlone = key === State.GENERAL && State.othersInReach(state) === 0
         && known.floor === null && known.messages.every((m) => m.author === state.me);

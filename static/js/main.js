@@ -14,6 +14,7 @@ import { Timeline } from "./view/timeline.js";
 const SENDING_SHOWN_AFTER_MS = 410;
 const BACK_SHOWN_MS = 3000;
 const DAY_CHECK_MS = 30_000;
+const LINE_AWAITED_MS = 1000;
 const JOY_FRESH_MS = 10_000;
 const FLOOD_FRAMES = 20; // more than these since the last drawing, and drawing waits until they have all been heard
 const FLOOD_PAUSE_MS = 25;
@@ -28,6 +29,7 @@ let { key: openKey, id: wantedId } = State.placeOfAddress(location.hash);
 let store = null;
 let later = null; // the modules that were loaded afterwards
 let back = null; // {fresh, until}: the link is back, and what came meanwhile
+let awaited = null; // the conversation that is not shown yet, because where reading stopped has to be fetched
 
 const socket = new Socket({
   resume: () => (state.run === null ? {} : { after: state.arrival, run: state.run }),
@@ -104,13 +106,12 @@ async function onWelcome(frame, wasMe) {
   if (wasMe === null) {
     turnTo(openKey);
     await restore();
-    loadLater().then(({ firstRun }) => firstRun());
     if (wantedId) loadLater().then(({ jumps }) => jumps.to(openKey, wantedId, { remember: false, write: false }));
-  } else if (frame.reset) {
-    State.openConversation(state, openKey);
+  } else {
+    if (frame.reset) State.openConversation(state, openKey);
+    fill(); // its first try may have failed with the link
   }
   if (document.body.hasAttribute("data-cut")) noteBack(frame);
-  loadLater().then(({ pages }) => fill(pages)).catch(() => {}); // again, if its first try failed with the link
   pump();
   draw();
 }
@@ -219,11 +220,32 @@ function toEnd() {
 }
 
 /** What a page of messages cannot hold yet comes when the window is at rest; the line goes where reading stopped. */
-async function fill(pages) {
+async function fill() {
   const key = openKey;
   const { line } = State.conversation(state, key);
-  if (!(await pages.fill()) || key !== openKey || State.conversation(state, key).line !== line) return;
-  State.openConversation(state, key);
+  try {
+    const { pages } = await loadLater();
+    const came = await pages.fill();
+    if (came && key === openKey && State.conversation(state, key).line === line) State.openConversation(state, key);
+  } catch {
+    // It comes with the next link, or when somebody scrolls there.
+  } finally {
+    if (awaited === key) reveal();
+    else drawNow();
+  }
+}
+
+/** Shows a conversation only when it is known where to begin; or as it is, if that takes long. */
+function awaitLine(key) {
+  const known = State.conversation(state, key);
+  if (known.floor === null || known.unread <= State.unseenOf(state, known).length) return;
+  awaited = key;
+  timeline.empty();
+  setTimeout(() => awaited === key && reveal(), LINE_AWAITED_MS);
+}
+
+function reveal() {
+  awaited = null;
   drawNow();
 }
 
@@ -238,10 +260,11 @@ function turnTo(key) {
   openKey = key;
   document.body.dataset.pane = "room";
   State.openConversation(state, key);
+  awaitLine(key);
   later?.hush();
   composer.turnTo(draftKey(state.me, key), State.placeName(state, key));
   drawNow();
-  if (later) fill(later.pages).catch(() => {});
+  fill();
 }
 
 const hasDraft = (key) => readDraft(draftKey(state.me, key)) !== "";
@@ -285,6 +308,9 @@ function drawNow() {
 }
 
 function drawRoom() {
+  byId("title").textContent = State.placeName(state, openKey);
+  later?.drawSubtitle(openKey);
+  if (awaited === openKey) return;
   const known = State.conversation(state, openKey);
   const isTail = known.past === null;
   const rows = buildRows({
@@ -295,8 +321,6 @@ function drawRoom() {
   });
   const news = { isTail, unread: known.unread, late: known.late };
   timeline.show(openKey, rows, news, () => later?.drawScene(openKey));
-  byId("title").textContent = State.placeName(state, openKey);
-  later?.drawSubtitle(openKey);
   later?.reading.wake();
 }
 
@@ -354,7 +378,7 @@ function loadLater() {
   loadingLater ??= import("./later.js").then((module) => {
     const current = () => openKey;
     later = module.start({
-      state, socket, timeline, composer, current, go, say, toNewest, tellRead, attended, draw, drawNow, toEnd,
+      state, socket, timeline, composer, current, go, say, toNewest, tellRead, attended, draw, drawNow, reveal, toEnd,
     });
     draw();
     return later;

@@ -48,7 +48,7 @@ export function buildRows({ state, known, notices, pending, hints, isOpen, taker
   const lastOwn = onTheWay ? null : known.messages.findLast((m) => m.author === state.me)?.id;
   for (const { message, notice, hint, item } of entries) {
     if (message) {
-      if (message.id === known.line) addLine(context, message.id);
+      if (message.id === known.line) addLine(context, message);
       addMessage(context, message, message.author === state.me
         ? { ...delivery(message, takerInReach), shown: message.id === lastOwn }
         : null);
@@ -97,7 +97,9 @@ function addDay(context, at) {
   context.rows.push({ type: "day", key: `d:${day}`, at, today: context.today });
 }
 
-function addLine(context, id) {
+/** The day stands above the line: it goes further up when older messages of that day come. */
+function addLine(context, { id, at }) {
+  addDay(context, at);
   context.previous = null;
   context.rows.push({ type: "new", key: `u:${id}` });
 }

@@ -6,8 +6,8 @@ use thirtyfour::Key;
 use crate::common::wait::until;
 use crate::common::{Result, ensure, json};
 use crate::page::Page;
-use crate::world::World;
-use crate::{notes, open, prepare};
+use crate::world::{Stage, World, channel};
+use crate::{notes, open, prepare, three};
 
 #[tokio::test]
 async fn what_does_not_fit_beside_the_messages_is_one_press_away() -> Result<()> {
@@ -53,13 +53,51 @@ async fn the_icon_says_that_there_is_something_new_and_that_it_was_read() -> Res
         .await
     };
     icon("/icon.svg").await?;
-    world.hear_in(&crate::world::channel("lunch"), "ana", "soup?", LineKind::Say);
+    world.hear_in(&channel("lunch"), "ana", "soup?", LineKind::Say);
     icon("/icon-unread.svg").await?;
     page.chord(&[Key::Alt, Key::Shift], Key::Down).await?;
     icon("/icon.svg").await?;
     world.vanish();
     icon("/icon-cut.svg").await?;
     page.close().await
+}
+
+#[tokio::test]
+async fn nothing_moves_while_the_page_fills() -> Result<()> {
+    const WATCH: &str = "window.moved = [];
+        new PerformanceObserver((list) => {
+          for (const { value, sources } of list.getEntries()) {
+            window.moved.push([value, ...sources.map(({ node, previousRect, currentRect }) =>
+              [node?.textContent.trim().slice(0, 40), previousRect.y, previousRect.height, currentRect.y, currentRect.height])]);
+          }
+        }).observe({ type: 'layout-shift', buffered: true });";
+    let mut talk = three();
+    talk.say("ben", 60, "good morning");
+    talk.read_but(&[]);
+    let mut long_ago = three();
+    for number in 0..700 {
+        long_ago.say("ben", 9_000 - number, &format!("note {number:04}"));
+    }
+    long_ago.read_but(&[(channel("general"), 400)]);
+    // What is there in the end tells that it has come: somebody new, in an empty room, among others, and with much to read.
+    for (stage, words) in [
+        (Stage::empty(), "Nobody else is here yet"),
+        (talk, "good morning"),
+        (long_ago, "note 0300"),
+        (notes(150), "note 0149"),
+    ] {
+        let world = World::open(stage).await?;
+        let page = prepare().await?;
+        page.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": WATCH })).await?;
+        page.go(&world.link()).await?;
+        page.wait_for_text(words).await?;
+        page.wait_for_connection("saved on this machine").await?;
+        page.settle().await?;
+        let moved = page.run("return window.moved;", vec![]).await?;
+        ensure!(moved == json!([]), "with {words:?}: {moved}");
+        page.close().await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

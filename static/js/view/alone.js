@@ -8,6 +8,7 @@ import { open } from "./dialogs.js";
 
 const ASK_EVERY_MS = 5000;
 const TICK_MS = 1000;
+const SHOWN_AFTER_MS = 1000; // without an answer
 const TELLING = ["beacon_room", "beacon_version", "wrong_key", "wrong_version", "own_key"]; // refusals that say why
 
 /** Puts the scene into `place`. Answers a function that takes it away. */
@@ -18,6 +19,10 @@ export function mountAlone(place, { socket, state, replaced }) {
   startCalling(scene.querySelector(".call"), socket);
   place.replaceChildren(scene);
   draw(scene, state);
+  // What the node found out stands in the middle: seen without it, the rest would jump.
+  const show = () => scene.classList.remove("asking");
+  scene.classList.add("asking");
+  setTimeout(show, SHOWN_AFTER_MS);
 
   let asked = 0;
   async function tick() {
@@ -25,7 +30,7 @@ export function mountAlone(place, { socket, state, replaced }) {
     if (Date.now() - asked >= ASK_EVERY_MS) {
       asked = Date.now();
       ask("node", replaced);
-      ask("doctor", (doctor) => drawFindings(scene, doctor));
+      ask("doctor", (doctor) => drawFindings(scene, doctor)).then(show);
     }
     draw(scene, state);
   }

@@ -48,15 +48,21 @@ function say(line, kind, { state, back }) {
   if (kind === "stopped") {
     if (line.dataset.said === "stopped") return;
     fill(line, "connection.stopped", { command: make("code", "", "roomful") });
+    line.prepend(make("span", "sign"));
   } else if (kind === "calm") {
-    setText(line, state.node === null ? t("connection.opening") : t("connection.reach", { n: othersInReach(state) }));
+    setWords(line, state.node === null ? t("connection.opening") : t("connection.reach", { n: othersInReach(state) }));
   } else if (kind === "back") {
-    setText(line, back.fresh > 0 ? t("connection.backNew", { n: back.fresh }) : t("connection.back"));
+    setWords(line, back.fresh > 0 ? t("connection.backNew", { n: back.fresh }) : t("connection.back"));
   } else {
-    setText(line, t(`connection.${kind}`));
+    setWords(line, t(`connection.${kind}`));
   }
   line.dataset.said = kind;
   line.classList.toggle("reach", kind === "calm" && state.node !== null && othersInReach(state) > 0);
+}
+
+/** Other words have a sign of their own before them: one that moved with the length of the words would be seen to jump. */
+function setWords(line, text) {
+  if (line.textContent !== text) line.replaceChildren(make("span", "sign"), text);
 }
 
 function drawDoor(socket) {

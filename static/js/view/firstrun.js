@@ -40,6 +40,8 @@ export function mountFirstRun({ state, room }) {
   });
   byId("field").addEventListener("keydown", (event) => event.key === "Enter" && card.isConnected && done());
   place.append(card);
+  // What must not lie below it knows how high it is.
+  new ResizeObserver(() => place.parentElement.style.setProperty("--first", `${card.offsetHeight}px`)).observe(card);
 }
 
 function hasMet(node) {

@@ -114,17 +114,23 @@ export class Timeline {
   #openAtLine() {
     const line = this.#rows.findIndex((row) => row.type === "new");
     if (line < 0) return;
+    const isDrawn = line >= this.#start;
     this.#bring(line);
     const element = this.#drawn.get(this.#rows[line].key).element;
     const scroller = this.#scroller;
     const above = element.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
-    if (above >= 0) return;
+    if (isDrawn && above >= 0) return;
     this.#leave();
     scroller.scrollTop += above - scroller.clientHeight / 5;
     this.#settle();
   }
 
   // --- the window ---
+
+  /** Shows nothing, until rows are shown. */
+  empty() {
+    this.#turnTo(null);
+  }
 
   #turnTo(conversation) {
     if (this.#open !== null) this.#places.set(this.#open, { stuck: this.#stuck, anchor: this.#readAnchor() });
