@@ -6,7 +6,7 @@ use crate::common::wait::until;
 use crate::common::{Result, ensure};
 use crate::page::Page;
 use crate::world::World;
-use crate::{notes, open};
+use crate::{notes, open, wait_for_focused_text};
 
 /// Waits until the composer holds exactly this.
 async fn wait_for_field(page: &Page, text: &str) -> Result<()> {
@@ -60,6 +60,7 @@ async fn typing_goes_to_the_composer_from_the_messages_and_from_nowhere_else() -
     page.chord(&[], "hey").await?;
     wait_for_field(&page, "hey").await?;
     page.chord(&[Key::Control, Key::Shift], Key::F6).await?;
+    wait_for_focused_text(&page, "and one of mine").await?;
     page.key(Key::Up).await?;
     page.chord(&[], "!").await?;
     wait_for_field(&page, "hey!").await?;
@@ -94,6 +95,44 @@ async fn enter_sends_unless_the_user_wants_it_to_begin_a_line() -> Result<()> {
     page.chord(&[Key::Control], Key::Enter).await?;
     page.wait_for_row(&["threefour"]).await?;
     wait_for_field(&page, "").await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn the_field_grows_to_eight_lines_and_then_scrolls() -> Result<()> {
+    let world = World::open(notes(40)).await?;
+    let page = open(&world).await?;
+    let field = page.find("textbox", "Message").await?;
+    // Its height in lines, and whether more is in it than one sees.
+    let lines = async || {
+        let script = "const [field] = arguments, style = getComputedStyle(field);
+            const padding = parseFloat(style.paddingTop) + parseFloat(style.paddingBottom);
+            return [(field.clientHeight - padding) / parseFloat(style.lineHeight), field.scrollHeight > field.clientHeight + 1];";
+        let (lines, is_more): (f64, bool) = serde_json::from_value(page.run(script, vec![field.to_json()?]).await?)?;
+        anyhow::Ok((lines.round(), is_more))
+    };
+    for (more, expected) in [(0, (1.0, false)), (4, (5.0, false)), (3, (8.0, false)), (4, (8.0, true))] {
+        for _ in 0..more {
+            page.chord(&[Key::Shift], Key::Enter).await?;
+        }
+        if more == 0 {
+            field.send_keys("x").await?;
+        }
+        until(&format!("{expected:?}"), async || {
+            let found = lines().await?;
+            ensure!(found == expected, "{found:?}");
+            Ok(())
+        })
+        .await?;
+        ensure!(crate::gap(&page).await? <= 1.0, "{} px from the end", crate::gap(&page).await?);
+    }
+    page.key(Key::Enter).await?;
+    until("one line again", async || {
+        let found = lines().await?;
+        ensure!(found == (1.0, false), "{found:?}");
+        Ok(())
+    })
+    .await?;
     page.close().await
 }
 

@@ -136,6 +136,7 @@ function linkTo(span, depth) {
   link.href = href;
   link.target = "_blank";
   link.rel = "noopener noreferrer";
+  link.tabIndex = -1; // in a row the arrows lead to it: Tab leaves the list
   const goal = hiddenGoal(href, link.textContent);
   if (!goal) return link;
   const both = make("span");

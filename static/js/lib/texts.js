@@ -269,6 +269,7 @@ const catalogue = {
   "key.help": "This help",
   "key.parts": "From part to part of the page",
   "key.arrows": "Move by message, in the list of messages; Enter shows what can be done with it",
+  "key.aside": "To the links and buttons of a message, and back",
   "key.tab": "Complete a command",
 
   "command.join": "Open a channel, or begin one",

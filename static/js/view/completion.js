@@ -1,5 +1,5 @@
-// The list above the composer of what a command could be completed to. The field stays a textbox and keeps the focus; the list
-// tells it which option is meant.
+// The list above the composer of what a command could be completed to. The field keeps the focus and says which option is
+// meant. It stays a textbox: of several lines there is no combobox, and a role that comes and goes is read out as another field.
 
 import { complete } from "../commands.js";
 import { byId, identicon, make, setText, shortOf } from "../lib/dom.js";
@@ -80,6 +80,7 @@ export class Completion {
     this.#list.hidden = true;
     this.#options = [];
     this.#chosen = 0;
+    this.#field.removeAttribute("aria-haspopup");
     this.#field.removeAttribute("aria-controls");
     this.#field.removeAttribute("aria-activedescendant");
   }
@@ -94,6 +95,7 @@ export class Completion {
       return item;
     }));
     this.#list.hidden = false;
+    this.#field.setAttribute("aria-haspopup", "listbox");
     this.#field.setAttribute("aria-controls", this.#list.id);
     this.#field.setAttribute("aria-activedescendant", `option-${this.#chosen}`);
   }

@@ -17,9 +17,15 @@ export function startListKeys(timeline, showActions) {
       return current.classList.contains("message") ? showActions(current) : current.querySelector("button")?.click();
     }
     if (event.key === "Tab" && !event.shiftKey && isLastStop(current, document.activeElement)) {
-      // Out of the list in one step, not through the links of every row below.
+      // Out of the list in one step, not through the rows below.
       event.preventDefault();
       return (document.querySelector(".pill:not([hidden])") ?? byId("field")).focus();
+    }
+    const aside = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (aside && current) {
+      const stops = [current, ...stopsIn(current, "a, button")];
+      event.preventDefault();
+      return stops.at((stops.indexOf(document.activeElement) + aside) % stops.length).focus({ preventScroll: true });
     }
     const rows = [...list.children];
     const index = rows.indexOf(current);
@@ -40,9 +46,11 @@ export function startListKeys(timeline, showActions) {
 
 /** Whether Tab has nothing more to stop at in this row. */
 function isLastStop(row, active) {
-  const stops = [...(row?.querySelectorAll("a, button:not([tabindex='-1'])") ?? [])].filter((stop) => stop.checkVisibility());
+  const stops = stopsIn(row, "button:not([tabindex='-1'])");
   return stops.length === 0 || stops.at(-1) === active;
 }
+
+const stopsIn = (row, which) => [...(row?.querySelectorAll(which) ?? [])].filter((stop) => stop.checkVisibility());
 
 /** Several messages are copied as lines that can be read anywhere; a part of one stays what was selected. */
 function copy(event, timeline) {

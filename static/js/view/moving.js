@@ -66,7 +66,8 @@ function nextPart(step) {
     [byId("conversations"), '[aria-current="page"]'], [byId("messages"), null], [byId("field"), null],
     [byId("members"), '.member[tabindex="0"]'],
   ].filter(([part]) => part.checkVisibility());
-  const at = parts.findIndex(([part]) => part.contains(document.activeElement));
+  const focused = parts.findIndex(([part]) => part.contains(document.activeElement));
+  const at = focused < 0 && step < 0 ? 0 : focused; // from nowhere: to the first or to the last
   const [part, inside] = parts[(at + step + parts.length) % parts.length];
   (inside ? part.querySelector(inside) : part)?.focus();
 }
