@@ -16,6 +16,8 @@ mod people;
 mod reading;
 #[path = "behaviour/shell.rs"]
 mod shell;
+#[path = "behaviour/telling.rs"]
+mod telling;
 #[path = "scenes/world.rs"]
 #[allow(dead_code, reason = "scenes need more of it")]
 mod world;

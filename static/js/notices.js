@@ -26,8 +26,6 @@ export function worth(message, { choices, me, names, members }) {
 
 /** `attended(key)` says whether a conversation is being read in this tab, `jump(key, id)` opens a message. */
 export function startNotices({ state, attended, jump }) {
-  let sounded = 0;
-
   async function tell(message, now) {
     if (Math.abs(now - Date.parse(message.time)) > FRESH_MS) return;
     const key = keyOf(message, state.me);
@@ -39,7 +37,7 @@ export function startNotices({ state, attended, jump }) {
     navigator.locks.request(`roomful.notice.${message.id}`, { ifAvailable: true }, (lock) => {
       if (lock === null) return undefined;
       if (!isRead && notice) show(message, key);
-      if (!isRead && sound) ring(now);
+      if (!isRead && sound) ring();
       return new Promise((done) => setTimeout(done, LOCK_HELD_MS));
     });
   }
@@ -58,10 +56,18 @@ export function startNotices({ state, attended, jump }) {
     };
   }
 
-  /** Two short tones, made here. Browsers keep them silent until the user did something on the page. */
-  function ring(now) {
-    if (!navigator.userActivation?.hasBeenActive || now - sounded < SOUND_EVERY_MS) return;
-    sounded = now;
+  /** At most one sound in a while, of all tabs: the lock is kept until there may be another. */
+  function ring() {
+    if (!navigator.userActivation?.hasBeenActive) return; // browsers would keep it silent
+    navigator.locks.request(`roomful.sound.${state.me}`, { ifAvailable: true }, (lock) => {
+      if (lock === null) return undefined;
+      play();
+      return new Promise((done) => setTimeout(done, SOUND_EVERY_MS));
+    });
+  }
+
+  /** Two short tones, made here. */
+  function play() {
     const audio = new AudioContext();
     [[660, 0], [880, 0.09]].forEach(([pitch, at]) => {
       const tone = audio.createOscillator();

@@ -1,0 +1,120 @@
+//! Telling somebody who looks elsewhere: notices that were asked for and lead to what they tell of, and sounds that are few.
+
+use roomful::proto::timeline::LineKind;
+use thirtyfour::Key;
+
+use crate::common::wait::until;
+use crate::common::{Result, Value, ensure, json};
+use crate::page::Page;
+use crate::world::{World, channel, direct};
+use crate::{notes, open, wait_for_focused_text};
+
+/// Stands in for the browser's notices and sounds, which a test can neither see nor hear: `told` has each notice as
+/// `[title, body, tag]`, `asked` counts how often leave was asked for, `rang` the sounds. Each has two tones.
+const STAND_IN: &str = "window.told = []; window.shown = []; window.asked = 0; window.rang = 0;
+    window.Notification = class {
+      static permission = 'default';
+      static async requestPermission() { window.asked += 1; return (this.permission = 'granted'); }
+      constructor(title, { body, tag }) { window.told.push([title, body, tag]); window.shown.push(this); }
+      close() {}
+    };
+    const start = OscillatorNode.prototype.start;
+    OscillatorNode.prototype.start = function (...at) { window.rang += 0.5; return start.apply(this, at); };";
+
+async fn seen(page: &Page) -> Result<Value> {
+    page.run("return [window.told.map(([title, body]) => [title, body]), window.rang];", vec![]).await
+}
+
+async fn wait_for(page: &Page, told: Value, rang: u64) -> Result<()> {
+    until(&format!("{told} is told, with {rang} sounds"), async || {
+        let seen = seen(page).await?;
+        ensure!(seen[0] == told && seen[1].as_f64() == Some(rang as f64), "{seen}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_notice_is_shown_once_it_was_asked_for_and_a_click_leads_to_its_message() -> Result<()> {
+    let world = World::open(notes(60)).await?;
+    let page = open(&world).await?;
+    page.run(STAND_IN, vec![]).await?;
+    let ana = direct("ana");
+
+    // Before anybody said yes nothing is shown, and nobody was asked.
+    world.hear_in(&ana, "ana", "are you there?", LineKind::Say);
+    page.wait_for_text("1 unread").await?;
+    page.settle().await?;
+    ensure!(page.run("return [window.told.length, window.asked];", vec![]).await? == json!([0, 0]), "told or asked");
+
+    page.press("Help and settings").await?;
+    let button = page.wait_for("button", "Turn on").await?.to_json()?;
+    page.run("arguments[0].focus();", vec![button]).await?;
+    page.key(Key::Enter).await?;
+    page.wait_for_text("Notices are on.").await?;
+    ensure!(page.run("return window.asked;", vec![]).await? == json!(1), "asked more than once");
+    page.key(Key::Escape).await?;
+    world.hear_in(&channel("general"), "ben", "to everybody", LineKind::Say);
+    world.hear_in(&ana, "ana", "come down, please", LineKind::Say);
+    let told = json!([["Ana", "come down, please"]]);
+    until("it is told", async || {
+        let seen = seen(&page).await?;
+        ensure!(seen[0] == told, "{seen}");
+        Ok(())
+    })
+    .await?;
+    page.run("window.shown[0].onclick();", vec![]).await?;
+    wait_for_focused_text(&page, "come down, please").await?;
+
+    // What is in sight is no notice, and without its text one says only who.
+    world.hear_in(&ana, "ana", "in sight", LineKind::Say);
+    page.wait_for_row(&["in sight"]).await?;
+    page.press("Help and settings").await?;
+    crate::turn(&page, "Show the text in notices").await?;
+    page.key(Key::Escape).await?;
+    page.chord(&[Key::Alt], Key::Up).await?;
+    page.wait_for_row(&["and one of mine"]).await?;
+    world.hear_in(&ana, "ana", "a secret", LineKind::Say);
+    until("only who is told", async || {
+        let seen = seen(&page).await?;
+        ensure!(seen[0] == json!([["Ana", "come down, please"], ["Ana", ""]]), "{seen}");
+        Ok(())
+    })
+    .await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn a_sound_is_heard_for_what_is_meant_for_one_and_not_for_each_of_many() -> Result<()> {
+    let world = World::open(notes(3)).await?;
+    let page = open(&world).await?;
+    page.run(STAND_IN, vec![]).await?;
+    let ana = direct("ana");
+
+    // Not before a first gesture: browsers would complain.
+    world.hear_in(&ana, "ana", "before anything", LineKind::Say);
+    page.wait_for_text("1 unread").await?;
+    page.settle().await?;
+    wait_for(&page, json!([]), 0).await?;
+
+    page.find("textbox", "Message").await?.click().await?;
+    world.hear("ben", "to everybody");
+    page.wait_for_row(&["to everybody"]).await?;
+    for number in 0..5 {
+        world.hear_in(&ana, "ana", &format!("knock {number}"), LineKind::Say);
+    }
+    page.wait_for_text("6 unread").await?;
+    wait_for(&page, json!([]), 1).await?;
+    page.settle().await?;
+    wait_for(&page, json!([]), 1).await?;
+
+    // After a while there may be another; the first one that comes is the one.
+    until("another sound", async || {
+        world.hear_in(&ana, "ana", "and again", LineKind::Say);
+        let seen = seen(&page).await?;
+        ensure!(seen[1] == json!(2), "{seen}");
+        Ok(())
+    })
+    .await?;
+    page.close().await
+}
