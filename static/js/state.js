@@ -102,8 +102,8 @@ export function placeName(state, key) {
 
 // --- names ---
 
-/** Letters of Cyrillic and Greek, each before the Latin one that it looks like, as the node has them (src/proto/lookalikes.rs). */
-const PAIRS = "АAВBЕEКKМMНHОOРPСCТTУYХXІIЈJЅSаaеeоoрpсcуyхxіiјjѕsһhԁdԛqԝwӏlкkΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧXοoαaνvιiρpκkıiɑaɡg";
+/** Letters of Cyrillic and Greek, and two digits, each before the Latin one that it looks like, as the node has them (src/proto/lookalikes.rs). */
+const PAIRS = "АAВBЕEКKМMНHОOРPСCТTУYХXІIЈJЅSаaеeоoрpсcуyхxіiјjѕsһhԁdԛqԝwӏlкkΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧXοoαaνvιiρpκkıiɑaɡg0o1l";
 
 const letters = [...PAIRS];
 const latin = new Map(letters.flatMap((letter, i) => (i % 2 === 0 ? [[letter, letters[i + 1]]] : [])));
