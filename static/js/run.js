@@ -68,7 +68,8 @@ async function history(room, rest) {
     const node = await asked;
     if (node === null) return room.announce(where);
     const whole = wholeness(node.history, room.members, Date.now());
-    if (goal) room.note(whole, goal);
+    if (!goal) return room.hint(whole); // nothing was said here yet
+    room.note(whole, goal);
     room.announce(`${where} ${whole}`);
   } catch {
     room.hint(t("hint.historyFailed"));

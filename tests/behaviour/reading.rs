@@ -3,7 +3,7 @@
 use thirtyfour::Key;
 
 use crate::common::wait::until;
-use crate::common::{Result, ensure};
+use crate::common::{Context, Result, ensure};
 use crate::page::Page;
 use crate::world::{World, channel};
 use crate::{at_rest, first_in_sight, gap, notes, number, open, three, wait_for_focused_text, wait_for_title, wheel};
@@ -133,6 +133,43 @@ async fn line_is_before(page: &Page, words: &str) -> Result<()> {
     let line = rows.iter().position(|row| row == "New");
     ensure!(line.is_some_and(|at| rows[at + 1].contains(words)), "{line:?} in {rows:#?}");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_pill_counts_what_is_unread_above_and_leads_back_to_the_line() -> Result<()> {
+    let mut stage = three();
+    stage.say("kai", 9_000, "and one of mine");
+    for number in 0..90_u64 {
+        stage.say("ana", 3_000 - number, &format!("not read yet {number}. {}", "with more to it ".repeat(4)));
+    }
+    stage.read_but(&[(channel("general"), 90)]);
+    let world = World::open(stage).await?;
+    let page = open(&world).await?;
+    until("the line stands before the first", async || line_is_before(&page, "not read yet 0.").await).await?;
+    wheel(&page, 1500).await?;
+    // Some of them are in sight for half a second meanwhile, most are not.
+    let pill = "const pill = [...document.querySelectorAll('button')].find((one) => /^\\d+ unread$/.test(one.textContent) && one.checkVisibility());
+        return pill ? [parseInt(pill.textContent), pill] : null;";
+    let left = until("a pill for those above", async || {
+        let found = page.run(pill, vec![]).await?;
+        found[0].as_u64().context("there is none")
+    })
+    .await?;
+    ensure!((1..=90).contains(&left), "{left}");
+    // After the messages, before the composer.
+    page.find("textbox", "Message").await?.click().await?;
+    page.chord(&[Key::Control, Key::Shift], Key::F6).await?;
+    page.key(Key::Tab).await?;
+    wait_for_focused_text(&page, "unread").await?;
+    page.key(Key::Enter).await?;
+    wait_for_focused_text(&page, "New").await?;
+    until("the line is in sight, and the pill is gone", async || {
+        line_is_before(&page, "not read yet 0.").await?;
+        ensure!(page.run(pill, vec![]).await?.is_null(), "still there");
+        Ok(())
+    })
+    .await?;
+    page.close().await
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ pub(crate) enum Scene {
     Unread,
     Delivery,
     HeldByAll,
+    HeldByNone,
     Saved,
     Completion,
     Hint,
@@ -45,7 +46,7 @@ pub(crate) enum Scene {
 
 impl Scene {
     /// All of them, with what their pictures are called: the letters are those by which they are scored.
-    pub(crate) const ALL: [(Self, &str); 29] = [
+    pub(crate) const ALL: [(Self, &str); 30] = [
         (Self::FirstRun, "a-first-run"),
         (Self::Alone, "b-alone"),
         (Self::AloneFailing, "b-alone-failing"),
@@ -57,6 +58,7 @@ impl Scene {
         (Self::Unread, "d-unread"),
         (Self::Delivery, "e-delivery"),
         (Self::HeldByAll, "e-held-by-all"),
+        (Self::HeldByNone, "e-held-by-none"),
         (Self::Saved, "e-saved"),
         (Self::Completion, "g-completion"),
         (Self::Hint, "g-hint"),
@@ -101,6 +103,7 @@ impl Scene {
             Self::Long => _ = stage.say("ben", 60, &long_message()),
             Self::Delivery => stage.held(2, 5),
             Self::HeldByAll => stage.held(5, 5),
+            Self::HeldByNone => stage.held(0, 5),
             _ => {}
         }
         stage

@@ -74,7 +74,7 @@ const catalogue = {
   "state.savedDirect": "Waits for a direct link",
   "state.node": "On this node",
   "state.some": "Held by {k} of {n}",
-  "state.all": "Held by all {n}",
+  "state.all": { one: "Held by all", other: "Held by all {n}" },
   "state.failed": "Not sent: {error}",
 
   "pill.newest": "Jump to newest",

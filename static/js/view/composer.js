@@ -112,7 +112,7 @@ export class Composer {
     const { paddingTop, paddingBottom } = getComputedStyle(field);
     const most = line * LINES_MAX + parseFloat(paddingTop) + parseFloat(paddingBottom);
     field.style.setProperty("height", `${Math.min(field.scrollHeight, most)}px`);
-    this.grown();
+    this.grown(); // also where it is as high as before: while it was measured the messages had more room
   }
 
   #keepDraft() {

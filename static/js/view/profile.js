@@ -32,14 +32,16 @@ export function showProfile({ state, socket, go }, id) {
   });
   const showVerified = (isOn) => (trust.querySelector(".verified").hidden = !isOn);
 
-  /** Tells the node; the member changes by what the node says afterwards. */
+  /** Tells the node, and answers what holds then; null if it did not take it. The member changes by what the node says afterwards. */
   async function mark(what, said) {
     try {
-      const { verified } = await socket.post(`/api/v1/members/${id}/mark`, what);
-      showVerified(verified);
+      const marks = await socket.post(`/api/v1/members/${id}/mark`, what);
+      showVerified(marks.verified);
       setText(status, t(said, { name }));
+      return marks;
     } catch {
       setText(status, t("profile.failed"));
+      return null;
     }
   }
   const toggle = (kind) => {
@@ -48,8 +50,8 @@ export function showProfile({ state, socket, go }, id) {
     let isOn = kind === "mute" ? member.muted : member.blocked;
     label(isOn);
     button.addEventListener("click", async () => {
-      isOn = !isOn;
-      await mark({ [kind === "mute" ? "muted" : "blocked"]: isOn }, `profile.${isOn ? kind : `un${kind}`}.done`);
+      const wanted = !isOn;
+      if (await mark({ [kind === "mute" ? "muted" : "blocked"]: wanted }, `profile.${wanted ? "" : "un"}${kind}.done`)) isOn = wanted;
       label(isOn);
     });
   };
@@ -87,8 +89,8 @@ function wordsOf(name, { words, hex, qr }, mark) {
   part.querySelector(".hex").before(code);
   part.querySelector(".match").addEventListener("click", () => mark({ verified: true }, "safety.matched"));
   part.querySelector(".differ").addEventListener("click", async () => {
+    part.querySelector(".warning").hidden = false; // whatever the node says
     await mark({ verified: false }, "safety.differed");
-    part.querySelector(".warning").hidden = false;
   });
   part.querySelector(".block-now").addEventListener("click", () => mark({ blocked: true }, "profile.block.done"));
   return part;
