@@ -5,7 +5,7 @@ use thirtyfour::Key;
 use crate::common::lab::Lab;
 use crate::common::node::Node;
 use crate::common::wait::until;
-use crate::common::{Result, ensure, json};
+use crate::common::{Context, Result, ensure, json};
 use crate::driver::Browser;
 use crate::page::Page;
 use crate::{HEIGHT, open, open_in, two};
@@ -148,4 +148,61 @@ async fn first_visible(page: &Page) -> Result<(String, f64)> {
 async fn say_in(node: &Node, channel: &str, text: &str) -> Result<()> {
     node.api.post("/api/v1/messages", &json!({ "text": text, "channel": channel })).await?.with(201)?;
     Ok(())
+}
+
+#[tokio::test]
+async fn what_was_said_while_the_node_was_away_comes_once_and_moves_nothing() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben] = two(&lab).await?;
+    for number in 0..150 {
+        ben.api.say(&format!("before {number:03} {}", "of some length ".repeat(number % 5))).await?;
+    }
+    let page = open(&anna).await?;
+    page.wait_for_row(&["before 149"]).await?;
+    page.find("textbox", "Message").await?.send_keys(Key::Escape + "").await?;
+    page.find("textbox", "Message").await?.send_keys("half a thought").await?;
+    page.devtools(
+        "Input.dispatchMouseEvent",
+        json!({ "type": "mouseWheel", "x": 640, "y": 400, "deltaX": 0, "deltaY": -2500 }),
+    )
+    .await?;
+    page.wait_for("button", "Jump to newest").await?;
+    // The first message in sight, and how many pixels it is from the top.
+    let place = async || {
+        let script = "const list = document.querySelector('[aria-label=Messages]'), { top } = list.parentElement.getBoundingClientRect();
+            const row = [...list.children].find((one) => /before/.test(one.textContent) && one.getBoundingClientRect().top >= top);
+            return [row.textContent.match(/before \\d+/)[0], Math.round(row.getBoundingClientRect().top - top)];";
+        page.run(script, vec![]).await
+    };
+    let before = until("the wheel has come to rest", async || {
+        let one = place().await?;
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        let two = place().await?;
+        ensure!(one == two, "{one}, then {two}");
+        Ok(two)
+    })
+    .await?;
+
+    let port = anna.web()?.split([':', '/']).nth(4).context("a port")?.to_owned();
+    let launch = anna.stop()?.option("--web-port", &port);
+    page.wait_for_connection("Your node has stopped").await?;
+    for number in 0..5 {
+        ben.api.say(&format!("meanwhile {number}")).await?;
+    }
+    let _anna = launch.start()?;
+    page.wait_for_connection("in reach").await?;
+    page.wait_for("button", "Jump to newest · 5 new").await?;
+    page.settle().await?;
+    let after = place().await?;
+    ensure!(after == before, "{before} became {after}");
+    let field = page.find("textbox", "Message").await?;
+    ensure!(field.value().await?.as_deref() == Some("half a thought"), "{:?}", field.value().await?);
+    ensure!(page.has_focus("textbox", "Message").await?, "the focus is elsewhere");
+    page.press("Jump to newest · 5 new").await?;
+    page.wait_for_row(&["meanwhile 4"]).await?;
+    let rows = page.rows().await?;
+    let came: Vec<&str> =
+        rows.iter().filter_map(|row| row.split_once("meanwhile ")).map(|(_, rest)| &rest[..1]).collect();
+    ensure!(came == ["0", "1", "2", "3", "4"], "{came:?}");
+    page.close().await
 }
