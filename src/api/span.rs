@@ -375,8 +375,8 @@ mod tests {
             let source = pattern.repeat(32 * 1024 / pattern.len());
             let begun = Instant::now();
             explain(&source);
-            // A generous bound for a slow machine: what is quadratic takes minutes.
-            assert!(begun.elapsed() < Duration::from_secs(2), "{pattern:?} took {:?}", begun.elapsed());
+            // It takes no time, also on a machine that has much to do; what is quadratic takes minutes.
+            assert!(begun.elapsed() < Duration::from_secs(30), "{pattern:?} took {:?}", begun.elapsed());
         }
     }
 }
