@@ -14,6 +14,9 @@ use crate::world::World;
 /// Nobody is taken to be here who is dead for longer than this, in milliseconds.
 const DEAD_MS_MAX: u64 = 20_000;
 
+/// Nor who is reached through somebody who is gone, for longer than this, in milliseconds: it may be back within 2 s.
+const ASTRAY_MS_MAX: u64 = 4_000;
+
 /// Judges a life at its end.
 pub fn judge(life: &Life) -> Result<(), String> {
     let world = &life.world;
@@ -142,7 +145,7 @@ fn all_are_linked(life: &Life) -> Result<(), String> {
     for &a in &here {
         let engine = world.nodes[a].engine.as_ref().ok_or(format!("node {a} does not run"))?;
         let members: Vec<_> = engine.members().filter(|member| life.cheat != Some(member.id)).collect();
-        let away: Vec<_> = members.iter().filter(|member| member.state != State::Online).collect();
+        let away: Vec<_> = members.iter().filter(|member| member.state != State::Online || !member.direct).collect();
         if !away.is_empty() || members.len() != here.len() {
             return Err(format!("node {a} does not see everybody: {away:?}"));
         }
@@ -154,6 +157,30 @@ fn all_are_linked(life: &Life) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Who is reached through somebody who is not here any more, on which node, and since when.
+#[derive(Default)]
+pub struct Astray(BTreeMap<(usize, NodeId), u64>);
+
+impl Astray {
+    /// At any time: nobody is reached through somebody who is gone, but for a moment.
+    pub fn judge(&mut self, world: &World) {
+        let before = std::mem::take(&mut self.0);
+        for (number, node) in world.nodes.iter().enumerate() {
+            // Who is frozen goes by nothing.
+            let Some(engine) = node.engine.as_ref().filter(|_| node.frozen_until_ms < world.now_ms) else { continue };
+            let is_here = |via| engine.member(via).is_some_and(|via| via.state.is_here() && via.direct);
+            for member in engine.members().filter(|member| member.state.is_here()) {
+                if member.via.is_none_or(is_here) {
+                    continue;
+                }
+                let since_ms = before.get(&(number, member.id)).copied().unwrap_or(world.now_ms);
+                assert!(world.now_ms - since_ms < ASTRAY_MS_MAX, "through somebody gone: {member:?}");
+                self.0.insert((number, member.id), since_ms);
+            }
+        }
+    }
 }
 
 /// At any time: whoever is dead is not taken to be here for long, except by who was frozen or dead meanwhile.

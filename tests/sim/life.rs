@@ -7,7 +7,7 @@ use roomful::proto::ids::NodeId;
 use roomful::proto::timeline::Conversation;
 
 use crate::forked::{cheat, give_branches};
-use crate::judge::{judge, nobody_dead_is_here};
+use crate::judge::{Astray, judge, nobody_dead_is_here};
 use crate::node::Death;
 use crate::world::{Weather, Words, World};
 
@@ -62,6 +62,7 @@ pub fn live(seed: u64) -> Life {
     }
     let copied = world.rng.random_range(0..8) == 0;
     let steps = world.rng.random_range(20..120);
+    let mut astray = Astray::default();
     for step in 0..steps {
         trouble(&mut world, step);
         if copied && step == steps / 2 {
@@ -72,6 +73,7 @@ pub fn live(seed: u64) -> Life {
         let pause_ms = world.rng.random_range(0..1_000);
         world.run_until(world.now_ms + pause_ms);
         nobody_dead_is_here(&world);
+        astray.judge(&world);
     }
     end(&mut world);
     Life { world, cheat: cheats.then(cheat) }
