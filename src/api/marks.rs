@@ -8,7 +8,6 @@ use std::ops::Range;
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, OffsetIter, Options, Parser, Tag};
 
 use super::bare::{self, Bare};
-use super::span::{Span, spans_at};
 use crate::proto::limits::SPAN_DEPTH_MAX;
 
 /// A recognised piece of the source.
@@ -31,8 +30,12 @@ pub(super) enum Kind {
     Strong,
     /// A link to there.
     Link(String),
-    /// A span that is complete.
-    Done(Span),
+    /// Code within a line.
+    Code(String),
+    /// A fenced block of code, and the first word behind the fence.
+    Pre(String, Option<String>),
+    /// A quote: what stands in it is a text of its own.
+    Quote(String),
 }
 
 /// Finds what is to be formatted in a text at `level`, as a forest that ends at [`SPAN_DEPTH_MAX`].
@@ -43,7 +46,7 @@ pub(super) fn collect(source: &str, bare: &[Bare], level: usize) -> Vec<Node> {
         match event {
             Event::Start(tag) => collector.start(tag, range, &mut events),
             Event::End(_) => collector.end(range.end),
-            Event::Code(text) => collector.add(done(range, Span::Code { text: text.into_string() })),
+            Event::Code(text) => collector.add(done(range, Kind::Code(text.into_string()))),
             _ => collector.label_end = collector.label_end.max(range.end),
         }
     }
@@ -75,8 +78,8 @@ impl Collector<'_> {
                 pass_over(events);
                 // Its content stands one level deeper.
                 if self.level < SPAN_DEPTH_MAX {
-                    let spans = spans_at(&unquoted(self.source, &range), self.level + 1);
-                    self.add(done(whole_lines(self.source, range), Span::Quote { spans }));
+                    let quoted = unquoted(self.source, &range);
+                    self.add(done(whole_lines(self.source, range), Kind::Quote(quoted)));
                 }
             }
             Tag::CodeBlock(CodeBlockKind::Fenced(info)) => {
@@ -85,7 +88,7 @@ impl Collector<'_> {
                     text.pop();
                 }
                 let lang = info.split_whitespace().next().map(str::to_owned);
-                self.add(done(whole_lines(self.source, range), Span::Pre { text, lang }));
+                self.add(done(whole_lines(self.source, range), Kind::Pre(text, lang)));
             }
             Tag::CodeBlock(CodeBlockKind::Indented) | Tag::HtmlBlock | Tag::Image { .. } => {
                 pass_over(events);
@@ -156,8 +159,8 @@ impl Collector<'_> {
     }
 }
 
-fn done(range: Range<usize>, span: Span) -> Node {
-    Node { inner: range.clone(), range, kind: Kind::Done(span), children: Vec::new() }
+fn done(range: Range<usize>, kind: Kind) -> Node {
+    Node { inner: range.clone(), range, kind, children: Vec::new() }
 }
 
 /// Reads to the end of the element that has just begun, and returns the text in it.

@@ -68,7 +68,7 @@ pub fn spans(source: &str) -> Vec<Span> {
 }
 
 /// The spans of a text that stands at `level`, the outermost being 1: a quote's content is a text of its own.
-pub(super) fn spans_at(source: &str, level: usize) -> Vec<Span> {
+fn spans_at(source: &str, level: usize) -> Vec<Span> {
     let bare = bare::find(source);
     let nodes = marks::collect(source, &bare, level);
     let mut spans = Vec::new();
@@ -97,7 +97,9 @@ impl Writer<'_> {
                     Writer { source: self.source, bare: &[] }.write(node.inner, node.children, level + 1, &mut inside);
                     Span::Link { href, spans: inside }
                 }
-                Kind::Done(span) => span,
+                Kind::Code(text) => Span::Code { text },
+                Kind::Pre(text, lang) => Span::Pre { text, lang },
+                Kind::Quote(text) => Span::Quote { spans: spans_at(&text, level + 1) },
             };
             spans.push(span);
         }

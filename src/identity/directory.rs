@@ -67,7 +67,7 @@ impl DataDir {
             }
             None if ephemeral => {
                 let parents = runtime_dir().into_iter().chain([std::env::temp_dir(), "/tmp".into()]);
-                fresh(parents.filter(|parent| parent.to_str().is_some()))?
+                file::fresh_dir(parents.filter(|parent| parent.to_str().is_some()))?
             }
             None => return Err(Error::NoPlace),
         };
@@ -204,20 +204,6 @@ fn prepare(dir: &Path) -> Result<(), Error> {
 /// Where the system keeps what lives as long as the user is logged in.
 fn runtime_dir() -> Option<PathBuf> {
     std::env::var("XDG_RUNTIME_DIR").ok().map(PathBuf::from).filter(|dir| dir.is_absolute())
-}
-
-/// A new directory with mode 0700 in the first of `parents` that takes one.
-pub(super) fn fresh(parents: impl IntoIterator<Item = PathBuf>) -> Result<PathBuf, Error> {
-    let mut refused = Error::NoPlace;
-    for parent in parents {
-        let dir = parent.join(format!("roomful-{:016x}", rand::random::<u64>()));
-        // Not recursive: it fails rather than take a directory that somebody put there first.
-        match DirBuilder::new().mode(0o700).create(&dir) {
-            Ok(()) => return Ok(dir),
-            Err(source) => refused = Error::Unusable { dir: parent, source },
-        }
-    }
-    Err(refused)
 }
 
 /// The kind of file system, if another machine may write there too, or shared memory is none.

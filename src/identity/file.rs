@@ -1,11 +1,13 @@
 //! Small private files: read only if nobody else could have, written whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
+
+use super::Error;
 
 /// More than any of these files holds.
 const BYTES_MAX: u64 = 4096;
@@ -65,4 +67,18 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// A new directory with mode 0700 in the first of `parents` that takes one.
+pub(super) fn fresh_dir(parents: impl IntoIterator<Item = PathBuf>) -> Result<PathBuf, Error> {
+    let mut refused = Error::NoPlace;
+    for parent in parents {
+        let dir = parent.join(format!("roomful-{:016x}", rand::random::<u64>()));
+        // Not recursive: it fails rather than take a directory that somebody put there first.
+        match DirBuilder::new().mode(0o700).create(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(source) => refused = Error::Unusable { dir: parent, source },
+        }
+    }
+    Err(refused)
 }

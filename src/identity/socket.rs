@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _}
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use super::{Error, directory, file};
+use super::{Error, file};
 use crate::proto::limits::SOCKET_PATH_BYTES_MAX;
 
 /// The place of a socket. Dropping it removes what was made there.
@@ -35,7 +35,7 @@ impl Place {
             return Ok(Self::at(&path));
         }
         // The temporary directory of the environment may be what is too long.
-        let directory = directory::fresh(["/tmp".into()])?;
+        let directory = file::fresh_dir(["/tmp".into()])?;
         Ok(Self { path: directory.join("page.sock"), directory: Some(directory), bound: false })
     }
 

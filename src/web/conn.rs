@@ -17,7 +17,7 @@ use tokio::time::{Sleep, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::malformed;
-use super::server::Seat;
+use super::seat::Seat;
 use crate::proto::limits::{LAST_WORDS_BYTES, WEB_LINGER_MS, WEB_SEND_BUFFER_BYTES, WEB_WRITE_STALL_MS};
 
 /// Both kinds of stream.

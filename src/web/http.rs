@@ -1,28 +1,24 @@
 //! The API over HTTP: asks the node, answers in the contract's forms.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
-use axum::body::{Body, HttpBody as _};
 use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use serde_json::{Map, Value, json};
-use tokio::time::timeout;
+use serde_json::{Value, json};
 
 use super::ask::Ask;
+use super::body::read_object;
 use super::draft::{Draft, bad};
 use super::refused::Refused;
 use super::{Shared, assets, guard, members, page, query, socket};
 use crate::api::{self, Code, Cursor};
 use crate::proto::history::Page;
 use crate::proto::ids::EntryId;
-use crate::proto::limits::{REQUEST_BYTES_MAX, REQUEST_MS_MAX};
 
 type Answer = Result<Response, Refused>;
 
@@ -131,32 +127,4 @@ async fn rotate(State(shared): State<Arc<Shared>>, request: Request) -> Answer {
     read_object(request).await?;
     shared.ask(|answer| Ask::RotateToken { answer }).await??;
     Ok(Json(json!({ "token": shared.keys.token().to_hex().as_str() })).into_response())
-}
-
-/// The body of a POST: a JSON object, or nothing, which is an empty one.
-pub(super) async fn read_object(request: Request) -> Result<Map<String, Value>, Refused> {
-    let media_type =
-        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(Code::BadType.into());
-    }
-    let body = read_body(request.into_body());
-    let body =
-        timeout(Duration::from_millis(REQUEST_MS_MAX), body).await.map_err(|_| bad("The body took too long."))??;
-    if body.is_empty() {
-        return Ok(Map::new());
-    }
-    serde_json::from_slice(&body).map_err(|_| bad("The body has to be a JSON object."))
-}
-
-async fn read_body(body: Body) -> Result<Vec<u8>, Refused> {
-    if body.size_hint().lower() > REQUEST_BYTES_MAX as u64 {
-        return Err(Code::TooLong.into());
-    }
-    match Limited::new(body, REQUEST_BYTES_MAX).collect().await {
-        Ok(body) => Ok(body.to_bytes().into()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Code::TooLong.into()),
-        Err(_) => Err(bad("The body did not come whole.")),
-    }
 }

@@ -5,7 +5,7 @@
 
 use axum::response::IntoResponse as _;
 
-use super::guard::with_headers;
+use super::headers::with_headers;
 use super::refused::{Refused, to_json};
 use crate::api::{Code, Refusal};
 

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use super::Shared;
 use super::ask::Ask;
+use super::body::read_object;
 use super::draft::bad;
-use super::http::read_object;
 use super::refused::Refused;
 use crate::api::{self, Code};
 use crate::proto::ids::NodeId;

@@ -3,8 +3,8 @@
 //! It knows neither engine nor store nor network: what it needs it asks of the node ([`ask`]), and what happens the
 //! node publishes ([`hub`]). It keeps no history and no queue for anybody: a socket is a cursor.
 //!
-//! A request walks through these rooms: [`door`] (where it listens) → `server` (connections, bounded) → `guard` (Host,
-//! Origin, token, headers of every answer) → `page`, `assets` or `http`, or for a socket `hello` → `socket`, with
+//! A request walks through these rooms: [`door`] (where it listens) → `server` (connections; `seat` bounds them) → `guard` (Host,
+//! Origin, token; `headers` for every answer) → `page`, `assets` or `http`, or for a socket `hello` → `socket`, with
 //! [`message`] and `inbox` for what the page says. Refusals come in the order of the contract, from the outside to the inside.
 //!
 //! Decided here, where the contract is silent: a text is refused as `not_text` if it holds control characters other
@@ -15,11 +15,13 @@
 
 pub mod ask;
 mod assets;
+mod body;
 mod conn;
 pub mod door;
 mod draft;
 mod frames;
 mod guard;
+mod headers;
 mod hello;
 mod http;
 pub mod hub;
@@ -32,6 +34,7 @@ mod owner;
 mod page;
 mod query;
 mod refused;
+mod seat;
 mod server;
 mod slow;
 mod socket;

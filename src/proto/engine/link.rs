@@ -1,12 +1,22 @@
 //! What is known of one link while it is up.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::relay::Relaying;
 use super::sync::Fetching;
 use crate::proto::closed::Closings;
 use crate::proto::frame::{Peer, Receipt};
 use crate::proto::ids::{Instance, LogId, NodeId, Seq};
+
+/// What a link has to do with members that one of its ends can't reach.
+#[derive(Debug, Default)]
+pub(super) struct Relaying {
+    /// Whom the peer is linked with, as it said last.
+    pub(super) linked: BTreeSet<NodeId>,
+    /// Whose batches the peer asked to be passed on.
+    pub(super) passes: BTreeSet<NodeId>,
+    /// Receipts to send to these authors through the peer.
+    pub(super) receipts: BTreeMap<NodeId, Vec<Receipt>>,
+}
 
 /// A link that is through its handshake.
 #[derive(Debug)]

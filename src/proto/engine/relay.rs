@@ -1,7 +1,7 @@
 //! Reaching those whom only others reach: one peer that is linked with such a member is asked to pass on what it writes
 //! and whether it is here, and carries the receipts back. What is said between two is never passed on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::find::worth_a_dial;
 use super::link::Link;
@@ -13,17 +13,6 @@ use crate::proto::frame::{Frame, Reach, Reached, Receipt};
 use crate::proto::ids::{LinkId, NodeId};
 use crate::proto::limits::{LINKS_MAX, LOST_GRACE_MS, RELAY_PATIENCE_MS};
 use crate::proto::roster::Arrival;
-
-/// What a link has to do with members that one of its ends can't reach.
-#[derive(Debug, Default)]
-pub(super) struct Relaying {
-    /// Whom the peer is linked with, as it said last.
-    linked: BTreeSet<NodeId>,
-    /// Whose batches the peer asked to be passed on.
-    passes: BTreeSet<NodeId>,
-    /// Receipts to send to these authors through the peer.
-    pub(super) receipts: BTreeMap<NodeId, Vec<Receipt>>,
-}
 
 /// The members for whom a peer was asked to pass on.
 #[derive(Debug, Default)]
