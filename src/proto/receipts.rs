@@ -70,6 +70,8 @@ impl Followed {
 #[derive(Debug, Default)]
 pub struct Receipts {
     stored: BTreeMap<(LogId, NodeId), Seqs>,
+    /// Those that are on their way to the disk, where they may not arrive.
+    asked: BTreeMap<(LogId, NodeId), Seqs>,
     lines: BTreeMap<(LogId, Seq), Followed>,
     /// Oldest first, to know which line to stop following.
     ages: std::collections::VecDeque<(LogId, Seq)>,
@@ -105,11 +107,22 @@ impl Receipts {
         }
     }
 
-    /// Whether a member's word that it stored entries says something that is not counted yet.
+    /// Whether a member's word that it stored entries says something that is neither counted yet nor about to be.
     pub fn is_news(&self, member: NodeId, receipt: Receipt) -> bool {
         let Receipt { log, first, last } = receipt;
         let counted = |seqs: &Seqs| seqs.0.iter().any(|&(from, to)| from <= first && last <= to);
-        0 < first && first <= last && last <= i64::MAX as u64 && !self.stored.get(&(log, member)).is_some_and(counted)
+        let known = [&self.stored, &self.asked].into_iter().filter_map(|of| of.get(&(log, member)));
+        0 < first && first <= last && last <= i64::MAX as u64 && !known.into_iter().any(counted)
+    }
+
+    /// The store is asked to keep a member's word: until it has, or [`Receipts::forget_asked`], the same again is no news.
+    pub fn asks(&mut self, receipt: MemberReceipt) {
+        self.asked.entry((receipt.log, receipt.member)).or_default().add(receipt.first, receipt.last);
+    }
+
+    /// What was asked for and is not counted may have been lost, with a full disk: whoever says it again is heard.
+    pub fn forget_asked(&mut self) {
+        self.asked.clear();
     }
 
     /// Since when members hold a message, by this node's wall clock: those of whom it heard since it was started.
@@ -184,6 +197,17 @@ mod tests {
         add(&mut receipts, 4, 1, 1);
         assert_eq!(receipts.since(id(1)), [(member(2), 1_002)], "3 from before the start, 4 does not count");
         assert_eq!(receipts.since(EntryId { check: [1; 16], ..id(1) }), []);
+    }
+
+    #[test]
+    fn what_is_on_its_way_to_the_disk_is_asked_for_once() {
+        let mut receipts = Receipts::default();
+        let said = |first, last| Receipt { log: LOG, first, last };
+        receipts.asks(MemberReceipt { member: member(1), log: LOG, first: 1, last: 4 });
+        assert!(!receipts.is_news(member(1), said(1, 4)) && !receipts.is_news(member(1), said(2, 3)));
+        assert!(receipts.is_news(member(1), said(4, 5)) && receipts.is_news(member(2), said(1, 4)));
+        receipts.forget_asked();
+        assert!(receipts.is_news(member(1), said(1, 4)), "it may not have got there");
     }
 
     #[test]

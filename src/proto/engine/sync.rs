@@ -100,6 +100,7 @@ impl Engine {
         if now.mono_ms >= self.sync.next_round_ms {
             self.sync.next_round_ms = now.mono_ms + COMPARE_EVERY_MS;
             self.say_again(now, out);
+            self.receipts.forget_asked();
             let last = self.sync.last_peer;
             let next = self.links.peers().find(|peer| last.is_none_or(|last| *peer > last));
             self.sync.last_peer = next.or_else(|| self.links.peers().next());

@@ -288,7 +288,9 @@ impl Engine {
         let news: BTreeSet<Receipt> = news.copied().collect();
         if !news.is_empty() {
             let kept = news.into_iter().map(|Receipt { log, first, last }| MemberReceipt { member, log, first, last });
-            out.push(Action::Write(WriteAction(Write::Receipts(kept.collect()))));
+            let kept: Vec<MemberReceipt> = kept.collect();
+            kept.iter().for_each(|receipt| self.receipts.asks(*receipt));
+            out.push(Action::Write(WriteAction(Write::Receipts(kept))));
         }
     }
 }

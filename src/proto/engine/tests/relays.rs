@@ -89,6 +89,20 @@ fn receipts_for_others_count_only_of_members_whom_others_reach() {
 }
 
 #[test]
+fn a_word_that_comes_again_and_again_is_kept_once() {
+    let mut engine = engine();
+    up(&mut engine, 0, 1, peer(REX, 5, true));
+    let receipt = say_something(&mut engine, 1);
+    let mut kept = |mono_ms| holders(&tell(&mut engine, mono_ms, 1, Frame::Receipt(vec![receipt])));
+    assert_eq!(kept(2), [REX]);
+    for mono_ms in 3..1_000 {
+        assert_eq!(kept(mono_ms), [], "it is on its way to the disk");
+    }
+    // The disk may have been full.
+    assert_eq!([kept(6_000), kept(6_001)].concat(), [REX]);
+}
+
+#[test]
 fn strangers_whom_a_peer_says_it_reaches_come_as_slowly_as_others_from_its_address() {
     let mut engine = engine();
     up(&mut engine, 0, 1, peer(REX, 5, true));
