@@ -30,6 +30,10 @@ const CHANNEL: &str = "honest";
 /// `src/proto/limits.rs` come to less; the rest is what an allocator keeps, in a program built for tests.
 const MEMORY_GROWTH_KIB_MAX: u64 = 96 * 1024;
 
+/// All that a node may write to in memory, its stacks included, in bytes: a small machine, or a small part of one. What is
+/// refused beyond ends a program that does not keep to its limits.
+const MEMORY: &str = "--data=134217728";
+
 /// Most lines that a node may have written about it all.
 const LOG_LINES_MAX: usize = 120;
 
@@ -74,7 +78,7 @@ impl Siege {
     async fn started(lab: Lab, change: impl Fn(Launch) -> Launch) -> Result<Self> {
         let (network, mut hosts) = Network::new(4)?;
         let launches: Vec<_> =
-            ["ana", "ben"].iter().zip(&hosts).map(|(name, host)| change(host.runs(lab.node(name)))).collect();
+            ["ana", "ben"].iter().zip(&hosts).map(|(name, host)| change(cramped(host.runs(lab.node(name))))).collect();
         let nodes = together(&launches)?;
         let (fourth, attacker) = (hosts.pop().context("four")?, hosts.pop().context("three")?);
         let mut siege =
@@ -157,6 +161,11 @@ impl Siege {
         }
         Ok(all)
     }
+}
+
+/// The same with little memory.
+fn cramped(launch: Launch) -> Launch {
+    launch.through(&["prlimit", MEMORY])
 }
 
 fn key_file(lab: &Lab) -> Result<String> {

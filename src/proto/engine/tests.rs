@@ -378,3 +378,41 @@ fn what_was_asked_for_in_vain_is_asked_for_again_after_a_minute() {
     assert_eq!(asked_ms.len(), 3, "{asked_ms:?}");
     assert!(asked_ms.windows(2).all(|pair| pair[1] - pair[0] >= 60_000), "{asked_ms:?}");
 }
+
+#[test]
+fn a_beacon_of_yesterday_leads_to_nothing_but_dials_that_fail() {
+    let mut engine = engine();
+    let id = NodeId([0xff; 32]);
+    up(&mut engine, 0, 1, peer(id, 6, true));
+    let name = Name::lossy("Somebody else by now", "?");
+    let beacon = Beacon { room: RoomTag::new("lobby"), id, instance: Instance(5), port: 7666, name };
+    let source = SocketAddr::from(([192, 0, 2, 77], 7666));
+    let replays = |engine: &mut Engine, from_ms: u64, to_ms: u64| {
+        let mut dials = 0;
+        for now_ms in (from_ms..to_ms).step_by(100) {
+            for action in engine.handle(at(now_ms), Input::Beacon { source, beacon: beacon.clone() }) {
+                match action {
+                    Action::Dial(dial) => {
+                        assert_eq!((dial.target, dial.expected), (Target::Address(source), Some(id)));
+                        dials += 1;
+                        engine.handle(at(now_ms), Input::DialFailed(dial.dial));
+                    }
+                    Action::Show(_) | Action::Close { .. } | Action::Warn(_) => panic!("{action:?}"),
+                    _ => {}
+                }
+            }
+            if engine.links.primary_id(id).is_some() {
+                tell(engine, now_ms, 1, Frame::Pong { wall_ms: at(now_ms).wall_ms });
+            }
+        }
+        dials
+    };
+    assert_eq!(replays(&mut engine, 100, 20_000), 0, "as long as the link is well there is nobody to look for");
+    let before = engine.member(id).cloned();
+    assert_eq!(before.as_ref().map(|member| member.state), Some(State::Online));
+    engine.handle(at(20_000), Input::LinkDown { link: LinkId(1), reason: Some(CloseReason::Stopping) });
+    let left = engine.member(id).cloned();
+    let dials = replays(&mut engine, 20_100, 120_000);
+    assert!((1..=10).contains(&dials), "{dials} dials in 100 s");
+    assert_eq!(engine.member(id).cloned(), left, "who has left is not back by a word of theirs that somebody kept");
+}
