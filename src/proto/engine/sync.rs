@@ -13,8 +13,8 @@ use crate::proto::frame::{Fetch, Frame, Holding, Receipt, Span};
 use crate::proto::frontier::Lack;
 use crate::proto::ids::{LinkId, LogKey, NodeId};
 use crate::proto::limits::{
-    COMPARE_EVERY_MS, FETCH_PATIENCE_MS, FETCH_RETRY_MS, FETCHES_SERVED_MAX, FIRST_PAGE_BYTES, PAGE_BYTES_MAX,
-    PAGE_BYTES_MIN, PAGE_MS, VAIN_RETRY_MS, WANTS_MAX,
+    COMPARE_EVERY_MS, FETCH_PATIENCE_MS, FETCH_RETRY_MS, FETCHES_SERVED_MAX, PAGE_BYTES_MAX, PAGE_BYTES_MIN, PAGE_MS,
+    VAIN_RETRY_MS, WANTS_MAX,
 };
 use crate::proto::record::{HistoryPage, Write};
 
@@ -26,6 +26,7 @@ pub(super) struct Fetching {
     /// What was asked for in vain, and until when it is not asked for again.
     vain: Vec<((LogKey, Lack), u64)>,
     step: Step,
+    /// As small as can be, until it is known how fast the link is.
     page_bytes: u64,
     not_before_ms: u64,
     /// Whether anything came since the last comparison.
@@ -42,7 +43,7 @@ enum Step {
 impl Fetching {
     pub(super) fn new() -> Self {
         let (wants, vain) = (VecDeque::new(), Vec::new());
-        Self { wants, vain, step: Step::Idle, page_bytes: FIRST_PAGE_BYTES, not_before_ms: 0, came: false }
+        Self { wants, vain, step: Step::Idle, page_bytes: PAGE_BYTES_MIN as u64, not_before_ms: 0, came: false }
     }
 
     /// Remembers that something is lacking, unless it was asked for in vain lately.
@@ -160,7 +161,7 @@ impl Engine {
                 return;
             }
             // No answer: whoever else holds it is asked after the next comparison.
-            entry.fetching = Fetching { page_bytes: PAGE_BYTES_MIN as u64, ..Fetching::new() };
+            entry.fetching = Fetching::new();
         }
         if entry.fetching.step != Step::Idle {
             return;

@@ -62,9 +62,6 @@ pub const FETCH_RETRY_MS: u64 = 500;
 /// may have written it, and then it is passed over each time.
 pub const VAIN_RETRY_MS: u64 = 60_000;
 
-/// The first page that is asked for on a link, in bytes: small, until it is known how fast the link is.
-pub const FIRST_PAGE_BYTES: u64 = 16 * 1024;
-
 /// Gaps that are remembered for a link; what is beyond is found by the next comparison.
 pub const WANTS_MAX: usize = 4_096;
 
