@@ -6,9 +6,10 @@ use roomful::proto::clock::Stamp;
 use roomful::proto::frame::{CloseReason, Frame, Reach, Reached, Receipt};
 use roomful::proto::ids::{LogId, LogKey, NodeId, RoomId};
 use roomful::proto::name::Name;
+use rustix::process::Signal;
 
 use crate::common::wait::until_within;
-use crate::common::{Context, Result, ensure};
+use crate::common::{Context, Result, ensure, json};
 use crate::siege::{PATIENCE, Siege};
 use crate::writer::{Writer, push};
 
@@ -150,6 +151,47 @@ async fn nobody_leaves_or_holds_anything_by_the_word_of_another() -> Result<()> 
     let gone = notices.iter().find(|notice| notice["member"] == siege.nodes[1].id() && notice["kind"] != "joined");
     ensure!(gone.is_none(), "Ana was told {gone:?}");
     siege.they_stand("after false words about others").await
+}
+
+#[tokio::test]
+async fn nobody_holds_a_message_by_the_word_of_another() -> Result<()> {
+    let mut siege = Siege::new().await?;
+    let [ana_id, ben_id] = [0, 1].map(|node| NodeId::from_hex(siege.nodes[node].id()));
+    let (ana_id, ben_id) = (ana_id.context("an id")?, ben_id.context("an id")?);
+    // Ben is there, and so slow that his own word is not.
+    siege.nodes[1].signal(Signal::STOP)?;
+    let said = siege.nodes[0].api.say("who holds this?").await?;
+    let (mallory, nobody, ana) = (siege.speaker(1), siege.speaker(2).id(), siege.ana());
+    let attack = siege.attacker.does(move || async move {
+        let mut line = mallory.join(ana).await?;
+        // Ana's own log, as it is.
+        line.say(&Frame::AskLogs { author: ana_id, from: None }).await?;
+        let logs = loop {
+            if let Frame::Logs { logs, .. } = line.hear().await? {
+                break logs;
+            }
+        };
+        let spans = logs.iter().flat_map(|log| log.ranges.iter().map(|span| (log.log, span.first, span.last)));
+        let receipts: Vec<Receipt> = spans.map(|(log, first, last)| Receipt { log, first, last }).collect();
+        ensure!(!receipts.is_empty(), "Ana tells what she wrote");
+        for from in [ben_id, nobody, ana_id] {
+            line.say(&Frame::Carry { author: ana_id, from, receipts: receipts.clone() }).await?;
+        }
+        answered(&mut line).await
+    });
+    attack.await??;
+    let path = format!("/api/v1/messages/{}/held", said["id"].as_str().context("an id")?);
+    let held = async |siege: &Siege| siege.nodes[0].api.get(&path).await;
+    let before = held(&siege).await?;
+    ensure!(before["held"] == json!([]) && before["missing"] == json!([siege.nodes[1].id()]), "{before}");
+    siege.nodes[1].signal(Signal::CONT)?;
+    until_within(PATIENCE, "Ben says so himself", async || {
+        let held = held(&siege).await?;
+        ensure!(held["held"][0]["id"] == siege.nodes[1].id() && held["missing"] == json!([]), "{held}");
+        Ok(())
+    })
+    .await?;
+    siege.they_stand("after false words about who holds what").await
 }
 
 #[tokio::test]
