@@ -14,7 +14,7 @@ import { Timeline } from "./view/timeline.js";
 const SENDING_SHOWN_AFTER_MS = 410;
 const BACK_SHOWN_MS = 3000;
 const DAY_CHECK_MS = 30_000;
-const LINE_AWAITED_MS = 1000;
+const PAGE_AWAITED_MS = 1000;
 const JOY_FRESH_MS = 10_000;
 const FLOOD_FRAMES = 20; // more than these since the last drawing, and drawing waits until they have all been heard
 const FLOOD_PAUSE_MS = 25;
@@ -29,7 +29,7 @@ let { key: openKey, id: wantedId } = State.placeOfAddress(location.hash);
 let store = null;
 let later = null; // the modules that were loaded afterwards
 let back = null; // {fresh, until}: the link is back, and what came meanwhile
-let awaited = null; // the conversation that is not shown yet, because where reading stopped has to be fetched
+let awaited = null; // the conversation that is not shown yet, because too little of it is here
 
 const socket = new Socket({
   resume: () => (state.run === null ? {} : { after: state.arrival, run: state.run }),
@@ -235,13 +235,12 @@ async function fill() {
   }
 }
 
-/** Shows a conversation only when it is known where to begin; or as it is, if that takes long. */
-function awaitLine(key) {
-  const known = State.conversation(state, key);
-  if (known.floor === null || known.unread <= State.unseenOf(state, known).length) return;
+/** Shows a conversation only when enough of it is there, so that nothing jumps; or as it is, if that takes long. */
+function awaitPage(key) {
+  if (!State.isShort(state, State.conversation(state, key))) return;
   awaited = key;
   timeline.empty();
-  setTimeout(() => awaited === key && reveal(), LINE_AWAITED_MS);
+  setTimeout(() => awaited === key && reveal(), PAGE_AWAITED_MS);
 }
 
 function reveal() {
@@ -260,7 +259,7 @@ function turnTo(key) {
   openKey = key;
   document.body.dataset.pane = "room";
   State.openConversation(state, key);
-  awaitLine(key);
+  awaitPage(key);
   later?.hush();
   composer.turnTo(draftKey(state.me, key), State.placeName(state, key));
   drawNow();

@@ -3,7 +3,7 @@
 
 import { t } from "./lib/texts.js";
 import { takeAround, takeNewer, takeOlder } from "./ranges.js";
-import { conversation, placeOfKey, rangeOf, unseenOf } from "./state.js";
+import { conversation, isShort, placeOfKey, rangeOf, unseenOf } from "./state.js";
 
 const PAGE = 100;
 const UNREAD_MAX = 500; // how many are fetched at once to find where reading stopped
@@ -52,9 +52,8 @@ export function startPages({ state, socket, current, draw }) {
     async fill() {
       const key = current();
       const known = conversation(state, key);
-      if (known.floor === null || known.past !== null || !socket.isOpen) return false;
+      if (!isShort(state, known) || !socket.isOpen) return false;
       const missing = known.unread - unseenOf(state, known).length;
-      if (missing <= 0 && known.messages.length >= PAGE / 2) return false;
       return (await pages.older(Math.min(UNREAD_MAX, PAGE + Math.max(0, missing)))) > 0;
     },
 

@@ -374,6 +374,14 @@ function replace(state, entry) {
 
 // --- reading ---
 
+const ENOUGH = 50; // messages that fill a window
+
+/** Whether what is loaded of a conversation is too little to open it: it does not reach back to where reading stopped, or fills no window. */
+export function isShort(state, known) {
+  const isUnreadHere = known.unread <= unseenOf(state, known).length;
+  return known.floor !== null && known.past === null && !(isUnreadHere && known.messages.length >= ENOUGH);
+}
+
 /** Opens a conversation: the line goes before the first message that was not read yet. */
 export function openConversation(state, key) {
   const known = conversation(state, key);

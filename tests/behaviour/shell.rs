@@ -79,12 +79,19 @@ async fn nothing_moves_while_the_page_fills() -> Result<()> {
         long_ago.say("ben", 9_000 - number, &format!("note {number:04}"));
     }
     long_ago.read_but(&[(channel("general"), 400)]);
-    // What is there in the end tells that it has come: somebody new, in an empty room, among others, and with much to read.
+    let mut elsewhere = notes(120);
+    for number in 0..75 {
+        elsewhere.say_in(&channel("lunch"), "ana", 25, &format!("soup {number}"));
+    }
+    elsewhere.read_but(&[]);
+    // What is there in the end tells that it has come: somebody new, in an empty room, among others, with much to read, with
+    // all of a page of messages, and with little of it.
     for (stage, words) in [
         (Stage::empty(), "Nobody else is here yet"),
         (talk, "good morning"),
         (long_ago, "note 0300"),
         (notes(150), "note 0149"),
+        (elsewhere, "note 0060"),
     ] {
         let world = World::open(stage).await?;
         let page = prepare().await?;

@@ -25,7 +25,7 @@ export function startListKeys(timeline, showActions) {
     if (aside && current) {
       const stops = [current, ...stopsIn(current, "a, button")];
       event.preventDefault();
-      return stops.at((stops.indexOf(document.activeElement) + aside) % stops.length).focus({ preventScroll: true });
+      return stops.at((stops.indexOf(document.activeElement) + aside) % stops.length).focus();
     }
     const rows = [...list.children];
     const index = rows.indexOf(current);

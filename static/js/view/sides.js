@@ -164,7 +164,7 @@ function drawMeta(meta, state, member, now) {
     const when = inReach(member) ? sinceText(since, now) : whenText(since, now);
     meta.textContent = t(`member.${member.state}`, { address, when });
   }
-  if (!inReach(member) && member.addresses[0]) meta.title = member.addresses[0];
+  if (member.state !== "online" && member.addresses[0]) meta.title = member.addresses[0];
   if (member.forked) meta.append(make("br"), make("span", "warn", t("member.forked")));
   // Where the disk is the reason it is everybody's, and stands below the room.
   if (member.closed && member.closed !== "disk") {
