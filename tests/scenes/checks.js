@@ -195,7 +195,9 @@ function checkRing(element) {
   const ring = { left: left - reach, top: top - reach, right: right + reach, bottom: bottom + reach };
   if (!isOnScreen({ left, top, right, bottom }) || shownPart(element.parentElement, bearer.getBoundingClientRect()) === null) return; // scrolled away
   const isInside = shownPart(bearer.parentElement, ring);
-  if (isInside === null || Object.keys(ring).some((edge) => Math.abs(isInside[edge] - ring[edge]) > 0.75)) {
+  // A key that goes to a message brings it in, and some room above and below it.
+  const edges = element.closest("[role=list][aria-label=Messages]") ? ["left", "right"] : Object.keys(ring);
+  if (isInside === null || edges.some((edge) => Math.abs(isInside[edge] - ring[edge]) > 0.75)) {
     // What is half scrolled out of a list has half a ring, until it is focused by a key, which brings it in.
     const whole = shownPart(bearer.parentElement, { left, top, right, bottom });
     if (whole && Object.entries({ left, top, right, bottom }).every(([edge, value]) => Math.abs(whole[edge] - value) < 0.75)) problems.push(`the ring is cut off around ${label(element)}`);
