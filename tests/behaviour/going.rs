@@ -100,3 +100,30 @@ async fn several_messages_are_copied_as_a_transcript() -> Result<()> {
     ensure!(lines[0].contains("] Ben: note 0000") && lines[5].ends_with("] Kai: and one of mine"), "{lines:#?}");
     page.close().await
 }
+
+#[tokio::test]
+async fn from_a_message_with_links_it_is_one_step_to_the_composer() -> Result<()> {
+    let mut stage = notes(3);
+    stage.say("ben", 5, "see http://one.test/ and http://two.test/");
+    stage.read_but(&[]);
+    let world = World::open(stage).await?;
+    let page = open(&world).await?;
+    page.find("textbox", "Message").await?.click().await?;
+    for arrows in [2, 1, 0] {
+        page.chord(&[Key::Control, Key::Shift], Key::F6).await?;
+        page.key(Key::Up).await?;
+        wait_for_focused_text(&page, "see http://one.test/").await?;
+        for goal in ["http://one.test/", "http://two.test/"].iter().take(arrows) {
+            page.key(Key::Right).await?;
+            until(&format!("{goal} has the focus"), async || {
+                let focused = page.run("return document.activeElement.href;", vec![]).await?;
+                ensure!(focused == *goal, "{focused}");
+                Ok(())
+            })
+            .await?;
+        }
+        page.key(Key::Tab).await?;
+        page.wait_for_focus("textbox", "Message").await?;
+    }
+    page.close().await
+}

@@ -142,3 +142,19 @@ async fn whoever_comes_for_the_first_time_sees_how_others_see_them() -> Result<(
     ensure!(page.find("textbox", "Your name").await.is_err(), "it came again");
     page.close().await
 }
+
+#[tokio::test]
+async fn a_button_says_what_the_node_took_and_nothing_else() -> Result<()> {
+    let world = World::open(notes(3)).await?;
+    let page = open(&world).await?;
+    page.find_like("button", "Ana").await?.click().await?;
+    page.press("Mute").await?;
+    page.press("Unmute").await?;
+    page.wait_for_text("Ana is not muted any more.").await?;
+    world.vanish();
+    page.press("Mute").await?;
+    page.wait_for_text("Your node did not take that.").await?;
+    page.wait_for("button", "Mute").await?;
+    ensure!(page.find("button", "Unmute").await.is_err(), "it says what is not so");
+    page.close().await
+}

@@ -6,7 +6,7 @@ use crate::common::wait::until;
 use crate::common::{Result, ensure};
 use crate::page::Page;
 use crate::world::World;
-use crate::{notes, open, wait_for_focused_text};
+use crate::{notes, open, open_before, three, wait_for_focused_text};
 
 /// Waits until the composer holds exactly this.
 async fn wait_for_field(page: &Page, text: &str) -> Result<()> {
@@ -173,5 +173,14 @@ async fn ones_own_words_are_one_row_from_the_key_to_the_last_receipt() -> Result
     page.wait_for_row(&["as soon as it is typed", "Held by"]).await?;
     let made = page.run("return [window.made.length, window.made[0].isConnected];", vec![]).await?;
     ensure!(made == serde_json::json!([1, true]), "{made}");
+    page.close().await
+}
+
+#[tokio::test]
+async fn history_says_so_where_nothing_was_said() -> Result<()> {
+    let world = World::open(three()).await?;
+    let page = open_before(&world).await?;
+    page.say("/history").await?;
+    page.wait_for_row(&["As far as your node knows", "Only you see this"]).await?;
     page.close().await
 }
