@@ -270,18 +270,20 @@ fn who_lost_what_it_said_last_still_speaks_behind_all_that_it_has_seen() {
     world.nodes[0].clock_ms = FAR_MS;
     (0..2).for_each(|node| world.start(node));
     world.run_until(world.now_ms + 8_000);
-    for (node, text) in [(0, "far ahead"), (1, "behind that")] {
+    for (node, text) in [(0, "far ahead"), (1, "behind that"), (1, "lost for a moment")] {
         world.say(node, text, None);
         world.run_until(world.now_ms + 500);
     }
     let own = world.nodes[1].id;
     let last = world.nodes[1].disk.batches.values().rfind(|batch| batch.header().author == own).cloned();
     world.damage_batch(1, &last.expect("it spoke"));
-    // The page of the simulated node sees to it that this one stands there at once, before what was lost is back.
-    world.say(1, "behind both", None);
+    // The page of the simulated node sees to it that this one stands there at once, before what was lost is back: it names its
+    // own, and what it answers.
+    let reply_to = Some(world.nodes[0].acknowledged[0]);
+    world.speak(1, Words { text: "an answer".to_owned(), reply_to, ..Words::default() });
     world.run_until(world.now_ms + 20_000);
     let texts: Vec<String> = world.nodes[1].disk.lines().into_iter().map(|line| line.text).collect();
-    assert_eq!(texts, ["far ahead", "behind that", "behind both"]);
+    assert_eq!(texts, ["far ahead", "behind that", "lost for a moment", "an answer"]);
 }
 
 #[test]

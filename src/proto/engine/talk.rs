@@ -244,7 +244,8 @@ impl Engine {
         let own = self.frontier.log(LogKey { author: self.own, log });
         let is_whole = |seq| own.is_some_and(|own| own.missing(seq, at.next_seq - 1).is_empty());
         let named_in = |id: &EntryId| at.below.filter(|(below, _)| below == id).map(|(_, seq)| seq);
-        let is_above = |id: &EntryId| (id.log == log).then_some(id.seq).or(named_in(id)).is_some_and(is_whole);
+        let held_in = |id: &EntryId| (id.log == log).then_some(id.seq);
+        let is_above = |id: &EntryId| held_in(id).is_some_and(is_whole) || named_in(id).is_some_and(is_whole);
         let highest = seen.filter(|(place, _)| *place >= time.0).map(|(_, id)| id).filter(|id| !is_above(id));
         // What is answered may yet turn out to stand further down, and the answer has to stay below it.
         let answered = |draft: &Draft| draft.body.answers().filter(|id| id.log != log);
