@@ -91,12 +91,6 @@ async fn set_clock(page: &Page) -> Result<()> {
     page.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": clock })).await.map(drop)
 }
 
-/// Turns the wheel over the messages, as a hand does: `dy` pixels towards the newest.
-async fn wheel(page: &Page, dy: i32) -> Result<()> {
-    let turn = json!({ "type": "mouseWheel", "x": 640, "y": 400, "deltaX": 0, "deltaY": dy });
-    page.devtools("Input.dispatchMouseEvent", turn).await.map(drop)
-}
-
 /// Turns a setting on or off, by its keys.
 async fn turn(page: &Page, setting: &str) -> Result<()> {
     let setting = page.wait_for("checkbox", setting).await?.to_json()?;
@@ -109,27 +103,6 @@ async fn gap(page: &Page) -> Result<f64> {
     let list = page.find("list", "Messages").await?.to_json()?;
     let script = "const one = arguments[0].parentElement; return one.scrollHeight - one.clientHeight - one.scrollTop;";
     number(page.run(script, vec![list]).await?)
-}
-
-/// The first row with `word` that is in sight, and where it stands: its text, and pixels from the upper edge.
-async fn first_in_sight(page: &Page, word: &str) -> Result<(String, f64)> {
-    let list = page.find("list", "Messages").await?.to_json()?;
-    let script = "const [list, word] = arguments;
-        const { top } = list.parentElement.getBoundingClientRect();
-        const row = [...list.children].find((one) => one.textContent.includes(word) && one.getBoundingClientRect().top >= top);
-        return [row.textContent.match(new RegExp(`${word} \\\\w+`))[0], row.getBoundingClientRect().top - top];";
-    Ok(serde_json::from_value(page.run(script, vec![list, word.into()]).await?)?)
-}
-
-/// Waits until what `probe` finds does not change any more: the wheel has come to rest.
-async fn at_rest<T: PartialEq + std::fmt::Debug>(probe: impl AsyncFn() -> Result<T>) -> Result<T> {
-    until("it has come to rest", async || {
-        let (one, _, two) =
-            (probe().await?, tokio::time::sleep(std::time::Duration::from_millis(200)).await, probe().await?);
-        ensure!(one == two, "{one:?}, then {two:?}");
-        Ok(two)
-    })
-    .await
 }
 
 fn number(value: Value) -> Result<f64> {

@@ -16,7 +16,7 @@ use crate::common::{Context, Result, ensure};
 use crate::siege::{PATIENCE, PORT, Siege};
 use crate::speaker::Speaker;
 
-/// Dials that unknown ids of one address may cost at once, and how long until one more: `src/proto/limits.rs`.
+/// Dials that unknown ids of one address may cost at once, and how long until one more: `src/proto/limits`.
 const DIALS_AT_ONCE: u64 = 16;
 const ONE_MORE_AFTER: Duration = Duration::from_secs(5);
 

@@ -27,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 const CHANNEL: &str = "honest";
 
 /// Most that the memory of a node may ever have grown, above what it had at rest, in KiB. The tables and queues of
-/// `src/proto/limits.rs` come to less; the rest is what an allocator keeps, in a program built for tests.
+/// `src/proto/limits` come to less; the rest is what an allocator keeps, in a program built for tests.
 const MEMORY_GROWTH_KIB_MAX: u64 = 96 * 1024;
 
 /// All that a node may write to in memory, its stacks included, in bytes: a small machine, or a small part of one. What is

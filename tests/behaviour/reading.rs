@@ -2,11 +2,11 @@
 
 use thirtyfour::Key;
 
-use crate::common::wait::until;
+use crate::common::wait::{at_rest, until};
 use crate::common::{Context, Result, ensure};
 use crate::page::Page;
 use crate::world::{World, channel};
-use crate::{at_rest, first_in_sight, gap, notes, number, open, three, wait_for_focused_text, wait_for_title, wheel};
+use crate::{gap, notes, number, open, three, wait_for_focused_text, wait_for_title};
 
 /// A move that nobody sees, in pixels.
 const UNSEEN: f64 = 1.0;
@@ -15,16 +15,16 @@ const UNSEEN: f64 = 1.0;
 async fn late_history_moves_nothing_and_counts_as_unread() -> Result<()> {
     let world = World::open(notes(120)).await?;
     let page = open(&world).await?;
-    wheel(&page, -1500).await?;
+    page.wheel(-1500).await?;
     page.wait_for("button", "Jump to newest").await?;
-    let before = at_rest(async || first_in_sight(&page, "note").await).await?;
+    let before = at_rest(async || page.first_in_sight("note").await).await?;
 
     // Between the fourth and the fifth note, far above what is in sight.
     for number in 0..3 {
         world.hear_late("ana", 116 * 60 + 30 - number, &format!("this took a detour {number}"));
     }
     page.wait_for("button", "3 earlier messages arrived").await?;
-    let after = first_in_sight(&page, "note").await?;
+    let after = page.first_in_sight("note").await?;
     ensure!(after.0 == before.0 && (after.1 - before.1).abs() <= UNSEEN, "{before:?} became {after:?}");
     wait_for_title(&page, |title| title.starts_with("(3) ")).await?;
 
@@ -77,14 +77,14 @@ async fn at_the_end_it_stays_at_the_end_and_only_the_reader_leaves_it() -> Resul
     page.wait_for_row(&["after a move by nobody"]).await?;
     ensure!(gap(&page).await? <= UNSEEN, "{} px from the end", gap(&page).await?);
 
-    wheel(&page, -600).await?;
+    page.wheel(-600).await?;
     page.wait_for("button", "Jump to newest").await?;
-    let before = at_rest(async || first_in_sight(&page, "one more").await).await?;
+    let before = at_rest(async || page.first_in_sight("one more").await).await?;
     for number in 0..3 {
         world.hear("ana", &format!("below, {number}"));
     }
     page.wait_for("button", "Jump to newest · 3 new").await?;
-    let after = first_in_sight(&page, "one more").await?;
+    let after = page.first_in_sight("one more").await?;
     ensure!(after.0 == before.0 && (after.1 - before.1).abs() <= UNSEEN, "{before:?} became {after:?}");
     page.press("Jump to newest · 3 new").await?;
     until("the end again", async || {
@@ -146,7 +146,7 @@ async fn a_pill_counts_what_is_unread_above_and_leads_back_to_the_line() -> Resu
     let world = World::open(stage).await?;
     let page = open(&world).await?;
     until("the line stands before the first", async || line_is_before(&page, "not read yet 0.").await).await?;
-    wheel(&page, 1500).await?;
+    page.wheel(1500).await?;
     // Some of them are in sight for half a second meanwhile, most are not.
     let pill = "const pill = [...document.querySelectorAll('button')].find((one) => /^\\d+ unread$/.test(one.textContent) && one.checkVisibility());
         return pill ? [parseInt(pill.textContent), pill] : null;";
@@ -200,7 +200,7 @@ async fn a_long_history_keeps_few_rows_and_still_reaches_its_beginning() -> Resu
     )
     .await?;
     until("the beginning is in sight", async || {
-        wheel(&page, -4000).await?;
+        page.wheel(-4000).await?;
         let rows = page.rows().await?;
         ensure!(rows[0] == "Beginning of this conversation", "{} rows from {:?}", rows.len(), rows[0]);
         Ok(())
@@ -241,7 +241,7 @@ async fn those_who_hear_the_page_hear_each_new_message_once_and_nothing_old() ->
     let heard = async || page.text_content("log", "New messages").await;
     ensure!(heard().await?.is_empty(), "{:?}", heard().await?);
     until("older ones are loaded", async || {
-        wheel(&page, -3000).await?;
+        page.wheel(-3000).await?;
         let rows = page.rows().await?;
         ensure!(rows.iter().any(|row| row.contains("note 0000")), "{} rows from {:?}", rows.len(), rows[0]);
         Ok(())

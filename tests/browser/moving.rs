@@ -4,7 +4,7 @@ use thirtyfour::Key;
 
 use crate::common::lab::Lab;
 use crate::common::node::Node;
-use crate::common::wait::until;
+use crate::common::wait::{at_rest, until};
 use crate::common::{Context, Result, ensure, json};
 use crate::driver::Browser;
 use crate::page::Page;
@@ -161,27 +161,9 @@ async fn what_was_said_while_the_node_was_away_comes_once_and_moves_nothing() ->
     page.wait_for_row(&["before 149"]).await?;
     page.find("textbox", "Message").await?.send_keys(Key::Escape + "").await?;
     page.find("textbox", "Message").await?.send_keys("half a thought").await?;
-    page.devtools(
-        "Input.dispatchMouseEvent",
-        json!({ "type": "mouseWheel", "x": 640, "y": 400, "deltaX": 0, "deltaY": -2500 }),
-    )
-    .await?;
+    page.wheel(-2500).await?;
     page.wait_for("button", "Jump to newest").await?;
-    // The first message in sight, and how many pixels it is from the top.
-    let place = async || {
-        let script = "const list = document.querySelector('[aria-label=Messages]'), { top } = list.parentElement.getBoundingClientRect();
-            const row = [...list.children].find((one) => /before/.test(one.textContent) && one.getBoundingClientRect().top >= top);
-            return [row.textContent.match(/before \\d+/)[0], Math.round(row.getBoundingClientRect().top - top)];";
-        page.run(script, vec![]).await
-    };
-    let before = until("the wheel has come to rest", async || {
-        let one = place().await?;
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        let two = place().await?;
-        ensure!(one == two, "{one}, then {two}");
-        Ok(two)
-    })
-    .await?;
+    let before = at_rest(async || page.first_in_sight("before").await).await?;
 
     let port = anna.web()?.split([':', '/']).nth(4).context("a port")?.to_owned();
     let launch = anna.stop()?.option("--web-port", &port);
@@ -193,8 +175,8 @@ async fn what_was_said_while_the_node_was_away_comes_once_and_moves_nothing() ->
     page.wait_for_connection("in reach").await?;
     page.wait_for("button", "Jump to newest · 5 new").await?;
     page.settle().await?;
-    let after = place().await?;
-    ensure!(after == before, "{before} became {after}");
+    let after = page.first_in_sight("before").await?;
+    ensure!(after == before, "{before:?} became {after:?}");
     let field = page.find("textbox", "Message").await?;
     ensure!(field.value().await?.as_deref() == Some("half a thought"), "{:?}", field.value().await?);
     ensure!(page.has_focus("textbox", "Message").await?, "the focus is elsewhere");

@@ -169,6 +169,23 @@ impl Page {
         Ok(field.send_keys(text.to_owned() + Key::Enter).await?)
     }
 
+    /// Turns the wheel over the messages, as a hand does: `dy` pixels towards the newest.
+    pub(crate) async fn wheel(&self, dy: i32) -> Result<()> {
+        let turn = json!({ "type": "mouseWheel", "x": 640, "y": 400, "deltaX": 0, "deltaY": dy });
+        self.devtools("Input.dispatchMouseEvent", turn).await.map(drop)
+    }
+
+    /// The first message with `word` that is wholly below the upper edge of the list: that word and the next, and how
+    /// many pixels it is from the edge.
+    pub(crate) async fn first_in_sight(&self, word: &str) -> Result<(String, f64)> {
+        let list = self.find("list", "Messages").await?.to_json()?;
+        let script = "const [list, word] = arguments;
+            const { top } = list.parentElement.getBoundingClientRect();
+            const row = [...list.children].find((one) => one.textContent.includes(word) && one.getBoundingClientRect().top >= top);
+            return [row.textContent.match(new RegExp(`${word} \\\\w+`))[0], row.getBoundingClientRect().top - top];";
+        Ok(serde_json::from_value(self.run(script, vec![list, word.into()]).await?)?)
+    }
+
     /// The rows of the timeline: what each says, with its hidden words.
     pub(crate) async fn rows(&self) -> Result<Vec<String>> {
         let list = self.find("list", "Messages").await?.to_json()?;

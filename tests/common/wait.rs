@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Result, bail};
+use super::{Result, bail, ensure};
 
 /// How long anything may take before a test gives up. Far above what is promised: a busy machine is no defect.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -12,6 +12,9 @@ pub(crate) const LONG_PATIENCE: Duration = Duration::from_secs(120);
 
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(15);
+
+/// How long what rests does not move.
+const REST: Duration = Duration::from_millis(200);
 
 /// Waits until `check` succeeds. Its errors mean "not yet"; the last one is told when patience ends.
 pub(crate) async fn until<T>(what: &str, check: impl AsyncFnMut() -> Result<T>) -> Result<T> {
@@ -49,4 +52,16 @@ pub(crate) async fn stays(what: &str, span: Duration, mut check: impl AsyncFnMut
         tokio::time::sleep(LOOK_EVERY).await;
     }
     Ok(())
+}
+
+/// Waits until what `probe` finds is the same twice: what moved has come to rest.
+pub(crate) async fn at_rest<T: PartialEq + std::fmt::Debug>(probe: impl AsyncFn() -> Result<T>) -> Result<T> {
+    until("it has come to rest", async || {
+        let before = probe().await?;
+        tokio::time::sleep(REST).await;
+        let after = probe().await?;
+        ensure!(before == after, "{before:?}, then {after:?}");
+        Ok(after)
+    })
+    .await
 }
