@@ -82,6 +82,20 @@ async fn what_can_be_done_with_a_message_is_a_menu_by_keyboard_too() -> Result<(
     wait_for_focused_text(&page, "note 0004").await?;
     page.key(Key::Tab).await?;
     page.wait_for_focus("textbox", "Message").await?;
+
+    // Whoever goes on before the browser has told the page that a dialog is closed stays where they went.
+    let field = page.find("textbox", "Message").await?.to_json()?;
+    page.chord(&[Key::Control, Key::Shift], Key::F6).await?;
+    page.key(Key::Up).await?;
+    page.key(Key::Up).await?;
+    page.key(Key::Enter).await?;
+    wait_for_focused_text(&page, "Copy text").await?;
+    page.key(Key::End).await?;
+    page.key(Key::Enter).await?;
+    let dialog = page.wait_for("dialog", "Ben").await?.to_json()?;
+    let at_once = "arguments[0].close(); arguments[1].focus();
+        return new Promise((done) => arguments[0].addEventListener('close', () => done(document.activeElement === arguments[1])));";
+    ensure!(page.run(at_once, vec![dialog, field]).await? == true, "the focus was fetched back");
     page.close().await
 }
 

@@ -290,7 +290,8 @@ impl Page {
     /// Waits until the focus is inside this element.
     pub(crate) async fn wait_for_focus(&self, role: &str, name: &str) -> Result<()> {
         let focused = async || {
-            ensure!(self.has_focus(role, name).await?, "it is elsewhere");
+            let elsewhere = self.run("return document.activeElement.outerHTML.slice(0, 120);", vec![]).await?;
+            ensure!(self.has_focus(role, name).await?, "it is on {elsewhere}");
             Ok(())
         };
         until(&format!("the focus is in {role} {name:?}"), focused).await

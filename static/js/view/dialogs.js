@@ -24,7 +24,9 @@ export function open(id, prepare) {
   });
   dialog.addEventListener("close", () => {
     dialog.remove();
-    if (before?.isConnected) giveBack(before);
+    // This event comes a moment after the dialog closed: whoever has gone on since is not fetched back.
+    const wentOn = ![before, document.body].includes(document.activeElement);
+    if (before?.isConnected && !wentOn) giveBack(before);
   });
   document.body.append(dialog);
   dialog.showModal();
