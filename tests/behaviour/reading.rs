@@ -173,6 +173,52 @@ async fn a_pill_counts_what_is_unread_above_and_leads_back_to_the_line() -> Resu
 }
 
 #[tokio::test]
+async fn all_pills_are_one_stop_between_the_messages_and_the_composer() -> Result<()> {
+    let mut stage = three();
+    stage.say("kai", 9_000, "and one of mine");
+    for number in 0..90_u64 {
+        stage.say("ana", 3_000 - number, &format!("not read yet {number}. {}", "with more to it ".repeat(4)));
+    }
+    stage.read_but(&[(channel("general"), 90)]);
+    let world = World::open(stage).await?;
+    let page = open(&world).await?;
+    until("the line stands before the first", async || line_is_before(&page, "not read yet 0.").await).await?;
+    page.wheel(1500).await?;
+    world.hear_late("ben", 8_000, "this took a detour");
+    page.wait_for("button", "1 earlier message arrived").await?;
+    page.wait_for_like("button", "Jump to newest").await?;
+    page.wait_for_text(" unread").await?;
+    page.find("textbox", "Message").await?.click().await?;
+    page.chord(&[Key::Control, Key::Shift], Key::F6).await?;
+    page.key(Key::Tab).await?;
+    wait_for_focused_text(&page, "1 earlier message arrived").await?;
+    page.key(Key::Tab).await?;
+    page.wait_for_focus("textbox", "Message").await?;
+    page.chord(&[Key::Shift], Key::Tab).await?;
+    wait_for_focused_text(&page, "Jump to newest").await?;
+    for (key, pill) in [
+        (Key::Left, " unread"),
+        (Key::Left, "1 earlier message arrived"),
+        (Key::Left, "Jump to newest"),
+        (Key::Right, "1 earlier message arrived"),
+        (Key::Left, "Jump to newest"),
+    ] {
+        page.key(key).await?;
+        wait_for_focused_text(&page, pill).await?;
+    }
+    // The pill is gone once it was pressed; who pressed it is among the messages.
+    page.key(Key::Enter).await?;
+    until("the messages have the focus", async || {
+        let script = "return document.activeElement === document.querySelector('[aria-label=Messages]').parentElement;";
+        ensure!(page.run(script, vec![]).await? == true, "it is elsewhere");
+        Ok(())
+    })
+    .await?;
+    ensure!(gap(&page).await? <= UNSEEN, "{} px from the end", gap(&page).await?);
+    page.close().await
+}
+
+#[tokio::test]
 async fn a_dialog_over_the_messages_means_that_nobody_reads_them() -> Result<()> {
     let world = World::open(notes(3)).await?;
     let page = open(&world).await?;

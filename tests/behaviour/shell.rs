@@ -7,7 +7,7 @@ use crate::common::wait::until;
 use crate::common::{Result, ensure, json};
 use crate::page::Page;
 use crate::world::{Stage, World, channel};
-use crate::{notes, open, prepare, three};
+use crate::{notes, open, open_before, prepare, three};
 
 #[tokio::test]
 async fn what_does_not_fit_beside_the_messages_is_one_press_away() -> Result<()> {
@@ -27,6 +27,29 @@ async fn what_does_not_fit_beside_the_messages_is_one_press_away() -> Result<()>
     page.wait_for_focus("navigation", "Conversations").await?;
     is_gone(&page, "textbox", "Message").await?;
     page.key(Key::Enter).await?;
+    page.wait_for_focus("textbox", "Message").await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn what_helps_in_an_empty_room_is_reached_by_tab() -> Result<()> {
+    let world = World::open(Stage::empty()).await?;
+    let page = open_before(&world).await?;
+    page.say("is anybody there?").await?;
+    page.wait_for_row(&["is anybody there?"]).await?;
+    page.wait_for("textbox", "Address of another machine").await?;
+    page.chord(&[Key::Control, Key::Shift], Key::F6).await?;
+    page.key(Key::Tab).await?;
+    page.wait_for_focus("button", "Copy").await?;
+    page.key(Key::Tab).await?;
+    page.wait_for_focus("textbox", "Address of another machine").await?;
+    // Its keys are its own, not those of the messages.
+    page.chord(&[], "92.0.2.9" + Key::Home + "1").await?;
+    let field = page.find("textbox", "Address of another machine").await?;
+    ensure!(field.value().await?.as_deref() == Some("192.0.2.9"), "{:?}", field.value().await?);
+    page.key(Key::Tab).await?;
+    page.wait_for_focus("button", "Call").await?;
+    page.key(Key::Tab).await?;
     page.wait_for_focus("textbox", "Message").await?;
     page.close().await
 }

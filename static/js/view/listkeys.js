@@ -9,21 +9,23 @@ const ROW_PX = 60; // about, for moving by a page
 export function startListKeys(timeline, showActions) {
   const scroller = byId("messages");
   const list = byId("list");
+  const scene = byId("scene"); // before the rows, with fields and buttons of its own
   scroller.addEventListener("keydown", (event) => {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (isHeld(event) || scene.contains(event.target)) return;
     const current = document.activeElement.closest?.(".row");
     if (event.key === "Enter" && event.target === current) {
       event.preventDefault();
       return current.classList.contains("message") ? showActions(current) : current.querySelector("button")?.click();
     }
-    if (event.key === "Tab" && !event.shiftKey && isLastStop(current, document.activeElement)) {
-      // Out of the list in one step, not through the rows below.
+    if (event.key === "Tab" && !event.shiftKey) {
+      if (event.target === scroller && scene.hasChildNodes()) return;
+      // Out of the list in one step: the arrows lead to what is in a row, and to the rows below.
       event.preventDefault();
-      return (document.querySelector(".pill:not([hidden])") ?? byId("field")).focus();
+      return (shownPills()[0] ?? byId("field")).focus();
     }
-    const aside = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const aside = asideOf(event);
     if (aside && current) {
-      const stops = [current, ...stopsIn(current, "a, button")];
+      const stops = [current, ...current.querySelectorAll("a, button")].filter((stop) => stop.checkVisibility());
       event.preventDefault();
       return stops.at((stops.indexOf(document.activeElement) + aside) % stops.length).focus();
     }
@@ -42,15 +44,36 @@ export function startListKeys(timeline, showActions) {
     if (row === rows.at(-1) && timeline.isWhole) timeline.toEnd();
   });
   list.addEventListener("copy", (event) => copy(event, timeline));
+  startPillKeys(byId("pills"), scroller);
 }
 
-/** Whether Tab has nothing more to stop at in this row. */
-function isLastStop(row, active) {
-  const stops = stopsIn(row, "button:not([tabindex='-1'])");
-  return stops.length === 0 || stops.at(-1) === active;
+const isHeld = ({ altKey, ctrlKey, metaKey }) => altKey || ctrlKey || metaKey;
+
+/** One step to the side: towards the end of a line, or back. */
+function asideOf({ key }) {
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
+  return step && (document.dir === "rtl" ? -step : step);
 }
 
-const stopsIn = (row, which) => [...(row?.querySelectorAll(which) ?? [])].filter((stop) => stop.checkVisibility());
+const shownPills = () => [...byId("pills").children].filter((pill) => !pill.hidden);
+
+/** The pills are one stop for Tab, however many there are: the arrows go among them. One that goes hands on the focus. */
+function startPillKeys(pills, scroller) {
+  pills.addEventListener("keydown", (event) => {
+    if (isHeld(event)) return;
+    const shown = shownPills();
+    const aside = asideOf(event);
+    if (aside) shown.at((shown.indexOf(document.activeElement) + aside) % shown.length).focus();
+    else if (event.key === "Tab") (event.shiftKey ? scroller : byId("field")).focus();
+    else return;
+    event.preventDefault();
+  });
+  let focused = null; // browsers tell it of one that is hidden at different times, and some not at all
+  pills.addEventListener("focusin", ({ target }) => (focused = target));
+  new MutationObserver(() => {
+    if (focused?.hidden && [focused, document.body].includes(document.activeElement)) scroller.focus({ preventScroll: true });
+  }).observe(pills, { subtree: true, attributeFilter: ["hidden"] });
+}
 
 /** Several messages are copied as lines that can be read anywhere; a part of one stays what was selected. */
 function copy(event, timeline) {
