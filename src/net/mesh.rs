@@ -23,7 +23,7 @@ use super::pending::Pending;
 use super::tls::{Tls, exporter, identity};
 use super::warnings::Warnings;
 use super::wrong_keys::WrongKeys;
-use super::{Event, Refusals};
+use super::{Event, Proved, Refusals};
 use crate::proto::book::{Dial, Target};
 use crate::proto::frame::{CloseReason, Hello, Intro, Peer};
 use crate::proto::ids::{DialId, NodeId, RoomId};
@@ -199,13 +199,14 @@ impl Mesh {
                 self.refusals.count_some(error.cause());
                 self.tell_version(&target, &error);
                 tracing::debug!(?target, %error, "a dial failed");
-                let reason = match error {
-                    HandshakeError::KeyInUse => Some(CloseReason::KeyInUse),
-                    HandshakeError::RoomKey => Some(CloseReason::Room),
+                let proved = match error {
+                    HandshakeError::KeyInUse => Some(Proved::OwnKey),
+                    HandshakeError::RoomKey => Some(Proved::OtherRoomKey),
+                    HandshakeError::SomebodyElse(_) => Some(Proved::SomebodyElse),
                     _ => None,
                 };
                 let answered = error.is_answer();
-                let report = Event::DialFailed { dial, error: error.to_string(), reason, answered };
+                let report = Event::DialFailed { dial, error: error.to_string(), proved, answered };
                 tokio::select! {
                     () = self.stop.cancelled() => {}
                     _ = self.events.send(report) => {}

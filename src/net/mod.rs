@@ -69,6 +69,17 @@ pub struct Settings {
     pub instance: Instance,
 }
 
+/// Why whoever answers a dial is not the one to talk to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proved {
+    /// It has our own key.
+    OwnKey,
+    /// It is of a room of this name, with another key.
+    OtherRoomKey,
+    /// It has another id than the one that was to be there.
+    SomebodyElse,
+}
+
 /// What happens on the network. For each [`Event::LinkUp`] comes exactly one [`Event::LinkDown`], after all frames.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -92,9 +103,8 @@ pub enum Event {
         dial: DialId,
         /// Why, as a sentence for a person.
         error: String,
-        /// What somebody who answered proved: that it has our own key, or that it is of a room of this name with
-        /// another key ([`CloseReason::Room`]).
-        reason: Option<CloseReason>,
+        /// What somebody who answered proved of itself.
+        proved: Option<Proved>,
         /// Whether anybody answered: then no firewall is in the way.
         answered: bool,
     },

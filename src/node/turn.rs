@@ -16,10 +16,9 @@ use super::now;
 use super::unwritten::Unwritten;
 use crate::config::MIB;
 use crate::identity::DataDir;
-use crate::net::{self, Net};
+use crate::net::{self, Net, Proved};
 use crate::proto::closed::Closed;
 use crate::proto::engine::{Action, AskId, Engine, Input, Show, Warning};
-use crate::proto::frame::CloseReason;
 use crate::proto::ids::{LinkId, NodeId};
 use crate::proto::limits::{HISTORY_PAGES_WAITING_MAX, LOOKUPS_MAX, SAYS_WAITING_MAX, WARN_EVERY_MS};
 use crate::proto::lookalikes::looks;
@@ -172,13 +171,16 @@ impl Turns {
             }
             net::Event::Network { addresses } => Input::Network(addresses),
             net::Event::Announced(sent) => return self.discovery.announced(sent, now().wall_ms),
-            net::Event::DialFailed { dial, error, reason, answered } => {
+            net::Event::DialFailed { dial, error, proved, answered } => {
                 tracing::debug!("a dial came to nothing: {error}");
-                if reason == Some(CloseReason::KeyInUse) {
+                if proved == Some(Proved::OwnKey) {
                     self.key_in_use(self.about.own);
                 }
                 self.notes.failed(dial, Failure { at_ms: now().wall_ms, error, answered });
-                if reason == Some(CloseReason::Room) { Input::DialRefused(dial) } else { Input::DialFailed(dial) }
+                match proved {
+                    Some(Proved::OtherRoomKey | Proved::SomebodyElse) => Input::DialRefused(dial),
+                    Some(Proved::OwnKey) | None => Input::DialFailed(dial),
+                }
             }
             net::Event::LinkUp { link, dial, peer } => {
                 self.notes.linked(dial);

@@ -3,6 +3,9 @@
 //! A row is an address together with the id expected there. It comes from a beacon, from the user (`--peer`), from the
 //! peer itself or another one that was linked with it, or from an earlier run. Backoff belongs to the row; a dial that
 //! ends in a link to the id it expected costs nothing.
+//!
+//! Anybody can send a beacon, also one that was heard from somebody else: each is worth one dial at the most. What was
+//! proved by a link is worth more, and is the last to be forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -73,8 +76,22 @@ struct Row {
     used_ms: u64,
     /// When a beacon last came from there.
     heard_ms: Option<u64>,
+    /// Whether a beacon came from there that nobody was dialled for yet.
+    is_news: bool,
+    /// Whether there is more to go by than beacons.
+    is_told: bool,
+    /// Whether the id that is expected was found there in this run.
+    is_proved: bool,
     /// Who answered there, while that member is linked: no reason to dial.
     linked: Option<NodeId>,
+}
+
+impl Row {
+    /// Whether there is a reason to dial at all, now or later.
+    fn is_wanted(&self, expected: Option<NodeId>, is_linked: impl Fn(NodeId) -> bool) -> bool {
+        let is_worth_it = self.is_news || self.is_told || self.is_proved;
+        is_worth_it && !self.linked.is_some_and(&is_linked) && !expected.is_some_and(is_linked)
+    }
 }
 
 /// A dial to make.
@@ -146,9 +163,13 @@ impl Book {
             failures: 0,
             used_ms: mono_ms,
             heard_ms: None,
+            is_news: false,
+            is_told: false,
+            is_proved: false,
             linked: None,
         });
         row.source = row.source.max(source);
+        row.is_told |= source != Source::Beacon;
         row.used_ms = mono_ms;
         if source == Source::Given {
             (row.next_ms, row.backoff_ms) = (next_ms, 0);
@@ -157,15 +178,16 @@ impl Book {
             return;
         }
         let silent = row.heard_ms.is_none_or(|heard_ms| mono_ms >= heard_ms + BEACON_SILENT_MS);
-        row.heard_ms = Some(mono_ms);
+        (row.heard_ms, row.is_news) = (Some(mono_ms), true);
         if silent || row.instance != instance {
             (row.instance, row.next_ms, row.backoff_ms) = (instance, next_ms, 0);
         }
     }
 
+    /// Forgets the row that was unused longest, of those where nothing was proved if there is one.
     fn forget_oldest(&mut self) {
-        let unverified = self.rows.iter().filter(|(_, row)| row.source < Source::Given && row.linked.is_none());
-        if let Some(key) = unverified.min_by_key(|(_, row)| row.used_ms).map(|(key, _)| key.clone()) {
+        let idle = self.rows.iter().filter(|(_, row)| row.source < Source::Given && row.linked.is_none());
+        if let Some(key) = idle.min_by_key(|(_, row)| (row.is_proved, row.used_ms)).map(|(key, _)| key.clone()) {
             self.rows.remove(&key);
         }
     }
@@ -177,8 +199,7 @@ impl Book {
         let mut busy_ids: BTreeSet<NodeId> = busy.iter().filter_map(|(_, id)| *id).collect();
         let mut rows: Vec<(u64, RowKey)> = Vec::new();
         for (key, row) in &self.rows {
-            let wanted = !row.linked.is_some_and(&is_linked) && !key.1.is_some_and(&is_linked);
-            if wanted && row.next_ms <= mono_ms && !busy.contains(key) {
+            if row.is_wanted(key.1, &is_linked) && row.next_ms <= mono_ms && !busy.contains(key) {
                 rows.push((row.used_ms, key.clone()));
             }
         }
@@ -191,6 +212,9 @@ impl Book {
             let (target, expected) = key.clone();
             if expected.is_some_and(|id| !busy_ids.insert(id)) || !self.may_fail(&target, mono_ms) {
                 continue;
+            }
+            if let Some(row) = self.rows.get_mut(&key) {
+                row.is_news = false;
             }
             let dial = DialId(self.dials);
             self.dials += 1;
@@ -215,14 +239,18 @@ impl Book {
     pub fn succeeded(&mut self, dial: DialId, id: NodeId) {
         let Some(key) = self.dialling.remove(&dial) else { return };
         if let Some(row) = self.rows.get_mut(&key) {
-            (row.backoff_ms, row.failures, row.linked) = (0, 0, Some(id));
+            (row.backoff_ms, row.failures, row.is_proved, row.linked) = (0, 0, true, Some(id));
         }
     }
 
     /// Whoever listens at `address` has a link, whichever side dialled: a row for that address needs no dial to find out.
     pub fn found(&mut self, id: NodeId, address: SocketAddr) {
-        if let Some(row) = self.rows.get_mut(&(Target::Address(address), None)) {
+        let target = Target::Address(address);
+        if let Some(row) = self.rows.get_mut(&(target.clone(), None)) {
             row.linked = Some(id);
+        }
+        if let Some(row) = self.rows.get_mut(&(target, Some(id))) {
+            row.is_proved = true;
         }
     }
 
@@ -250,7 +278,7 @@ impl Book {
         key.1
     }
 
-    /// Whoever answered has another room key: that address has a minute before the next try.
+    /// Whoever answered has another room key, or is somebody else: that address has a minute before the next try.
     pub fn refused(&mut self, dial: DialId, mono_ms: u64) {
         let key = self.dialling.get(&dial).cloned();
         self.failed(dial, mono_ms, 0);
@@ -299,9 +327,7 @@ impl Book {
     /// When the next row is due, if one waits for its time.
     pub fn next_ms(&self, is_linked: impl Fn(NodeId) -> bool) -> Option<u64> {
         let busy: BTreeSet<&RowKey> = self.dialling.values().collect();
-        let waits = |key: &RowKey, row: &Row| {
-            !row.linked.is_some_and(&is_linked) && !key.1.is_some_and(&is_linked) && !busy.contains(key)
-        };
+        let waits = |key: &RowKey, row: &Row| row.is_wanted(key.1, &is_linked) && !busy.contains(key);
         self.rows.iter().filter(|(key, row)| waits(key, row)).map(|(_, row)| row.next_ms).min()
     }
 }

@@ -54,18 +54,69 @@ fn a_beacon_after_a_long_silence_ends_the_backoff() {
     let mut book = Book::new();
     let hear = |book: &mut Book, now| book.add(at(1), Some(ANA), Source::Beacon, Some(Instance(1)), now, 0);
     let mut now = 0;
-    hear(&mut book, now);
     for _ in 0..5 {
+        hear(&mut book, now);
         now = book.next_ms(nobody).expect("a row waits");
         let dials = book.due(now, nobody);
         book.failed(dials[0].dial, now, 0);
     }
-    hear(&mut book, now + BEACON_SILENT_MS - 1);
-    // The row was first heard long ago, so this one is news; the next one is not.
-    let dials = book.due(now + BEACON_SILENT_MS - 1, nobody);
-    book.failed(dials[0].dial, now + BEACON_SILENT_MS - 1, 0);
-    hear(&mut book, now + BEACON_SILENT_MS + 4_000);
-    assert_eq!(book.next_ms(nobody), Some(now + BEACON_SILENT_MS - 1 + DIAL_BACKOFF_MS_MIN));
+    // It waits for 16 s by now. One that comes like those before changes nothing, one after a silence does.
+    hear(&mut book, now + 1_000);
+    assert_eq!(book.next_ms(nobody), Some(now + 16 * DIAL_BACKOFF_MS_MIN));
+    hear(&mut book, now + 1_000 + BEACON_SILENT_MS);
+    assert_eq!(book.due(now + 1_000 + BEACON_SILENT_MS, nobody).len(), 1);
+}
+
+#[test]
+fn a_beacon_alone_is_worth_one_dial() {
+    let mut book = Book::new();
+    let hear = |book: &mut Book, now| book.add(at(1), Some(ANA), Source::Beacon, Some(Instance(1)), now, 0);
+    hear(&mut book, 0);
+    let dial = book.due(0, nobody)[0].dial;
+    book.failed(dial, 0, 0);
+    book.network_changed(5);
+    assert_eq!((book.next_ms(nobody), book.due(99_999, nobody)), (None, Vec::new()));
+    hear(&mut book, 99_999);
+    assert_eq!(book.due(99_999, nobody).len(), 1, "the next one is worth another");
+
+    // Where somebody was found, it is tried again without a word.
+    let mut book = Book::new();
+    hear(&mut book, 0);
+    let dial = book.due(0, nobody)[0].dial;
+    book.succeeded(dial, ANA);
+    book.lost(ANA, IpAddr::from([192, 0, 2, 1]), 10, 0);
+    for now in [10, 10 + DIAL_BACKOFF_MS_MIN, 10 + 3 * DIAL_BACKOFF_MS_MIN] {
+        let dial = book.due(now, nobody)[0].dial;
+        book.failed(dial, now, 0);
+    }
+}
+
+#[test]
+fn a_flood_of_beacons_fills_no_memory_and_has_nobody_forgotten_who_was_found() {
+    let mut book = Book::new();
+    let ben = NodeId([2; 32]);
+    book.add(at(1), None, Source::Given, None, 0, 0);
+    for (last, id) in [(2, ANA), (3, ben)] {
+        book.add(at(last), Some(id), Source::Beacon, None, 0, 0);
+    }
+    // One was dialled, the other dialled us and said where it listens.
+    let dials = book.due(0, nobody);
+    let dial = dials.iter().find(|dial| dial.expected == Some(ANA)).expect("a dial").dial;
+    book.succeeded(dial, ANA);
+    book.found(ben, SocketAddr::from(([192, 0, 2, 3], 7666)));
+    for (last, id) in [(2, ANA), (3, ben)] {
+        book.lost(id, IpAddr::from([192, 0, 2, last]), 1, 0);
+    }
+    for number in 0..5_000_u32 {
+        let [high, low] = [(number >> 16) as u8, (number >> 8) as u8];
+        let target = Target::Address(SocketAddr::from(([10, high, low, number as u8], 7666)));
+        let mut id = [9; 32];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        book.add(target, Some(NodeId(id)), Source::Beacon, None, 2 + u64::from(number) / 5, 0);
+        assert!(book.rows.len() <= ADDRESSES_MAX);
+    }
+    let kept = |target: Target, id| book.rows.contains_key(&(target, id));
+    assert!(kept(at(1), None) && kept(at(2), Some(ANA)) && kept(at(3), Some(ben)));
 }
 
 #[test]

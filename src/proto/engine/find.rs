@@ -40,11 +40,11 @@ impl Engine {
 
     /// A peer said where it listens: where to look for it if this link should end.
     pub(super) fn said_where(&mut self, now: Now, peer: &Peer) {
-        for listens in &peer.intro.listens {
-            self.book.found(peer.id, SocketAddr::new(peer.address, listens.port()));
-        }
         for listens in worth_a_dial(&peer.intro.listens, peer.address) {
             self.book.add(Target::Address(listens), Some(peer.id), Source::Said, None, now.mono_ms, 0);
+        }
+        for listens in &peer.intro.listens {
+            self.book.found(peer.id, SocketAddr::new(peer.address, listens.port()));
         }
     }
 

@@ -48,7 +48,7 @@ pub enum Input {
     Network(Vec<IpAddr>),
     /// A dial ended without a link.
     DialFailed(DialId),
-    /// A dial ended with somebody who has another room key.
+    /// A dial ended with somebody who has another room key, or is somebody else.
     DialRefused(DialId),
     /// A link is through its handshake.
     LinkUp {
