@@ -9,7 +9,7 @@ use crate::proto::bucket::{Bucket, Buckets};
 use crate::proto::clock::Now;
 use crate::proto::closed::Closings;
 use crate::proto::frame::{CloseReason, Frame, Peer, Reached};
-use crate::proto::ids::{DialId, LinkId, NodeId};
+use crate::proto::ids::{DialId, Instance, LinkId, NodeId};
 use crate::proto::limits::{
     ALIVE_MS, BUSY_RETRY_MS, HANDSHAKE_MS_MAX, KEY_IN_USE_RETRY_MS, LINKS_MAX, LOST_AFTER_MS, LOST_GRACE_MS,
     NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PING_AFTER_MS, PROBE_MS, PROTOCOL_RETRY_MS, SLEPT_GRACE_MS,
@@ -27,6 +27,8 @@ pub(super) struct Links {
     challengers: BTreeMap<NodeId, Challenger>,
     /// Members whose link ended without a goodbye, and when they count as lost.
     missed: BTreeMap<NodeId, u64>,
+    /// Members who said goodbye, until they are back: the program that did, and when.
+    goodbyes: BTreeMap<NodeId, (Instance, u64)>,
     /// How many that were never seen before may still come from an address.
     newcomers: Buckets,
 }
@@ -81,6 +83,12 @@ impl Links {
         self.by_id.keys().copied().collect()
     }
 
+    /// Whether a member's program that has been running for so long by now is one that said goodbye: whoever speaks of it has
+    /// not heard that yet.
+    pub(super) fn has_left(&self, id: NodeId, uptime_ms: u64, now: Now) -> bool {
+        self.goodbyes.get(&id).is_some_and(|(_, at_ms)| uptime_ms >= now.mono_ms - at_ms)
+    }
+
     /// Takes a link out. Returns it and the link that is in use with its peer from now on.
     fn remove(&mut self, link: LinkId) -> Option<(Link, Option<LinkId>)> {
         let gone = self.by_id.remove(&link)?;
@@ -102,7 +110,9 @@ impl Engine {
     pub(super) fn link_up(&mut self, now: Now, link: LinkId, dial: Option<DialId>, peer: Peer, out: &mut Vec<Action>) {
         let id = peer.id;
         let is_full = self.links.by_id.len() >= LINKS_MAX;
-        if self.stopping || id == self.own || is_full || !self.is_welcome(now, id, peer.address) {
+        // Of two connections one may be through its greeting only after the goodbye on the other.
+        let has_left = self.links.goodbyes.get(&id).is_some_and(|(instance, _)| *instance == peer.instance);
+        if self.stopping || id == self.own || is_full || has_left || !self.is_welcome(now, id, peer.address) {
             let reason = if self.stopping { CloseReason::Stopping } else { CloseReason::Busy };
             out.push(Action::Close { link, reason });
             // The next dial would end alike: there is as little reason for it as if nobody had answered.
@@ -138,6 +148,7 @@ impl Engine {
     fn adopt(&mut self, now: Now, link: LinkId, out: &mut Vec<Action>) {
         let peer = self.links.by_id[&link].peer.clone();
         self.links.missed.remove(&peer.id);
+        self.links.goodbyes.remove(&peer.id);
         self.links.of.insert(peer.id, vec![link]);
         self.frontier.meets(peer.id);
         self.closings_on(link, out);
@@ -268,6 +279,7 @@ impl Engine {
         }
         if reason == Some(CloseReason::Stopping) {
             self.book.left(id);
+            self.links.goodbyes.insert(id, (gone.peer.instance, now.mono_ms));
             self.tell_reach(now, id, Reached::Left, out);
             let changes = self.roster.went(now, id, true);
             self.changed(now, changes, out);

@@ -150,9 +150,12 @@ impl Engine {
     /// A peer says whether it reaches a member.
     pub(super) fn reach_told(&mut self, now: Now, link: LinkId, peer: NodeId, reach: Reach, out: &mut Vec<Action>) {
         let member = reach.member;
+        let has_left = self.links.has_left(member, reach.uptime_ms, now);
         let Some(asked) = self.relays.asked.get_mut(&member).filter(|asked| asked.link == link) else { return };
         let linked = self.links.primary_id(member).is_some();
         match reach.state {
+            // It has not heard the goodbye yet that this node has heard.
+            Reached::Here if has_left => {}
             Reached::Here => {
                 let before = std::mem::replace(&mut asked.reached, true);
                 let worth = self.add_told(now, link, &reach);

@@ -89,6 +89,29 @@ fn receipts_for_others_count_only_of_members_whom_others_reach() {
 }
 
 #[test]
+fn whoever_said_goodbye_is_back_with_another_start_and_not_before() {
+    let mut engine = engine();
+    up(&mut engine, 0, 1, peer(REX, 5, true));
+    up(&mut engine, 0, 2, peer(MIA, 5, true));
+    tell(&mut engine, 1, 1, linked_with(&[MIA]));
+    let left = engine.handle(at(1_000), Input::LinkDown { link: LinkId(2), reason: Some(CloseReason::Stopping) });
+    assert_eq!((notices(&left), relays(&left)), (vec![NoticeKind::Left], vec![(MIA, 1)]));
+    let here = |uptime_ms| {
+        let Frame::Reach(reach) = reaches(MIA, Reached::Here) else { unreachable!("it says that she is here") };
+        Frame::Reach(Reach { uptime_ms, ..reach })
+    };
+    assert_eq!(notices(&tell(&mut engine, 1_003, 1, here(60_000))), []);
+    assert_eq!(notices(&tell(&mut engine, 1_004, 1, reaches(MIA, Reached::Left))), []);
+    let late = up(&mut engine, 1_005, 3, peer(MIA, 5, false));
+    assert_eq!((notices(&late), closed(&late).len()), (vec![], 1), "nor by a second connection of the same program");
+    // Her next start is another program.
+    assert_eq!(relays(&tell(&mut engine, 9_000, 1, linked_with(&[MIA]))), [(MIA, 1)]);
+    assert_eq!(notices(&tell(&mut engine, 9_001, 1, here(700))), [NoticeKind::Joined]);
+    let linked = up(&mut engine, 9_002, 4, peer(MIA, 6, false));
+    assert_eq!((notices(&linked), closed(&linked)), (vec![], vec![]));
+}
+
+#[test]
 fn a_word_that_comes_again_and_again_is_kept_once() {
     let mut engine = engine();
     up(&mut engine, 0, 1, peer(REX, 5, true));
