@@ -4,5 +4,7 @@
 mod crashes;
 mod delay;
 mod full_disk;
+mod middle;
+mod mutated;
 mod network;
 mod unwritable;

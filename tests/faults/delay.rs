@@ -1,23 +1,19 @@
 //! Networks that take their time: every piece of what two hosts say to each other comes 200 ms later, give or take 150; or
 //! there is little room on the cable.
-//!
-//! What comes late comes through a host in the middle: the others hear nothing of each other, and each is told to dial them there.
-//! (The kernel's own `netem` is not to be had everywhere.)
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
-use super::network::{Hosts, PORT, newest_is};
-use crate::common::node::{Launch, Node, together};
+use super::middle::{self, Middle};
+use super::network::{Hosts, newest_is};
+use crate::common::node::{Node, together};
 use crate::common::wait::until;
 use crate::common::{Result, ensure};
-use crate::hosts::Host;
 use crate::judge::{Record, history};
 use crate::room::all_met;
 
@@ -35,19 +31,12 @@ const OLD_BYTES: usize = 2_000;
 /// busy machine is slow to look.
 const OLD_AHEAD_MAX: usize = 24;
 
-/// The last number of the address of the one in the middle.
-const MIDDLE: u8 = 100;
-
 #[tokio::test]
 async fn a_delay_of_200_ms_give_or_take_150_loses_nobody_and_nothing() -> Result<()> {
     let mut hosts = Hosts::new(3)?;
-    let middle = hosts.network.host(MIDDLE)?;
-    let launches: Vec<Launch> = (1..=3).map(|host| through_the_middle(&hosts, host)).collect::<Result<_>>()?;
-    let done = CancellationToken::new();
-    let _ends = done.clone().drop_guard();
-    pass_on_late(&middle, 3, done).await?;
-
-    let nodes = together(&launches)?;
+    let middle = Middle::between(&mut hosts, 3)?;
+    middle.passes_on(late_both_ways).await?;
+    let nodes = together(&middle.launches)?;
     let all: Vec<&Node> = nodes.iter().collect();
     until("all have met", async || all_met(&all).await).await?;
     let record = Record::default();
@@ -79,7 +68,7 @@ async fn a_delay_of_200_ms_give_or_take_150_loses_nobody_and_nothing() -> Result
         for other in &all {
             let seen = node.api.member(other.id()).await?;
             ensure!(
-                seen["self"] == true || seen["addresses"][0] == address(MIDDLE).to_string(),
+                seen["self"] == true || seen["addresses"][0] == middle::address().to_string(),
                 "a way around: {seen}"
             );
         }
@@ -122,47 +111,8 @@ async fn what_is_new_does_not_wait_behind_a_long_history_on_a_slow_link() -> Res
     until("all agree", async || record.judge(&all).await).await
 }
 
-/// A node on a host that hears of the others only through the one in the middle.
-fn through_the_middle(hosts: &Hosts, host: usize) -> Result<Launch> {
-    let middle = address(MIDDLE);
-    let rules = [format!("ip saddr 10.77.0.0/24 ip saddr != {middle} drop"), "meta nfproto ipv6 drop".to_owned()];
-    hosts.rule(host, &rules)?;
-    let others = (1..=3).filter(|other| *other != host);
-    Ok(others.fold(hosts.launches[host - 1].clone(), |launch, other| {
-        launch.also("--peer", &format!("{middle}:{}", PORT + other as u16))
-    }))
-}
-
-fn address(host: u8) -> Ipv4Addr {
-    Ipv4Addr::new(10, 77, 0, host)
-}
-
-/// Has the one in the middle listen for every host, at the port that is as much higher as its number, until it is `done`.
-async fn pass_on_late(middle: &Host, hosts: u8, done: CancellationToken) -> Result<()> {
-    let (listens, ready) = tokio::sync::oneshot::channel();
-    middle.does(move || async move {
-        let mut doors = Vec::new();
-        for host in 1..=hosts {
-            doors.push((TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT + u16::from(host))).await?, address(host)));
-        }
-        let _ = listens.send(());
-        let serve = futures::future::try_join_all(doors.into_iter().map(|(door, host)| open(door, host)));
-        done.run_until_cancelled(serve).await.transpose()?;
-        Ok(())
-    });
-    Ok(ready.await?)
-}
-
-/// Passes every connection on to a host.
-async fn open(door: TcpListener, host: Ipv4Addr) -> Result<()> {
-    loop {
-        let (from, _) = door.accept().await?;
-        tokio::spawn(between(from, SocketAddr::from((host, PORT))));
-    }
-}
-
 /// Passes on what comes on a connection, in both directions, until one of them ends.
-async fn between(from: TcpStream, to: SocketAddr) -> std::io::Result<()> {
+async fn late_both_ways(from: TcpStream, to: SocketAddr) -> std::io::Result<()> {
     let (read_from, write_from) = from.into_split();
     let (read_to, write_to) = TcpStream::connect(to).await?.into_split();
     tokio::select! {
