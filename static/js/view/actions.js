@@ -1,8 +1,8 @@
 // What can be done with one message: a button at the end of the row that is pointed at or has the focus, with the
-// full time beside it, and the menu that it opens.
+// full time beside it, and the menu that it opens. Below the first of a group the time waits for this too.
 
 import { byId, clone, make, nameText } from "../lib/dom.js";
-import { fullTimeText, t } from "../lib/texts.js";
+import { fullTimeText, gutterTimeText, t } from "../lib/texts.js";
 import { addressOf } from "../state.js";
 
 const GAP_PX = 4;
@@ -11,6 +11,8 @@ const GAP_PX = 4;
 export function startActions({ timeline, room, current, open }) {
   const list = byId("list");
   const tools = clone("t-tools");
+  const gutter = make("span", "gutter");
+  gutter.setAttribute("aria-hidden", "true");
   const button = tools.querySelector("button");
   const menu = clone("t-menu");
   button.setAttribute("aria-label", t("row.actions"));
@@ -21,9 +23,10 @@ export function startActions({ timeline, room, current, open }) {
   function put(element) {
     if (isOpen() || tools.parentElement === element) return;
     const row = timeline.rowOf(element?.dataset.key);
-    if (row?.type !== "message") return tools.remove();
+    if (row?.type !== "message") return [tools, gutter].forEach((part) => part.remove());
     tools.firstElementChild.textContent = fullTimeText(row.at);
-    element.append(tools);
+    gutter.textContent = gutterTimeText(row.at);
+    element.append(tools, gutter);
   }
 
   async function copy(text) {

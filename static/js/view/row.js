@@ -2,22 +2,21 @@
 // a receipt changes a word in it and nothing else on the screen.
 
 import { clone, fill, identicon, isLoneEmoji, make, nameOf, nameText, renderSpans, shortOf } from "../lib/dom.js";
-import { dayText, fullTimeText, gutterTimeText, listParts, t, timeText } from "../lib/texts.js";
+import { dayText, fullTimeText, listParts, t, timeText } from "../lib/texts.js";
 
 const TEMPLATES = { message: "t-message", notice: "t-notice", fold: "t-fold", hint: "t-hint" };
 const NAMES_MAX = 3; // in a folded row; more become "and 4 others"
+/** What can be clicked in a row, by what it asks for. */
+const ACTS = { retry: ".retry", delete: ".delete", holders: "button.state", fold: ".unfold" };
 
-export function makeRow(row, act) {
+export function makeRow(row) {
   const element = clone(TEMPLATES[row.type] ?? "t-separator");
   element.dataset.key = row.key;
-  if (row.type === "message") {
-    element.querySelector(".retry").addEventListener("click", () => act("retry"));
-    element.querySelector(".delete").addEventListener("click", () => act("delete"));
-    element.addEventListener("click", ({ target }) => target.matches("button.state") && act("holders"));
-  }
-  if (row.type === "fold") element.querySelector(".unfold").addEventListener("click", () => act("fold"));
   return element;
 }
+
+/** What a click on this part of a row asks for; for most of them nothing. */
+export const actOf = (part) => Object.keys(ACTS).find((name) => part.closest(ACTS[name]));
 
 export function drawRow(element, row) {
   DRAW[row.type](element, row);
@@ -28,7 +27,7 @@ const DRAW = {
   notice: (element, row) => {
     element.classList.toggle("alarm", row.alarm);
     drawNotice(element.querySelector(".line"), row);
-    drawTime(element.querySelector(".time"), row.notice.at, { text: timeText(row.notice.at) });
+    drawTime(element.querySelector(".time"), row.notice.at, timeText(row.notice.at));
   },
   fold: drawFold,
   hint: drawHint,
@@ -46,39 +45,45 @@ const DRAW = {
   },
 };
 
+/** Hundreds of these are in the list: each has the parts that it needs and no more. */
 function drawMessage(element, row) {
   element.classList.toggle("head", row.head);
   element.classList.toggle("hooray", row.kind === "hooray");
   element.classList.toggle("emoji", isLoneEmoji(row.text));
-  const who = element.querySelector(".who");
-  who.classList.toggle("hidden-text", !row.head);
-  who.replaceChildren(nameOf(row.author, row.name, row.shared));
-  element.querySelector(".mark").replaceChildren(...(row.head ? [identicon(row.author)] : []));
-
   const body = element.querySelector(".body");
+  while (body.previousSibling) body.previousSibling.remove();
+  body.before(...(row.head ? headOf(row) : [make("bdi", "hidden-text", nameText(row.author, row.name, row.shared))]));
   body.replaceChildren();
   if (row.spans) renderSpans(body, row.spans);
   else body.append(row.text || (row.kind === "hooray" ? t("hooray.text") : ""));
 
-  drawTime(element.querySelector(".time"), row.at, {
-    text: row.head ? timeText(row.at) : gutterTimeText(row.at),
-    full: row.skewed ? t("row.skewed", { time: fullTimeText(row.at) }) : fullTimeText(row.at),
-  });
+  const full = row.skewed ? t("row.skewed", { time: fullTimeText(row.at) }) : fullTimeText(row.at);
+  drawTime(element.querySelector(".time"), row.at, row.head ? timeText(row.at) : null, full);
   element.classList.toggle("skewed", row.skewed);
   drawState(element, row);
 }
 
-function drawTime(time, at, { text, full = fullTimeText(at) }) {
+function headOf(row) {
+  const parts = [identicon(row.author), nameOf(row.author, row.name, row.shared)];
+  parts.forEach((part, i) => part.classList.add(i === 0 ? "mark" : "who"));
+  return parts;
+}
+
+/** A time to be seen in short and heard in `full`; without `text` only to be heard. */
+function drawTime(time, at, text, full = fullTimeText(at)) {
   time.dateTime = new Date(at).toISOString();
+  time.classList.toggle("hidden-text", text === null);
+  if (text === null) return (time.textContent = full);
   time.title = full;
-  time.firstElementChild.textContent = text;
-  time.lastElementChild.textContent = full;
+  const shown = make("span", "", text);
+  shown.setAttribute("aria-hidden", "true");
+  time.replaceChildren(shown, make("span", "hidden-text", full));
 }
 
 function drawState(element, row) {
-  const after = element.querySelector(".after");
-  after.hidden = row.code === null;
-  if (row.code === null) return;
+  let after = element.querySelector(".after");
+  if (row.code === null) return after?.remove();
+  if (!after) element.querySelector(".time").after((after = clone("t-after")));
   after.classList.toggle("only-hover", !row.shown);
   const state = stateOf(after, row.arrival !== Infinity);
   state.className = `state state-${row.code}`;

@@ -5,7 +5,7 @@
 import { sameRow } from "../rows.js";
 import { byId, setText } from "../lib/dom.js";
 import { t } from "../lib/texts.js";
-import { drawRow, makeRow } from "./row.js";
+import { actOf, drawRow, makeRow } from "./row.js";
 
 const ROWS_MAX = 400;
 const ROWS_AT_END = 300; // how many stay when the end is read and more have gathered
@@ -42,7 +42,11 @@ export class Timeline {
    * move; `newest()` and `jump(id)` go to a place that may not be loaded.
    */
   constructor({ edge, act, moved, newest, jump }) {
-    Object.assign(this, { edge, act, moved });
+    Object.assign(this, { edge, moved });
+    this.#list.addEventListener("click", ({ target }) => {
+      const name = actOf(target);
+      if (name) act(name, this.rowOf(target.closest(".row").dataset.key));
+    });
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#pillNewest.addEventListener("click", newest);
     this.#pillLate.addEventListener("click", () => jump(this.#lateAbove()[0]));
@@ -84,10 +88,11 @@ export class Timeline {
     const before = { start: this.#start, anchor: this.#indexOfAnchor(), atLast: this.#end === this.#rows.length };
     this.#rows = rows;
     this.#placeWindow(before);
+    if (!this.#stuck && !changed) this.#shift(); // at the very edge no move would tell that more has come
     scene?.();
     this.#draw();
     this.hold();
-    if (!this.#stuck) this.#extend(); // at the very edge no move would tell that more has come
+    if (!this.#stuck && changed) this.#extend();
     if (changed && this.#stuck) this.#openAtLine();
     this.#updatePills();
     this.#growAtRest();
@@ -210,7 +215,7 @@ export class Timeline {
       drawn = undefined;
     }
     if (!drawn) {
-      drawn = { element: makeRow(row, (name) => this.act(name, this.#drawn.get(row.key).row)), row: null };
+      drawn = { element: makeRow(row), row: null };
       this.#drawn.set(row.key, drawn);
     }
     if (drawn.row === null || !sameRow(drawn.row, row)) drawRow(drawn.element, row);
