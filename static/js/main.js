@@ -6,7 +6,7 @@ import * as Outbox from "./outbox.js";
 import { buildRows, dayOf } from "./rows.js";
 import { Socket, takeKeyFromAddress } from "./socket.js";
 import * as State from "./state.js";
-import { byId, isDialogOpen } from "./lib/dom.js";
+import { byId, isDialogOpen, setText } from "./lib/dom.js";
 import { t } from "./lib/texts.js";
 import { Composer, allDrafts, draftKey, keepDraft, readDraft } from "./view/composer.js";
 import { Timeline } from "./view/timeline.js";
@@ -307,7 +307,7 @@ function drawNow() {
 }
 
 function drawRoom() {
-  byId("title").textContent = State.placeName(state, openKey);
+  setText(byId("title"), State.placeName(state, openKey));
   later?.drawSubtitle(openKey);
   if (awaited === openKey) return;
   const known = State.conversation(state, openKey);

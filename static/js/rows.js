@@ -210,7 +210,7 @@ export function summarise(run) {
 export function sameRow(a, b) {
   if (a.type !== b.type) return false;
   if (a.type === "fold") return a.open === b.open && a.last === b.last && a.shared === b.shared;
-  for (const field of Object.keys(b)) {
+  for (const field in b) {
     if (a[field] !== b[field]) return false;
   }
   return true;

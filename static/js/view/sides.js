@@ -11,22 +11,28 @@ const MIB = 1024 * 1024;
 
 // --- conversations ---
 
+let drawn = ""; // all that is shown of the conversations and of oneself
+
 /** `hasDraft(key)` says whether something was begun in a conversation, `attended(key)` whether its end is being read. */
 export function drawConversations(state, { open, hasDraft, isCut, attended }) {
   const name = (key) => placeName(state, key);
   const isOurs = (key) => key === open || hasDraft(key);
   const keys = listed(state, isOurs).sort((a, b) => rank(a) - rank(b) || byName(name(a), name(b)));
-  const channels = keys.filter((key) => key.startsWith("c:"));
-  const direct = keys.filter((key) => key.startsWith("d:"));
   const unreadOf = (key) => unreadIn(state.conversations.get(key), attended(key));
-  const item = (key) => conversationItem(state, key, {
-    isOpen: key === open, hasDraft: key !== open && hasDraft(key), unread: unreadOf(key),
-  });
-  const groups = [listOf("", "conversations.channels", channels.map(item))];
-  if (direct.length > 0) groups.push(listOf(t("conversations.direct"), "conversations.direct", direct.map(item)));
+  const items = keys.map((key) => ({
+    key, name: name(key), isOpen: key === open, hasDraft: key !== open && hasDraft(key), unread: unreadOf(key),
+  }));
+  const me = state.members.get(state.me);
+  const all = JSON.stringify([items, me?.name, me && isShared(state, me.name), othersInReach(state), isCut, state.node.room]);
+  if (all === drawn) return; // most of what is said changes nothing here
+  drawn = all;
+  const channels = items.filter(({ key }) => key.startsWith("c:"));
+  const direct = items.filter(({ key }) => key.startsWith("d:"));
+  const groups = [listOf("", "conversations.channels", channels)];
+  if (direct.length > 0) groups.push(listOf(t("conversations.direct"), "conversations.direct", direct));
   keepingFocus(byId("conversation-list"), ".conversation", () => byId("conversation-list").replaceChildren(...groups));
 
-  const unread = keys.reduce((sum, key) => sum + (key === open ? 0 : unreadOf(key)), 0);
+  const unread = items.reduce((sum, item) => sum + (item.isOpen ? 0 : item.unread), 0);
   badge(byId("back-count"), unread);
   drawSelf(state, isCut);
 }
@@ -39,12 +45,12 @@ function listOf(heading, label, items) {
   const list = make("ul", "conversations");
   list.setAttribute("role", "list");
   list.setAttribute("aria-label", t(label));
-  list.append(...items);
+  list.append(...items.map(conversationItem));
   group.append(list);
   return group;
 }
 
-function conversationItem(state, key, { isOpen, hasDraft, unread }) {
+function conversationItem({ key, name, isOpen, hasDraft, unread }) {
   const item = clone("t-conversation");
   const link = item.querySelector(".conversation");
   link.href = addressOf(key);
@@ -53,7 +59,7 @@ function conversationItem(state, key, { isOpen, hasDraft, unread }) {
   link.classList.toggle("unread", unread > 0);
   const isDirect = key.startsWith("d:");
   link.querySelector(".glyph").append(isDirect ? identicon(key.slice(2)) : "#");
-  link.querySelector(".label").append(make("bdi", "", isDirect ? placeName(state, key) : key.slice(2)));
+  link.querySelector(".label").append(make("bdi", "", isDirect ? name : key.slice(2)));
   link.querySelector(".draft").hidden = !hasDraft;
   badge(link.querySelector(".badge"), unread);
   return item;
