@@ -237,7 +237,9 @@ async function fill() {
 
 /** Shows a conversation only when enough of it is there, so that nothing jumps; or as it is, if that takes long. */
 function awaitPage(key) {
-  if (!State.isShort(state, State.conversation(state, key))) return;
+  const known = State.conversation(state, key);
+  if (!State.isShort(state, known)) return;
+  if (known.unread > State.unseenOf(state, known).length) known.line = undefined; // where reading stopped is not here yet
   awaited = key;
   timeline.empty();
   setTimeout(() => awaited === key && reveal(), PAGE_AWAITED_MS);

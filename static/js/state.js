@@ -67,6 +67,7 @@ export function conversation(state, key) {
     // Everything from `floor` on is loaded; null: everything there is, as in one that begins now.
     // `past`, if there is one, is a part of long ago that is shown instead: `{ messages, floor, ceiling }`.
     // `seen` are those read beyond `read`, `late` those that arrived for a place that was read already.
+    // `line` is the id of the first that was not read when it was opened, null for none; undefined until that is loaded.
     found = {
       key, messages: [], floor: null, past: null, unread: 0, read: 0, newest: 0, line: null, seen: new Set(), late: [],
       exists: key === GENERAL,

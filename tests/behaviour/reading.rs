@@ -3,7 +3,7 @@
 use thirtyfour::Key;
 
 use crate::common::wait::{at_rest, until};
-use crate::common::{Context, Result, ensure};
+use crate::common::{Context, Result, ensure, json};
 use crate::page::Page;
 use crate::world::{World, channel};
 use crate::{gap, notes, number, open, three, wait_for_focused_text, wait_for_title};
@@ -216,6 +216,39 @@ async fn all_pills_are_one_stop_between_the_messages_and_the_composer() -> Resul
     })
     .await?;
     ensure!(gap(&page).await? <= UNSEEN, "{} px from the end", gap(&page).await?);
+    page.close().await
+}
+
+#[tokio::test]
+async fn the_line_waits_for_a_slow_page_instead_of_moving() -> Result<()> {
+    let mut stage = notes(120);
+    for number in 0..250_u64 {
+        stage.say_in(&channel("lunch"), "ana", 3_000 - number, &format!("soup {number}."));
+    }
+    stage.read_but(&[(channel("lunch"), 230)]);
+    let world = World::open(stage).await?;
+    let page = open(&world).await?;
+    // Before which messages the line has ever stood.
+    page.run(
+        "const list = document.querySelector('[aria-label=Messages]');
+         window.stood = new Set();
+         new MutationObserver(() => {
+           const at = [...list.children].find((row) => row.textContent.trim() === 'New');
+           if (at) window.stood.add(at.nextElementSibling.textContent.match(/soup \\d+\\./)[0]);
+         }).observe(list, { childList: true });",
+        vec![],
+    )
+    .await?;
+    page.devtools("Network.enable", json!({})).await?;
+    let slow = json!({ "offline": false, "latency": 2500, "downloadThroughput": -1, "uploadThroughput": -1 });
+    page.devtools("Network.emulateNetworkConditions", slow).await?;
+    page.chord(&[Key::Alt], Key::Down).await?;
+    // What is there already is shown meanwhile.
+    page.wait_for_row(&["soup 249."]).await?;
+    page.shows("soup 20.", 0).await?;
+    until("the line stands where reading stopped", async || line_is_before(&page, "soup 20.").await).await?;
+    let stood = page.run("return [...window.stood];", vec![]).await?;
+    ensure!(stood == json!(["soup 20."]), "{stood}");
     page.close().await
 }
 
