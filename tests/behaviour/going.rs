@@ -1,10 +1,11 @@
 //! Places have addresses, and one comes back from wherever one went.
 
 use crate::common::wait::until;
-use crate::common::{Context, Result, ensure};
+use crate::common::{Context, Result, ensure, json};
 use crate::page::Page;
-use crate::world::World;
+use crate::world::{World, channel};
 use crate::{gap, notes, open, wait_for_focused_text};
+use roomful::proto::timeline::NoticeKind;
 use thirtyfour::Key;
 
 #[tokio::test]
@@ -96,6 +97,77 @@ async fn what_can_be_done_with_a_message_is_a_menu_by_keyboard_too() -> Result<(
     let at_once = "arguments[0].close(); arguments[1].focus();
         return new Promise((done) => arguments[0].addEventListener('close', () => done(document.activeElement === arguments[1])));";
     ensure!(page.run(at_once, vec![dialog, field]).await? == true, "the focus was fetched back");
+    page.chord(&[Key::Control], "/").await?;
+    let dialog = page.wait_for("dialog", "Help").await?.to_json()?;
+    let at_once = "arguments[0].close();
+        document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'k', ctrlKey: true, bubbles: true }));";
+    page.run(at_once, vec![dialog]).await?;
+    page.wait_for("dialog", "Go to a conversation, a person or a command").await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn a_conversation_has_an_address_and_brings_nothing_to_hear() -> Result<()> {
+    let mut stage = notes(5);
+    stage.say_in(&channel("lunch"), "ana", 40, "soup?");
+    stage.read_but(&[]);
+    let world = World::open(stage).await?;
+    let page = open(&world).await?;
+    page.chord(&[Key::Alt], Key::Down).await?;
+    page.wait_for_row(&["soup?"]).await?;
+    page.reload().await?;
+    page.wait_for_row(&["soup?"]).await?;
+    page.run("history.back();", vec![]).await?;
+    page.wait_for_row(&["and one of mine"]).await?;
+    page.run("history.forward();", vec![]).await?;
+    page.wait_for_row(&["soup?"]).await?;
+    page.shows("and one of mine", 0).await?;
+    let heard = page.text_content("log", "New messages").await?;
+    ensure!(heard.is_empty(), "{heard:?}");
+    page.close().await
+}
+
+#[tokio::test]
+async fn keys_lead_through_the_messages_and_from_part_to_part() -> Result<()> {
+    let mut stage = notes(60);
+    stage.notice("ana", 20, NoticeKind::Left);
+    stage.notice("ana", 10, NoticeKind::Joined);
+    let world = World::open(stage).await?;
+    let page = open(&world).await?;
+    let skip = page.find("link", "Skip to messages").await?.to_json()?;
+    page.run("arguments[0].focus();", vec![skip]).await?;
+    page.key(Key::Enter).await?;
+    page.key(Key::Home).await?;
+    wait_for_focused_text(&page, "Beginning of this conversation").await?;
+    page.key(Key::PageDown).await?;
+    wait_for_focused_text(&page, "note 00").await?;
+    let page_down = page.run("return document.activeElement.textContent;", vec![]).await?;
+    page.key(Key::PageDown).await?;
+    page.key(Key::PageUp).await?;
+    wait_for_focused_text(&page, page_down.as_str().context("a text")?).await?;
+    // The last one is no message but what came to pass in between, told in one line that opens.
+    page.key(Key::End).await?;
+    wait_for_focused_text(&page, "Ana left and came back").await?;
+    page.key(Key::Enter).await?;
+    page.wait_for_row(&["Ana left and came back", "Ana joined"]).await?;
+    page.key(Key::Escape).await?;
+    page.wait_for_focus("textbox", "Message").await?;
+
+    let parts = [
+        ("complementary", "Members"),
+        ("navigation", "Conversations"),
+        ("list", "Messages"),
+        ("textbox", "Message"),
+        ("complementary", "Members"),
+    ];
+    for (role, name) in parts {
+        page.chord(&[Key::Control], Key::F6).await?;
+        if role == "list" {
+            // The part that scrolls has it, and the keys lead into the list.
+            page.key(Key::Up).await?;
+        }
+        page.wait_for_focus(role, name).await?;
+    }
     page.close().await
 }
 
@@ -130,8 +202,9 @@ async fn from_a_message_with_links_it_is_one_step_to_the_composer() -> Result<()
         for goal in ["http://one.test/", "http://two.test/"].iter().take(arrows) {
             page.key(Key::Right).await?;
             until(&format!("{goal} has the focus"), async || {
-                let focused = page.run("return document.activeElement.href;", vec![]).await?;
-                ensure!(focused == *goal, "{focused}");
+                let focused =
+                    page.run("return [document.activeElement.href, document.activeElement.rel];", vec![]).await?;
+                ensure!(focused == json!([goal, "noopener noreferrer"]), "{focused}");
                 Ok(())
             })
             .await?;

@@ -9,8 +9,8 @@ const HUES = 12;
 export const byId = (id) => document.getElementById(id);
 
 let dialogs = null; // a live list: asked for with every message, it must not search the page each time
-/** Whether a dialog lies over the page; they are in the document only while they are open. */
-export const isDialogOpen = () => (dialogs ??= document.getElementsByTagName("dialog")).length > 0;
+/** Whether a dialog lies over the page. One that was closed stays in the document for a moment. */
+export const isDialogOpen = () => [...(dialogs ??= document.getElementsByTagName("dialog"))].some((dialog) => dialog.open);
 
 /** A copy of a `<template>`, with the texts that its parts ask for. */
 export function clone(id) {
