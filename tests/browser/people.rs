@@ -60,6 +60,9 @@ async fn safety_words_are_compared_in_three_clicks() -> Result<()> {
         Ok(())
     })
     .await?;
+    bens.press("Block").await?;
+    bens.wait_for_text("anna is blocked.").await?;
+    ensure!(ben.api.member(anna.id()).await?["blocked"] == true, "the node does not know");
     annas.close().await?;
     bens.close().await
 }

@@ -31,8 +31,10 @@ export function drawChoices(place, { me, open, name }) {
 /** Browsers want to be asked by a click, and only once. */
 function permission() {
   if (!("Notification" in window) || Notification.permission === "granted") return [];
+  const place = make("div", "permission");
   const line = make("p", "meta", t(`choice.${Notification.permission}`));
-  if (Notification.permission === "denied") return [line];
+  place.append(line);
+  if (Notification.permission === "denied") return [place];
   const button = make("button", "button", t("choice.turnOn"));
   button.type = "button";
   button.addEventListener("click", async () => {
@@ -40,7 +42,8 @@ function permission() {
     setText(line, t(`choice.${answer}`));
     button.hidden = answer !== "default";
   });
-  return [line, button];
+  place.append(button);
+  return [place];
 }
 
 function select(what, value, changed) {

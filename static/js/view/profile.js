@@ -58,12 +58,13 @@ export function showProfile({ state, socket, go }, id) {
   toggle("mute");
   toggle("block");
   showVerified(member.verified);
-  trust.querySelector(".compare").addEventListener("click", async (event) => {
+  trust.querySelector(".compare").addEventListener("click", async () => {
     const place = trust.querySelector(".words");
     try {
       const safety = await socket.get(`/api/v1/members/${id}/safety`);
       place.replaceChildren(wordsOf(nameOf(id, member.name, shared), safety, mark));
-      event.target.hidden = true;
+      // One thing at a time: what else there is to know and to do stands in a profile opened anew.
+      for (const part of dialog.querySelectorAll(".facts, .doing, .mute, .block")) part.hidden = true;
       place.querySelector("h3").focus();
     } catch {
       setText(status, t("profile.failed"));
@@ -86,7 +87,7 @@ function wordsOf(name, { words, hex, qr }, mark) {
   code.setAttribute("class", "qr");
   code.setAttribute("role", "img");
   code.setAttribute("aria-label", t("safety.qr"));
-  part.querySelector(".hex").before(code);
+  part.querySelector(".proof").append(code);
   part.querySelector(".match").addEventListener("click", () => mark({ verified: true }, "safety.matched"));
   part.querySelector(".differ").addEventListener("click", async () => {
     part.querySelector(".warning").hidden = false; // whatever the node says

@@ -141,7 +141,7 @@ function memberItem(state, member, now) {
   const who = item.querySelector(".who");
   who.append(nameOf(member.id, member.name, isShared(state, member.name)));
   if (member.self) who.append(" ", make("span", "note", t("members.self")));
-  if (member.verified) who.append(" ", verifiedMark());
+  if (member.verified) who.append("\u00a0", verifiedMark());
   const meta = item.querySelector(".meta");
   drawMeta(meta, state, member, now);
   // The other states are in the words already; this one only a green dot would say.
