@@ -37,6 +37,8 @@ test("every text with a computed key exists", () => {
     profile: ["online", "unsure", "left", "lost", "mute", "unmute", "block", "unblock", "mute.done", "unmute.done", "block.done", "unblock.done"],
     search: ["empty", "none", "found", "newest", "failed"],
     theme: ["auto", "light", "dark", "contrast"],
+    "pill.late": ["brief"], "pill.newest": ["brief"], "pill.newestNew": ["brief"],
+    pill: ["newest", "newestNew", "late"],
     "door.title": ["no-key", "stranger", "refused"],
     "door.why": ["no-key", "stranger", "refused"],
   };

@@ -142,7 +142,7 @@ impl Scene {
                 world.hear_late("ben", 8000, "this one took a detour");
                 world.hear("ana", "and this is the newest");
                 page.run("document.getElementById('messages').scrollTop += 300;", vec![]).await?;
-                page.wait_for_text("earlier message arrived").await?;
+                page.wait_for("button", "1 earlier message arrived").await?;
             }
             Self::Delivery => deliver(page, world).await?,
             Self::List => page.press("Back to conversations 3 unread").await?,

@@ -78,9 +78,12 @@ const catalogue = {
   "state.failed": "Not sent: {error}",
 
   "pill.newest": "Jump to newest",
+  "pill.newest.brief": "Newest",
   "pill.newestNew": "Jump to newest · {n} new",
+  "pill.newestNew.brief": "{n} new",
   "pill.unread": "{n} unread",
   "pill.late": { one: "{n} earlier message arrived", other: "{n} earlier messages arrived" },
+  "pill.late.brief": "{n} earlier",
   "pill.back": "Back to where I was",
   "jump.gone": "This message is not held here any more, or not in this conversation.",
   "jump.failed": "That place could not be opened: {error}",

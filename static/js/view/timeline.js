@@ -382,11 +382,11 @@ export class Timeline {
     const { isTail, unread } = this.#news;
     const fresh = isTail ? this.#rows.filter((row) => isHeard(row) && row.arrival > this.#leftAt).length : unread;
     this.#pillNewest.hidden = this.#stuck;
-    setText(this.#pillNewest, t(fresh > 0 ? "pill.newestNew" : "pill.newest", { n: fresh }));
+    label(this.#pillNewest, fresh > 0 ? "pill.newestNew" : "pill.newest", fresh);
 
     const late = this.#lateAbove().length;
     this.#pillLate.hidden = late === 0;
-    setText(this.#pillLate, t("pill.late", { n: late }));
+    label(this.#pillLate, "pill.late", late);
 
     const line = this.#rows.findIndex((row) => row.type === "new");
     this.#pillUnread.hidden = line < 0 || unread <= late || !this.#isAbove(line);
@@ -410,6 +410,13 @@ export class Timeline {
     const line = this.#rows.find((row) => row.type === "new");
     if (line) this.toRow(line.key);
   }
+}
+
+/** A pill says where it leads, and shows as much of that as there is room for. */
+function label(pill, key, n) {
+  const [full, brief] = pill.children;
+  setText(full, t(key, { n }));
+  setText(brief, t(`${key}.brief`, { n }));
 }
 
 /** Whether somebody else said this. */
