@@ -9,6 +9,8 @@ mod doors;
 mod driver;
 #[path = "browser/elsewhere.rs"]
 mod elsewhere;
+#[path = "browser/motion.rs"]
+mod motion;
 #[path = "browser/moving.rs"]
 mod moving;
 #[path = "browser/page.rs"]
@@ -142,19 +144,26 @@ async fn lose_and_regain(browser: Browser) -> Result<()> {
     let port = anna.web()?.split([':', '/']).nth(4).context("a port")?.to_owned();
     let launch = anna.kill()?.option("--web-port", &port);
     annas.wait_for_connection("No connection to your node").await?;
-    annas.say("typed while the node was away").await?;
-    annas.wait_for_row(&["typed while the node was away", "Waiting for your node"]).await?;
+    annas.find("button", "Try now").await?;
+    for number in 1..=3 {
+        annas.say(&format!("typed meanwhile, {number}.")).await?;
+        annas.wait_for_row(&[&format!("typed meanwhile, {number}."), "Waiting for your node"]).await?;
+    }
     ben.api.say("ben goes on").await?;
 
     let _anna = launch.start()?;
     annas.wait_for_connection("in reach").await?;
-    annas.wait_for_row(&["typed while the node was away", "Held by"]).await?;
+    annas.wait_for_row(&["typed meanwhile, 3.", "Held by"]).await?;
     annas.wait_for_row(&["ben goes on"]).await?;
     annas.shows("while all is well", 1).await?;
-    bens.wait_for_row(&["typed while the node was away"]).await?;
+    bens.wait_for_row(&["typed meanwhile, 3."]).await?;
     bens.say("and now").await?;
     annas.wait_for_row(&["and now"]).await?;
-    bens.shows("typed while the node was away", 1).await?;
+    for page in [&annas, &bens] {
+        let rows = page.rows().await?;
+        let came: Vec<&str> = rows.iter().filter_map(|row| row.split("typed meanwhile, ").nth(1)?.get(..1)).collect();
+        ensure!(came == ["1", "2", "3"], "once, in order: {rows:#?}");
+    }
     bens.shows("while all is well", 1).await?;
     annas.close().await?;
     bens.close().await

@@ -264,6 +264,15 @@ async fn a_dialog_over_the_messages_means_that_nobody_reads_them() -> Result<()>
     wait_for_title(&page, |title| title.starts_with("(1) ")).await?;
     page.key(Key::Escape).await?;
     wait_for_title(&page, |title| !title.starts_with('(')).await?;
+
+    // Nor does anybody read a window that is not theirs to type in, though its end is in sight.
+    page.run("document.hasFocus = () => false;", vec![]).await?;
+    world.hear("ana", "said to a window behind another");
+    wait_for_title(&page, |title| title.starts_with("(1) ")).await?;
+    tokio::time::sleep(std::time::Duration::from_millis(900)).await;
+    wait_for_title(&page, |title| title.starts_with("(1) ")).await?;
+    page.run("delete document.hasFocus; dispatchEvent(new Event('focus'));", vec![]).await?;
+    wait_for_title(&page, |title| !title.starts_with('(')).await?;
     page.close().await
 }
 
@@ -311,6 +320,29 @@ async fn a_message_from_the_future_says_that_a_clock_differs() -> Result<()> {
     page.run("clock.ahead = -600 * 1000;", vec![]).await?;
     world.hear("ana", "hello from tomorrow");
     page.wait_for_row(&["hello from tomorrow", "clock differs"]).await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn when_something_was_said_is_told_briefly_and_in_full() -> Result<()> {
+    let world = World::open(notes(3)).await?;
+    let page = open(&world).await?;
+    // Who, what, when, and how far it has got: in the order in which it is heard.
+    until("the row reads in this order", async || {
+        let row = page.rows().await?.pop().context("a row")?;
+        let rest = row.strip_prefix("Kai and one of mine ").and_then(|rest| rest.split_once("2026"));
+        ensure!(rest.is_some_and(|(_, state)| state.contains("Held by all 2")), "{row}");
+        Ok(())
+    })
+    .await?;
+    let script = "const rows = [...document.querySelector('[aria-label=Messages]').children];
+        const row = rows.find((one) => one.textContent.includes('note 0002'));
+        const time = row.querySelector('time');
+        const seen = getComputedStyle(time).opacity;
+        row.focus();
+        return [time.dateTime, /2026/.test(time.title), seen, getComputedStyle(time).opacity];";
+    let told = page.run(script, vec![]).await?;
+    ensure!(told == json!(["2026-11-22T14:04:00.000Z", true, "0", "1"]), "{told}");
     page.close().await
 }
 

@@ -13,6 +13,19 @@ use crate::{notes, open, open_before, prepare, three};
 async fn what_does_not_fit_beside_the_messages_is_one_press_away() -> Result<()> {
     let world = World::open(notes(3)).await?;
     let page = open(&world).await?;
+    for (width, has_members, has_conversations) in [(1024, true, true), (1023, false, true), (768, false, true)] {
+        page.resize(width, 700).await?;
+        until(&format!("what there is room for in {width} px"), async || {
+            let found = [("complementary", "Members"), ("navigation", "Conversations"), ("main", "")];
+            let [members, conversations, main] = found.map(|(role, name)| page.find(role, name));
+            let shown = (members.await.is_ok(), conversations.await.is_ok(), main.await.is_ok());
+            ensure!(shown == (has_members, has_conversations, true), "{shown:?}");
+            Ok(())
+        })
+        .await?;
+    }
+    page.resize(767, 700).await?;
+    is_gone(&page, "navigation", "Conversations").await?;
     page.resize(800, 700).await?;
     page.wait_for("navigation", "Conversations").await?;
     is_gone(&page, "complementary", "Members").await?;
@@ -191,6 +204,15 @@ async fn a_greeting_is_a_short_joy_for_those_who_want_it() -> Result<()> {
     };
     greet("hooray for all").await?;
     joys(1).await?;
+    // One at a time, and none for what was said before one looked.
+    for text in ["hooray from here", "hooray from there"] {
+        world.hear_in(&Conversation::general(), "ana", text, LineKind::Hooray);
+    }
+    page.wait_for_row(&["hooray from there"]).await?;
+    joys(2).await?;
+    page.run("clock.ahead = 60_000;", vec![]).await?;
+    greet("hooray, a minute ago").await?;
+    page.run("clock.ahead = 0;", vec![]).await?;
     let still = json!({ "media": "", "features": [{ "name": "prefers-reduced-motion", "value": "reduce" }] });
     page.devtools("Emulation.setEmulatedMedia", still).await?;
     greet("hooray without motion").await?;
@@ -200,6 +222,6 @@ async fn a_greeting_is_a_short_joy_for_those_who_want_it() -> Result<()> {
     page.key(Key::Escape).await?;
     greet("hooray in peace").await?;
     page.settle().await?;
-    joys(1).await?;
+    joys(2).await?;
     page.close().await
 }

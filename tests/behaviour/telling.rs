@@ -81,6 +81,9 @@ async fn a_notice_is_shown_once_it_was_asked_for_and_a_click_leads_to_its_messag
         Ok(())
     })
     .await?;
+    // The second takes the place of the first.
+    let tags = page.run("return new Set(window.told.map(([, , tag]) => tag)).size;", vec![]).await?;
+    ensure!(tags == json!(1), "{tags} notices for one conversation");
     page.close().await
 }
 

@@ -1,5 +1,6 @@
 //! Writing: keys, drafts, commands, and one's own words on the screen at once.
 
+use roomful::web::ask::SayError;
 use thirtyfour::Key;
 
 use crate::common::wait::until;
@@ -67,6 +68,8 @@ async fn typing_goes_to_the_composer_from_the_messages_and_from_nowhere_else() -
     let search = page.find("button", "Search messages").await?.to_json()?;
     page.run("arguments[0].focus();", vec![search]).await?;
     page.chord(&[], "no").await?;
+    page.run("document.activeElement.blur();", vec![]).await?;
+    page.chord(&[Key::Alt], "n").await?;
     page.settle().await?;
     wait_for_field(&page, "hey!").await?;
     page.close().await
@@ -173,6 +176,28 @@ async fn ones_own_words_are_one_row_from_the_key_to_the_last_receipt() -> Result
     page.wait_for_row(&["as soon as it is typed", "Held by"]).await?;
     let made = page.run("return [window.made.length, window.made[0].isConnected];", vec![]).await?;
     ensure!(made == serde_json::json!([1, true]), "{made}");
+    page.close().await
+}
+
+#[tokio::test]
+async fn what_was_refused_can_be_said_again_or_taken_back() -> Result<()> {
+    let world = World::open(notes(3)).await?;
+    let page = open(&world).await?;
+    world.stage().refuses = Some(SayError::DiskFull);
+    page.say("worth a second try").await?;
+    page.wait_for_row(&["worth a second try", "Not sent: The disk is full"]).await?;
+    world.stage().refuses = None;
+    page.press("Retry").await?;
+    page.wait_for_row(&["worth a second try", "Held by"]).await?;
+    world.stage().refuses = Some(SayError::DiskFull);
+    page.say("better not said").await?;
+    page.wait_for_row(&["better not said", "Not sent"]).await?;
+    page.press("Delete").await?;
+    page.wait_for_focus("textbox", "Message").await?;
+    page.shows("better not said", 0).await?;
+    page.reload().await?;
+    page.wait_for_row(&["worth a second try"]).await?;
+    page.shows("better not said", 0).await?;
     page.close().await
 }
 

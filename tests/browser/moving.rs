@@ -166,6 +166,10 @@ async fn what_was_said_while_the_node_was_away_comes_once_and_moves_nothing() ->
     let before = at_rest(async || page.first_in_sight("before").await).await?;
 
     let port = anna.web()?.split([':', '/']).nth(4).context("a port")?.to_owned();
+    let line = page.find("status", "Connection").await?.to_json()?;
+    let watch = "window.told = []; const [line] = arguments;
+        new MutationObserver(() => window.told.push(line.textContent)).observe(line, { childList: true, subtree: true });";
+    page.run(watch, vec![line]).await?;
     let launch = anna.stop()?.option("--web-port", &port);
     page.wait_for_connection("Your node has stopped").await?;
     for number in 0..5 {
@@ -174,6 +178,9 @@ async fn what_was_said_while_the_node_was_away_comes_once_and_moves_nothing() ->
     let _anna = launch.start()?;
     page.wait_for_connection("in reach").await?;
     page.wait_for("button", "Jump to newest · 5 new").await?;
+    let told = page.run("return window.told;", vec![]).await?;
+    let told: Vec<String> = serde_json::from_value(told)?;
+    ensure!(told.iter().any(|line| line == "Back - 5 new"), "what was missed is not told: {told:?}");
     page.settle().await?;
     let after = page.first_in_sight("before").await?;
     ensure!(after == before, "{before:?} became {after:?}");

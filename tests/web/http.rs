@@ -519,6 +519,12 @@ async fn parts_are_cacheable_compressed_and_typed() {
     assert_eq!(shell.header("content-type"), Some("text/html; charset=utf-8"));
     let shell = String::from_utf8(shell.body).expect("text");
     let root = shell.split('"').find(|text| text.starts_with("/static/")).expect("a part in the shell");
+    // What stands there before any script has run, or without one; and the theme is chosen before anything else runs.
+    for words in ["<nav ", "<main ", "<aside ", "<noscript>", "roomful tail --follow"] {
+        assert!(shell.contains(words), "no {words} in the shell");
+    }
+    let place = |words: &str| shell.find(words).expect(words);
+    assert!(place("/js/theme.js\"></script>") < place("</head>") && place("/js/theme.js") < place("/js/main.js"));
     let hash = root.split('/').nth(2).expect("a hash").to_owned();
     assert!(hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{hash}");
     for part in shell.split('"').filter(|text| text.starts_with("/static/")) {
