@@ -1,4 +1,4 @@
-//! The first frames on a link, over any stream: Hello and Proof in both directions, then who one is.
+//! The first frames on a link, once TLS stands: Hello and Proof in both directions, then who one is.
 //!
 //! It decides nothing but whether the protocol was kept: which links stay is the engine's business. What goes wrong
 //! is said to the other side in a Close, as far as it can be reached, and to the caller as a sentence.
@@ -9,8 +9,11 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsStream;
 
+use super::tls::read_away;
 use super::wrong_keys::WrongKeys;
 use crate::proto::frame::{CloseReason, Hello, Intro};
 use crate::proto::ids::NodeId;
@@ -142,10 +145,10 @@ pub(super) struct Setup<'a> {
 }
 
 /// Greets the other side. `Ok` means: it holds the room's key, speaks a version that we speak, and is another node.
-pub(super) async fn greet<S>(stream: &mut S, setup: &Setup<'_>) -> Result<(Hello, Intro), HandshakeError>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+pub(super) async fn greet(
+    stream: &mut TlsStream<TcpStream>,
+    setup: &Setup<'_>,
+) -> Result<(Hello, Intro), HandshakeError> {
     let result = match setup.role {
         Role::Dialler => dial(stream, setup).await,
         Role::Acceptor => accept(stream, setup).await,
@@ -289,13 +292,10 @@ async fn send<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> io::Result
     stream.flush().await
 }
 
-/// Sends a Close and waits until the other side has hung up: closing while something of it is still unread would
-/// take the Close from it again (the system then resets the connection).
-async fn say_why<S>(stream: &mut S, reason: CloseReason) -> io::Result<()>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+/// Sends a Close and waits until the other side has hung up.
+async fn say_why(stream: &mut TlsStream<TcpStream>, reason: CloseReason) -> io::Result<()> {
     send(stream, &encode_close(reason)).await?;
     stream.shutdown().await?;
-    tokio::io::copy(stream, &mut tokio::io::sink()).await.map(|_| ())
+    read_away(stream).await;
+    Ok(())
 }

@@ -12,12 +12,15 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsStream;
 use tokio_util::codec::{Decoder as _, LengthDelimitedCodec};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::tls::read_away;
 use super::{Event, Refusals};
 use crate::proto::batch::BatchError;
 use crate::proto::frame::{CloseReason, Frame};
@@ -169,16 +172,16 @@ pub(super) struct Surroundings<'a> {
 
 /// Reports a link as `up`, runs it until it ends, and reports its end: exactly one [`Event::LinkDown`], after which no
 /// frame of it follows.
-pub(super) async fn run<S>(stream: S, mut seat: Seat, up: Event, around: Surroundings<'_>)
-where
-    S: AsyncRead + AsyncWrite + Send + 'static,
-{
+pub(super) async fn run(stream: TlsStream<TcpStream>, mut seat: Seat, up: Event, around: Surroundings<'_>) {
     let Surroundings { links, room, events, tracker, refusals } = around;
     let link = seat.link;
     let end = seat.end.clone();
     tell(events, &end, up).await;
-    let (mut reader, writer) = tokio::io::split(stream);
-    let writing = tracker.spawn(async move { write(writer, &mut seat).await });
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let writing = tracker.spawn(async move {
+        write(&mut writer, &mut seat).await;
+        writer
+    });
 
     let ending = read(&mut reader, link, room, (events, &links.0.room_to_wait), &end).await;
     links.remove(link);
@@ -201,16 +204,11 @@ where
         writing.abort();
         return;
     }
-    // The Close is on its way: what still comes in is read away, else the system would reset the connection and take
-    // the Close back. The other side hangs up when it has it.
-    let rest = async {
-        let mut sink = [0; 4096];
-        while reader.read(&mut sink).await.is_ok_and(|count| count > 0) {}
-    };
     // The writer says goodbye and ends in time; it can't panic.
     end.token.cancel();
-    let _ = writing.await;
-    let _ = timeout(Duration::from_millis(FAREWELL_MS), rest).await;
+    let Ok(writer) = writing.await else { return };
+    let mut stream = reader.unsplit(writer);
+    let _ = timeout(Duration::from_millis(FAREWELL_MS), read_away(&mut stream)).await;
 }
 
 /// Under which cause a frame that breaks the protocol is counted.
@@ -318,7 +316,7 @@ async fn check(bytes: Bytes, room: &RoomId) -> Result<Option<Frame>, WireError> 
 }
 
 /// Writes what is queued, all that waits in one go; at the end the reason.
-async fn write<W: AsyncWrite + Unpin>(mut writer: W, seat: &mut Seat) {
+async fn write<W: AsyncWrite + Unpin>(writer: &mut W, seat: &mut Seat) {
     let end = seat.end.clone();
     let mut buffer = BytesMut::with_capacity(LINK_WRITE_BYTES_MAX);
     loop {
@@ -331,7 +329,7 @@ async fn write<W: AsyncWrite + Unpin>(mut writer: W, seat: &mut Seat) {
         seat.gather(first, &mut buffer);
         // A frame that is half written is finished before anything else is said, but not waited for too long.
         let sent = tokio::select! {
-            sent = send(&mut writer, &mut buffer) => sent.is_ok(),
+            sent = send(writer, &mut buffer) => sent.is_ok(),
             () = async { end.token.cancelled().await; sleep(Duration::from_millis(FAREWELL_MS)).await } => false,
         };
         // What broke writing shows in reading too, behind what the other side said last: that shall still be heard.
@@ -342,10 +340,10 @@ async fn write<W: AsyncWrite + Unpin>(mut writer: W, seat: &mut Seat) {
     let farewell = async {
         while let Ok(frame) = seat.frames.try_recv() {
             seat.gather(frame, &mut buffer);
-            send(&mut writer, &mut buffer).await?;
+            send(writer, &mut buffer).await?;
         }
         buffer.extend_from_slice(&encode_close(end.reason()));
-        send(&mut writer, &mut buffer).await?;
+        send(writer, &mut buffer).await?;
         writer.shutdown().await
     };
     // If it does not get through, the connection is dropped, and the other side sees it lost.

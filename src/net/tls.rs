@@ -16,6 +16,9 @@ use rustls::{
     CertificateError, ClientConfig, CommonState, DigitallySignedStruct, DistinguishedName, ServerConfig,
     SignatureScheme,
 };
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
 
 use crate::proto::ids::NodeId;
 
@@ -216,6 +219,15 @@ impl ClientCertVerifier for KeyVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         vec![SignatureScheme::ED25519]
     }
+}
+
+/// Reads away what still comes on a connection on which the last word is said, until the other side hangs up: closing with
+/// something unread would have the system reset it, and take that word back. What comes is no longer looked at, by TLS
+/// neither: whatever it is, nothing could be answered.
+pub(super) async fn read_away(stream: &mut TlsStream<TcpStream>) {
+    let (tcp, _) = stream.get_mut();
+    let mut sink = [0; 4096];
+    while tcp.read(&mut sink).await.is_ok_and(|count| count > 0) {}
 }
 
 #[cfg(test)]

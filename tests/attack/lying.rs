@@ -25,7 +25,10 @@ async fn breaks_the_link(siege: &Siege, seed: u16, what: &str, frames: Vec<Bytes
         for frame in frames {
             line.send(&frame).await?;
         }
-        Ok(line.until_closed().await)
+        let reason = line.until_closed().await;
+        // What comes behind the last word is nobody's business.
+        line.garble().await?;
+        Ok(reason)
     });
     let reason = ended.await??;
     ensure!(reason == Some(CloseReason::Protocol), "{what}: ended with {reason:?}");

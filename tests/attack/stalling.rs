@@ -29,6 +29,7 @@ async fn half_open_slow_and_senseless_connections_end_by_themselves() -> Result<
         let _ = long.send(&[0, 4, 0, 0]).await;
         let refused = long.receive().await?;
         ensure!(refused == roomful::wire::frame::encode_close(CloseReason::Protocol)[4..], "too long: {refused:?}");
+        long.garble().await?;
         let mut silent = Vec::new();
         for number in 0..CONNECTIONS {
             let mut stream = TcpStream::connect(ana).await?;
