@@ -23,6 +23,8 @@ mod searching;
 mod secrets;
 #[path = "processes/stopping.rs"]
 mod stopping;
+#[path = "processes/strangers.rs"]
+mod strangers;
 #[path = "processes/tabs.rs"]
 mod tabs;
 #[path = "processes/talking.rs"]

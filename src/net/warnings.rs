@@ -5,6 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::proto::limits::WARN_EVERY_MS;
+use crate::system::said;
 
 /// When what was told last: at most one line a minute of each kind.
 #[derive(Default)]
@@ -18,6 +19,6 @@ impl Warnings {
             return;
         }
         self.0.insert(what, Instant::now());
-        tracing::warn!(%error, "{what}");
+        tracing::warn!(error = said(error), "{what}");
     }
 }

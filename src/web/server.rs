@@ -22,6 +22,7 @@ use super::door::Doors;
 use super::owner;
 use super::seat::{Seat, Seats};
 use crate::proto::limits::{REQUEST_MS_MAX, WARN_EVERY_MS};
+use crate::system::said;
 
 /// How long connections may take to end, so that the whole is within 3 s.
 const STOP_MS_MAX: u64 = 2_500;
@@ -66,7 +67,7 @@ async fn accept(listener: Listener, shared: Arc<Shared>, router: Router, seats: 
                 // Out of descriptors, most likely: trying again at once would only burn time.
                 if warned.is_none_or(|warned| warned.elapsed() >= Duration::from_millis(WARN_EVERY_MS)) {
                     warned = Some(Instant::now());
-                    tracing::warn!(%error, "a connection to the page could not be accepted");
+                    tracing::warn!(error = said(&error), "a connection to the page could not be accepted");
                 }
                 sleep(Duration::from_millis(100)).await;
                 continue;

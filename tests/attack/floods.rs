@@ -9,8 +9,9 @@ use roomful::proto::frame::{Beacon, CloseReason, Frame};
 use roomful::proto::ids::NodeId;
 use roomful::wire;
 
+use crate::common::wait::until_within;
 use crate::common::{Context, Result, ensure};
-use crate::siege::{PORT, Siege, processor_time};
+use crate::siege::{PATIENCE, PORT, Siege, processor_time};
 use crate::speaker::Speaker;
 use crate::writer::{Writer, push};
 
@@ -127,7 +128,13 @@ async fn a_flood_of_connections() -> Result<()> {
             Ok(())
         })
     };
-    under(&mut siege, "a flood of connections", attack).await
+    under(&mut siege, "a flood of connections", attack).await?;
+    // And whoever comes next finds a place.
+    let carl = siege.fourth.runs(siege.lab.node("carl")).start()?;
+    until_within(PATIENCE, "a newcomer is in", async || {
+        carl.api.sees_exactly(&[siege.nodes[0].id(), siege.nodes[1].id()]).await
+    })
+    .await
 }
 
 /// A connection that is on its way, without waiting for it.

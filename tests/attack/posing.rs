@@ -65,6 +65,13 @@ async fn whoever_claims_to_be_another_is_dialled_and_told_nothing() -> Result<()
         let members = node.api.members().await?;
         ensure!(members.len() == 2, "only the two are members: {members:?}");
     }
+    for node in &siege.nodes {
+        let refused = node.api.get("/api/v1/doctor").await?["refused"].clone();
+        // The low ports are none that a beacon may name, and whoever answered for Carl was not he.
+        let [none, somebody_else] = ["no_beacon", "wrong_id"].map(|cause| refused[cause].as_u64().unwrap_or(0));
+        ensure!(none >= 4 && somebody_else > 0, "{refused}");
+        ensure!(node.said().is_empty(), "it is counted, and no line each: {}", node.said());
+    }
     let knocked = knocked.lock().expect("no panic while it is held").clone();
     ensure!(knocked.is_empty(), "a beacon made somebody knock at {knocked:?}");
     siege.they_stand("after somebody posed as others").await

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use futures::StreamExt as _;
 use serde_json::json;
 
 use crate::client::{Answer, exchange};
 use crate::fake::{OTHER, OWN, Server};
 use roomful::proto::history::At;
-use roomful::proto::limits::GUESSES_WAITING_MAX;
+use roomful::proto::limits::{GUESS_MS, GUESSES_WAITING_MAX};
 use roomful::web::ask::SayError;
 
 #[tokio::test]
@@ -461,6 +462,24 @@ async fn wrong_tokens_are_slowed_and_the_right_one_is_not() {
         over.set(true);
     };
     tokio::join!(futures::future::join_all((0..GUESSES_WAITING_MAX).map(|_| guesser())), right);
+
+    // A thousand, whoever tries how many at once: each takes its time, and the right one is answered all the while.
+    let mut thousand = futures::stream::iter(0..1_000)
+        .map(async |_| {
+            let begun = Instant::now();
+            assert_eq!(server.raw("GET /api/v1/node", &headers, "").await.status, 401);
+            begun.elapsed()
+        })
+        .buffer_unordered(100);
+    let mut tried = 0;
+    while let Some(took) = thousand.next().await {
+        tried += 1;
+        assert!(took >= Duration::from_millis(GUESS_MS), "{took:?}");
+        if tried % 100 == 0 {
+            assert_eq!(server.get("/api/v1/node").await.status, 200);
+        }
+    }
+    assert_eq!(tried, 1_000);
     for value in ["Basic Og==", "Bearer", "bearer ", "x", &server.token()] {
         let answer = server.raw("GET /api/v1/node", &[("Host", "localhost"), ("Authorization", value)], "").await;
         assert_eq!(answer.status, 401, "{value}");

@@ -1,5 +1,6 @@
 //! Single turns of the engine, where a rule is finer than what a whole world shows.
 
+mod asking;
 mod relays;
 mod unmet;
 
