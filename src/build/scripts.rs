@@ -30,6 +30,10 @@ const MAIN: &str = "main.js";
 /// The name of all the rest.
 const LATER: &str = "later.js";
 
+/// The letters in the order in which names are made of them to be small: a name for the way that is already the one at
+/// its end needs no second.
+const LETTERS: &str = "etnriaoscludfpmhg_vybxSCwTEDOkAjMNPFILRzBVHUWGKqJYXZQ";
+
 /// A module, ready to stand among others.
 struct Module {
     /// Its text without imports and exports, with names that no other module has.
@@ -105,7 +109,12 @@ fn check_names(modules: &Modules) -> Result<()> {
 fn shared(modules: &Modules, main: &[String], later: &[String]) -> Vec<(String, String)> {
     let uses = later.iter().flat_map(|path| &modules[path].uses).filter(|(from, _)| main.contains(from));
     let names: BTreeSet<String> = uses.map(|(from, name)| full_name(from, name)).collect();
-    names.into_iter().enumerate().map(|(number, name)| (name, format!("_{number}"))).collect()
+    let letters: Vec<char> = LETTERS.chars().collect();
+    let short = |number: usize| match number / letters.len() {
+        0 => letters[number].to_string(),
+        round => format!("{}{round}", letters[number % letters.len()]),
+    };
+    names.into_iter().enumerate().map(|(number, name)| (name, short(number))).collect()
 }
 
 fn main_of(modules: &Modules, main: &[String], shared: &[(String, String)]) -> String {

@@ -121,7 +121,7 @@ export function start(page) {
       drawMended(state.node);
       const isCut = document.body.hasAttribute("data-cut");
       if (parts.people) drawMembers(state, { isCut, now: Date.now() });
-      if (parts.people || parts.places) drawConversations(state, { open, hasDraft, isCut, attended: isAttended });
+      if (parts.people || parts.places) drawConversations(state, { open, hasDraft, isCut, attended: isAttended, people: parts.people });
       drawTitle(state, { isCut, attended: isAttended });
     },
   };

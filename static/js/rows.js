@@ -114,7 +114,7 @@ function addMessage(context, message, state) {
     type: "message", key: ref ? `r:${ref}` : `m:${message.id}`, head: !grouped,
     author: message.author, name: message.name, shared: isShared(context.state, message.name),
     kind: message.kind, at: message.at, skewed: message.skewed, own: state !== null,
-    id: message.id, arrival: message.arrival, spans: message.spans, text: message.text, ...stateFields(state),
+    id: message.id, arrival: message.arrival, spans: message.spans, text: message.text, code: null, ...state,
   });
   context.previous = message;
 }
@@ -130,11 +130,6 @@ function addPending(context, item, state) {
   const row = context.rows.at(-1);
   row.key = `r:${item.ref}`;
   row.ref = item.ref;
-}
-
-function stateFields(state) {
-  if (state === null) return { code: null };
-  return { code: state.code, k: state.k, n: state.n, shown: state.shown, error: state.error };
 }
 
 function addNotice(context, notice) {

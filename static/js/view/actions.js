@@ -11,8 +11,6 @@ const GAP_PX = 4;
 export function startActions({ timeline, room, current, open }) {
   const list = byId("list");
   const tools = clone("t-tools");
-  const gutter = make("span", "gutter");
-  gutter.setAttribute("aria-hidden", "true");
   const button = tools.querySelector("button");
   const menu = clone("t-menu");
   button.setAttribute("aria-label", t("row.actions"));
@@ -23,10 +21,10 @@ export function startActions({ timeline, room, current, open }) {
   function put(element) {
     if (isOpen() || tools.parentElement === element) return;
     const row = timeline.rowOf(element?.dataset.key);
-    if (row?.type !== "message") return [tools, gutter].forEach((part) => part.remove());
-    tools.firstElementChild.textContent = fullTimeText(row.at);
-    gutter.textContent = gutterTimeText(row.at);
-    element.append(tools, gutter);
+    if (row?.type !== "message") return tools.remove();
+    tools.firstElementChild.textContent = gutterTimeText(row.at);
+    tools.querySelector(".meta").textContent = fullTimeText(row.at);
+    element.append(tools);
   }
 
   async function copy(text) {

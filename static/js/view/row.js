@@ -6,17 +6,11 @@ import { dayText, fullTimeText, listParts, t, timeText } from "../lib/texts.js";
 
 const TEMPLATES = { message: "t-message", notice: "t-notice", fold: "t-fold", hint: "t-hint" };
 const NAMES_MAX = 3; // in a folded row; more become "and 4 others"
-/** What can be clicked in a row, by what it asks for. */
-const ACTS = { retry: ".retry", delete: ".delete", holders: "button.state", fold: ".unfold" };
-
 export function makeRow(row) {
   const element = clone(TEMPLATES[row.type] ?? "t-separator");
   element.dataset.key = row.key;
   return element;
 }
-
-/** What a click on this part of a row asks for; for most of them nothing. */
-export const actOf = (part) => Object.keys(ACTS).find((name) => part.closest(ACTS[name]));
 
 export function drawRow(element, row) {
   DRAW[row.type](element, row);
@@ -98,7 +92,10 @@ function stateOf(after, isStored) {
   const state = after.querySelector(".state");
   if ((state.tagName === "BUTTON") === isStored) return state;
   const other = make(isStored ? "button" : "span");
-  if (isStored) Object.assign(other, { type: "button", tabIndex: -1 }); // Enter on the row leads there too
+  if (isStored) {
+    Object.assign(other, { type: "button", tabIndex: -1 }); // Enter on the row leads there too
+    other.dataset.act = "holders";
+  }
   state.replaceWith(other);
   return other;
 }
@@ -115,9 +112,7 @@ function drawNotice(line, row) {
 /** Whoever takes a known name, and whom they could be taken for: each with the short id, which nobody can take. */
 function drawConflict(line, { notice, known, alarm }) {
   const others = known.split("\n").map((one) => nameOf(one.slice(0, one.indexOf(" ")), one.slice(one.indexOf(" ") + 1), true));
-  const names = make("span");
-  names.append(...listParts(others.map((_, i) => String(i))).map((part) => (part.type === "element" ? others[Number(part.value)] : part.value)));
-  fill(line, alarm ? "notice.imposter" : "notice.namesake", { name: nameOf(notice.member, notice.name, true), others: names });
+  fill(line, alarm ? "notice.imposter" : "notice.namesake", { name: nameOf(notice.member, notice.name, true), others: listed(others) });
 }
 
 function drawFold(element, row) {
@@ -144,15 +139,19 @@ function noticeItem(row) {
   return item;
 }
 
-/** "Ana, Ben and 3 others", with each name an element of its own. */
+/** "Ana, Ben and 3 others" */
 function namesOf(people) {
   const shown = people.length > NAMES_MAX ? people.slice(0, NAMES_MAX - 1) : people;
   const elements = shown.map(({ notice, shared }) => nameOf(notice.member, notice.name, shared));
   if (shown.length < people.length) elements.push(make("span", "", t("fold.others", { n: people.length - shown.length })));
-  const parts = listParts(elements.map((_, i) => String(i)));
-  const names = make("span");
-  names.append(...parts.map((part) => (part.type === "element" ? elements[Number(part.value)] : part.value)));
-  return names;
+  return listed(elements);
+}
+
+/** Elements with what a language puts between the parts of a list. */
+function listed(elements) {
+  const list = make("span");
+  list.append(...listParts(elements.map((_, i) => String(i))).map(({ type, value }) => (type === "element" ? elements[value] : value)));
+  return list;
 }
 
 function drawHint(element, { hint }) {

@@ -11,10 +11,13 @@ const MIB = 1024 * 1024;
 
 // --- conversations ---
 
-let drawn = ""; // all that is shown of the conversations and of oneself
+let drawn = ""; // all that is shown of the conversations
 
-/** `hasDraft(key)` says whether something was begun in a conversation, `attended(key)` whether its end is being read. */
-export function drawConversations(state, { open, hasDraft, isCut, attended }) {
+/**
+ * `hasDraft(key)` says whether something was begun in a conversation, `attended(key)` whether its end is being read,
+ * `people` whether somebody may be another than when this was drawn last.
+ */
+export function drawConversations(state, { open, hasDraft, isCut, attended, people }) {
   const name = (key) => placeName(state, key);
   const isOurs = (key) => key === open || hasDraft(key);
   const keys = listed(state, isOurs).sort((a, b) => rank(a) - rank(b) || byName(name(a), name(b)));
@@ -22,9 +25,8 @@ export function drawConversations(state, { open, hasDraft, isCut, attended }) {
   const items = keys.map((key) => ({
     key, name: name(key), isOpen: key === open, hasDraft: key !== open && hasDraft(key), unread: unreadOf(key),
   }));
-  const me = state.members.get(state.me);
-  const all = JSON.stringify([items, me?.name, me && isShared(state, me.name), othersInReach(state), isCut, state.node.room]);
-  if (all === drawn) return; // most of what is said changes nothing here
+  const all = JSON.stringify([items, isCut]);
+  if (!people && all === drawn) return; // most of what is said changes nothing here
   drawn = all;
   const channels = items.filter(({ key }) => key.startsWith("c:"));
   const direct = items.filter(({ key }) => key.startsWith("d:"));

@@ -5,7 +5,7 @@
 import { sameRow } from "../rows.js";
 import { byId, setText } from "../lib/dom.js";
 import { t } from "../lib/texts.js";
-import { actOf, drawRow, makeRow } from "./row.js";
+import { drawRow, makeRow } from "./row.js";
 
 const ROWS_MAX = 400;
 const ROWS_AT_END = 300; // how many stay when the end is read and more have gathered
@@ -44,8 +44,8 @@ export class Timeline {
   constructor({ edge, act, moved, newest, jump }) {
     Object.assign(this, { edge, moved });
     this.#list.addEventListener("click", ({ target }) => {
-      const name = actOf(target);
-      if (name) act(name, this.rowOf(target.closest(".row").dataset.key));
+      const part = target.closest("[data-act]");
+      if (part) act(part.dataset.act, this.rowOf(part.closest(".row").dataset.key));
     });
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#pillNewest.addEventListener("click", newest);
