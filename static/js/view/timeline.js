@@ -11,6 +11,7 @@ const ROWS_MAX = 400;
 const ROWS_AT_END = 300; // how many stay when the end is read and more have gathered
 const ROWS_FIRST = 80; // how many are drawn at once; the others follow when the page is at rest
 const REST_MS = 150; // after this long without a drawing the page is at rest
+const ROWS_AT_REST = 50; // how many it then draws at once: a key that is pressed meanwhile waits for them
 const PAGE = 100;
 const EDGE_PX = 1000;
 const STICK_PX = 48;
@@ -104,7 +105,7 @@ export class Timeline {
     if (!this.#isShort()) return;
     this.#resting = setTimeout(() => {
       if (!this.#isShort()) return;
-      this.#start = Math.max(0, this.#start - PAGE, this.#end - ROWS_AT_END);
+      this.#start = Math.max(0, this.#start - ROWS_AT_REST, this.#end - ROWS_AT_END);
       this.#draw();
       this.hold();
       this.#growAtRest();
