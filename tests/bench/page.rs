@@ -1,6 +1,7 @@
 //! What the page costs its reader, beside what it may cost at most: weight, the way to the first letter, each message, each move among
 //! 100,000 messages, memory. Measured in Chromium without a GPU on whatever machine this is: times are upper bounds, to be
-//! compared with each other. Nothing here fails because it was slow. `cargo bench --bench page`.
+//! compared with each other; what the page works is processor time, which a busy machine does not change by much. Nothing
+//! here fails because it was slow. `cargo bench --bench page`.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -49,6 +50,7 @@ async fn main() -> Result<()> {
     page.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": format!("{} {PROBE}", clock(true)) }))
         .await?;
     page.devtools("Emulation.setFocusEmulationEnabled", json!({ "enabled": true })).await?;
+    page.devtools("Performance.enable", json!({ "timeDomain": "threadTicks" })).await?;
     page.resize(1280, 800).await?;
     page.go(&world.link()).await?;
     let mut sheet = Sheet::default();
@@ -146,10 +148,12 @@ async fn talk(page: &Page, world: &World, sheet: &mut Sheet) -> Result<()> {
     sheet.note_all("frame to painted", &heard, 50.0);
     let last = format!("burst {}.", BURST - 1);
     page.run("bench.expect('burst 0.', arguments[0]);", vec![json!(last)]).await?;
+    let worked = work_ms(page).await?;
     for number in 0..BURST {
         world.hear("ben", &format!("burst {number}."));
     }
     sheet.note("1,000 messages at once", measure(page, "return bench.expected;", vec![]).await?, 150.0, "ms");
+    sheet.tell("  what the page works for them", work_ms(page).await? - worked, "ms");
     for number in 0..10 {
         page.say(&format!("by hand {number}")).await?;
     }
@@ -183,12 +187,15 @@ async fn travel(page: &Page, sheet: &mut Sheet) -> Result<()> {
     sheet.note("rows in the document at most", scrolled["rows"].as_f64().context("rows")?, 400.0, "");
 
     let (mut took, mut moved) = (Vec::new(), 0.0_f64);
+    let worked = work_ms(page).await?;
     for _ in 0..TIMES / 2 {
         let [ms, px]: [f64; 2] = serde_json::from_value(page.run("return bench.older();", vec![]).await?)?;
         took.push(ms);
         moved = moved.max(px);
     }
     sheet.note_all("an older page", &took, 40.0);
+    let worked = work_ms(page).await? - worked;
+    sheet.tell("  what the page works for each", worked / took.len() as f64, "ms");
     sheet.note("  how far what one reads moved, at most", moved, 1.0, "px");
     Ok(())
 }
@@ -200,6 +207,14 @@ async fn remember(page: &Page, sheet: &mut Sheet) -> Result<()> {
     sheet.note("heap after all this", used["usedSize"].as_f64().context("a size")? / 1e6, 25.0, "MB");
     sheet.note("its process", memory::renderer_mb(page.driver_pid())?, 180.0, "MB");
     Ok(())
+}
+
+/// How long the page's own thread has had a processor: the same however busy the machine is.
+async fn work_ms(page: &Page) -> Result<f64> {
+    let told = page.devtools("Performance.getMetrics", json!({})).await?;
+    let mut metrics = told["metrics"].as_array().context("metrics")?.iter();
+    let task = metrics.find(|metric| metric["name"] == "TaskDuration").context("the time of all tasks")?;
+    Ok(task["value"].as_f64().context("seconds")? * 1000.0)
 }
 
 async fn measure(page: &Page, script: &str, args: Vec<Value>) -> Result<f64> {
