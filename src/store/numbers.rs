@@ -80,11 +80,8 @@ impl Numbers {
             let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, Option<Blob32>>(1)?));
             let found = statement.query_row(params![log_id(key.log), Blob32(key.author.0)], read);
             let Some((number, audience)) = found.optional()? else { return Ok(None) };
-            if self.logs.len() >= LOGS_REMEMBERED_MAX {
-                self.logs.clear();
-            }
             let (audience, fork) = (audience.map(|id| NodeId(id.0)), fork(db, number)?);
-            self.logs.insert(key, Log { number, audience, spans: spans(db, number)?, fork });
+            self.remember(key, Log { number, audience, spans: spans(db, number)?, fork });
         }
         Ok(self.logs.get_mut(&key))
     }
@@ -102,8 +99,15 @@ impl Numbers {
             audience.map(Blob32::from)
         ])?;
         let number = db.last_insert_rowid();
-        self.logs.insert(key, Log { number, audience, spans: Vec::new(), fork: None });
+        self.remember(key, Log { number, audience, spans: Vec::new(), fork: None });
         Ok(number)
+    }
+
+    fn remember(&mut self, key: LogKey, log: Log) {
+        if self.logs.len() >= LOGS_REMEMBERED_MAX {
+            self.logs.clear();
+        }
+        self.logs.insert(key, log);
     }
 
     /// The number of a conversation, made if `make` says so.
@@ -243,4 +247,48 @@ pub(super) fn highest(db: &Connection) -> Result<Arrival, StoreError> {
                     coalesce((SELECT max(start) FROM run), 0))",
     )?;
     Ok(statement.query_row([], |row| row.get::<_, Count>(0))?.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::batch::HEADER_VERSION;
+    use crate::proto::ids::{LogId, RoomId};
+    use crate::proto::name::Name;
+    use crate::store::schema::prepare;
+
+    const ROOM: RoomId = RoomId([1; 32]);
+    const OWN: NodeId = NodeId([2; 32]);
+
+    #[test]
+    fn of_very_many_some_are_remembered_and_all_keep_their_numbers() {
+        let mut db = Connection::open_in_memory().expect("open");
+        prepare(&mut db, None, &ROOM, &OWN).expect("new");
+        let work = db.transaction().expect("a transaction");
+        let mut numbers = Numbers::default();
+        let header = |log: u64| Header {
+            version: HEADER_VERSION,
+            room: ROOM,
+            author: NodeId([3; 32]),
+            audience: None,
+            log: LogId(log),
+            first_seq: 1,
+            prev: None,
+            after: None,
+            entries: Vec::new(),
+        };
+        let channel = |number: u64| Conversation::Channel(Name::lossy(&format!("channel {number}"), "?"));
+        let mut first = None;
+        for number in 0..LOGS_REMEMBERED_MAX.max(CONVERSATIONS_REMEMBERED_MAX) as u64 + 100 {
+            let log = numbers.log_of(&work, &header(number)).expect("a log");
+            let conversation = numbers.conversation(&work, &channel(number), true).expect("a conversation");
+            first.get_or_insert((log, conversation));
+            assert!(numbers.logs.len() <= LOGS_REMEMBERED_MAX, "{} logs", numbers.logs.len());
+            let channels = numbers.conversations.len();
+            assert!(channels <= CONVERSATIONS_REMEMBERED_MAX, "{channels} conversations");
+        }
+        let again = numbers.log_of(&work, &header(0)).expect("a log");
+        let conversation = numbers.conversation(&work, &channel(0), false).expect("a conversation");
+        assert_eq!(Some((again, conversation)), first);
+    }
 }
