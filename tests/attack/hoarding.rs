@@ -136,7 +136,8 @@ async fn whoever_makes_up_authors_fills_no_list_without_end_and_keeps_nobody_out
         Ok(())
     });
     for node in &siege.nodes {
-        until_within(PATIENCE, "who comes late is heard", async || {
+        // Ben may be fetching what was made up, one author after the other, before he looks again.
+        until_within(3 * PATIENCE, "who comes late is heard", async || {
             let said = node.api.texts().await?;
             ensure!(said.iter().any(|text| text == "late"), "not by {}", node.name());
             Ok(())

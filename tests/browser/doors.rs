@@ -174,3 +174,23 @@ async fn a_link_that_is_followed_tells_nothing_of_where_it_stood() -> Result<()>
     ensure!(!kept.to_string().contains(token), "{kept}");
     page.close().await
 }
+
+#[tokio::test]
+async fn a_link_opens_every_browser_until_a_newer_one_is_made() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = alone(&lab)?;
+    let pages = [Page::open(anna.web()?).await?, Page::open_in(Browser::Firefox, anna.web()?).await?];
+    for page in &pages {
+        page.wait_for_text(ALONE).await?;
+    }
+    let newer = anna.run(&["url", "--rotate"])?.stdout;
+    for page in &pages {
+        page.wait_for_text("a newer link was made. Print it where the node runs").await?;
+    }
+    for page in pages {
+        page.go(newer.trim()).await?;
+        page.wait_for_text(ALONE).await?;
+        page.close().await?;
+    }
+    Ok(())
+}

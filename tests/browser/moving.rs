@@ -195,3 +195,52 @@ async fn what_was_said_while_the_node_was_away_comes_once_and_moves_nothing() ->
     ensure!(came == ["0", "1", "2", "3", "4"], "{came:?}");
     page.close().await
 }
+
+/// More than a tab that comes back is brought up to date with one by one.
+const ASLEEP: usize = 5_000;
+
+#[tokio::test]
+async fn a_tab_that_slept_catches_up_without_a_reload() -> Result<()> {
+    let lab = Lab::new()?;
+    let [anna, ben] = two(&lab).await?;
+    ben.api.say("before it fell asleep").await?;
+    let page = open(&anna).await?;
+    page.wait_for_row(&["before it fell asleep"]).await?;
+    page.run("window.isTheSame = true;", vec![]).await?;
+    let before = at_rest(async || unread(&page).await).await?;
+
+    page.devtools("Page.setWebLifecycleState", json!({ "state": "frozen" })).await?;
+    let api = &ben.api;
+    for first in (0..ASLEEP).step_by(100) {
+        let said = (first..first + 100).map(|number| async move { api.say(&format!("asleep {number:04}")).await });
+        futures::future::try_join_all(said).await?;
+    }
+    until("anna's node has it all", async || {
+        let entries = anna.api.get("/api/v1/node").await?["history"]["entries"].as_u64();
+        ensure!(entries > Some(ASLEEP as u64), "{entries:?}");
+        Ok(())
+    })
+    .await?;
+    page.devtools("Page.setWebLifecycleState", json!({ "state": "active" })).await?;
+
+    until("it counts what it slept through", async || {
+        let now = unread(&page).await?;
+        ensure!(now == before + ASLEEP, "{now} unread, {before} before");
+        Ok(())
+    })
+    .await?;
+    api.say("after it woke").await?;
+    page.wait_for_row(&["after it woke"]).await?;
+    let rows = page.rows().await?;
+    let once: std::collections::BTreeSet<&String> = rows.iter().collect();
+    ensure!(once.len() == rows.len() && rows.iter().any(|row| row.contains("asleep 49")), "{rows:?}");
+    ensure!(page.run("return window.isTheSame;", vec![]).await? == true, "it was loaded anew");
+    page.close().await
+}
+
+/// How many unread messages the page's title counts.
+async fn unread(page: &Page) -> Result<usize> {
+    let title = page.run("return document.title;", vec![]).await?;
+    let count = title.as_str().and_then(|title| title.strip_prefix('(')?.split_once(')'));
+    Ok(count.map_or(Ok(0), |(count, _)| count.replace(',', "").parse())?)
+}
