@@ -45,10 +45,11 @@ function join(room, rest) {
 
 function msg(room, rest) {
   if (rest === "") return room.hint(t("hint.msgMissing"));
-  const { member, several, text } = findMember(room.members, rest);
+  // Whoever bears the name of another means the other.
+  const { member, several, text } = findMember(room.members.filter(({ self }) => !self), rest);
   if (several) return room.hint(t("hint.several"), several.map((one) => choice(room, one, text)));
+  if (!member && findMember(room.members, rest).member) return room.hint(t("hint.yourself"));
   if (!member) return room.hint(t("hint.noMember", { name: rest.split(/\s/, 1)[0] }));
-  if (member.self) return room.hint(t("hint.yourself"));
   room.go(directKey(member.id));
   if (text) room.say(text);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { COMMANDS, channelName, complete, findMember, nearest, parse } from "../../static/js/commands.js";
-import { wholeness } from "../../static/js/run.js";
+import { run, wholeness } from "../../static/js/run.js";
 import { fullness, isSendKey } from "../../static/js/view/composer.js";
 
 test("a line is text, a command, or neither", () => {
@@ -57,6 +57,20 @@ test("a member is found by id or by whole name, ids first, and never by guessing
   assert.deepEqual(findMember([BEN, OTHER_BEN], "Ben hi"), both);
   assert.deepEqual(findMember([BEN, { ...OTHER_BEN, id: BEN.id }], `${BEN.id.slice(0, 4)} hi`).text, "hi");
   assert.equal(findMember([BEN, OTHER_BEN], "ddxy hi").member, OTHER_BEN);
+});
+
+test("whoever bears the name of another writes to the other, and to nobody by guessing", () => {
+  const self = member("e", "Anna", { self: true });
+  const writing = (members, line) => {
+    const done = [];
+    const act = (name) => (...args) => done.push([name, args[0]]);
+    run({ members, go: act("go"), say: act("say"), hint: act("hint") }, line);
+    return done;
+  };
+  assert.deepEqual(writing([self, ANNA], "/msg Anna hi"), [["go", `d:${ANNA.id}`], ["say", "hi"]]);
+  for (const [members, line] of [[[self], "/msg Anna hi"], [[self, BEN, OTHER_BEN], "/msg Ben hi"], [[self, BEN], "/msg Zoe hi"]]) {
+    assert.deepEqual(writing(members, line).map(([name]) => name), ["hint"], line);
+  }
 });
 
 test("completion offers channels and members, and an id where the name says nothing", () => {
