@@ -1,7 +1,7 @@
 // From what is known to what stands in the timeline: one flat list of rows, each with a key that
 // stays the same as long as it is the same thing to the reader. Pure; the view draws what it is given.
 
-import { isShared, namesakes } from "./state.js";
+import { GENERAL, fold, isShared, namesakes } from "./state.js";
 
 const GROUP_MS = 5 * 60_000;
 const SENDING_SHOWN_AFTER_MS = 400; // a node answers faster than this; a flicker would only worry
@@ -39,7 +39,10 @@ export function waiting(item, isOpen, now) {
  */
 export function buildRows({ state, known, notices, pending, hints, isOpen, takerInReach, unfolded, now }) {
   const rows = [];
-  if (known.floor === null && known.messages.length > 0) rows.push({ type: "begin", key: "begin" });
+  const isWhole = known.floor === null;
+  if (isWhole && known.messages.length > 0) rows.push({ type: "begin", key: "begin" });
+  // Where nobody else is there are better things to say.
+  else if (isWhole && pending.length === 0 && (takerInReach || known.key !== GENERAL)) rows.push({ type: "empty", key: known.key });
   const context = { state, rows, day: null, previous: null, today: dayOf(now) };
 
   const entries = merge(known, notices, hints, pending);
@@ -139,8 +142,8 @@ function addNotice(context, notice) {
   context.rows.push({
     type: "notice", key: `n:${notice.arrival}`, notice, was: formerName(context.state, notice),
     shared: isShared(context.state, notice.name),
-    // As one text, so that rows can be compared.
-    known: known.map(({ id, name }) => `${id} ${name}`).join("\n"), alarm: known.some((member) => member.verified),
+    // As one text, so that rows can be compared; who is called otherwise since then is told under the name that was theirs.
+    known: known.map(({ id, name }) => `${id} ${fold(name) === fold(notice.name) ? name : notice.name}`).join("\n"), alarm: known.some((member) => member.verified),
   });
 }
 

@@ -205,7 +205,15 @@ async fn what_was_refused_can_be_said_again_or_taken_back() -> Result<()> {
 async fn history_says_so_where_nothing_was_said() -> Result<()> {
     let world = World::open(three()).await?;
     let page = open_before(&world).await?;
+    page.wait_for_row(&["Nothing was said here yet"]).await?;
     page.say("/history").await?;
     page.wait_for_row(&["As far as your node knows", "Only you see this"]).await?;
+    // What fits into the window has no other end to jump to.
+    world.hear("ana", "good morning");
+    page.wait_for_row(&["good morning"]).await?;
+    page.shows("Nothing was said here yet", 0).await?;
+    page.say("/history").await?;
+    wait_for_focused_text(&page, "Beginning of this conversation").await?;
+    ensure!(page.find("button", "Jump to newest").await.is_err(), "it leads nowhere");
     page.close().await
 }

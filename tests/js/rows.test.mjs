@@ -9,14 +9,14 @@ const { ANA, BEN, ME, T0, member, message, notice, welcome } = await import("./f
 const now = T0 + 86_400_000;
 const minutes = (n) => new Date(T0 + n * 60_000).toISOString();
 
-function rowsOf(messages, { notices = [], pending = [], hints = [], line = null, unfolded = [], before = null, setup } = {}) {
+function rowsOf(messages, { takerInReach = true, notices = [], pending = [], hints = [], line = null, unfolded = [], before = null, setup } = {}) {
   const state = State.create();
   State.apply(state, welcome(messages, { notices, before }), { now });
   setup?.(state);
   const known = State.conversation(state, State.GENERAL);
   known.line = line;
   return buildRows({
-    state, known, notices: state.notices, pending, hints, isOpen: true, takerInReach: true, unfolded: new Set(unfolded), now,
+    state, known, notices: state.notices, pending, hints, isOpen: true, takerInReach, unfolded: new Set(unfolded), now,
   });
 }
 
@@ -55,6 +55,13 @@ test("a notice, a new day and the line of the unread begin a new group", () => {
 test("days only go forward, even if a clock does not", () => {
   const rows = rowsOf([message(1), message(2, { author: BEN, time: "1970-01-01T00:00:00Z" }), message(3)]);
   assert.equal(rows.filter((row) => row.type === "day").length, 1);
+});
+
+test("where nothing was said a row says so, unless something is on its way or there are better things to say", () => {
+  assert.deepEqual(types(rowsOf([], { notices: [notice(2, "joined")] })), ["empty", "day", "notice"]);
+  const pending = [{ ref: "r1", text: "hello", key: State.GENERAL, kind: "say", at: now, status: "sent" }];
+  assert.ok(!types(rowsOf([], { pending })).includes("empty"));
+  assert.deepEqual(rowsOf([], { takerInReach: false }), []);
 });
 
 test("the beginning is shown only when it has been reached", () => {
@@ -107,6 +114,12 @@ test("who takes a known name is shown beside whom they could be taken for, and l
   const row = rowOf({});
   assert.deepEqual([row.shared, row.known, row.alarm], [true, `${ANA} Ana`, false]);
   assert.equal(rowOf({ verified: true }).alarm, true);
+  const setup = (state) => {
+    State.apply(state, { type: "member", member: member(ANA, "Ana") }, { now });
+    State.apply(state, { type: "member", member: member(ANA, "Zoe") }, { now });
+  };
+  const later = rowsOf([message(1)], { notices: [notice(2, "conflict", BEN, { name: "Ana" })], setup }).at(-1);
+  assert.equal(later.known, `${ANA} Ana`, "under the name that was taken, whatever became of it");
 });
 
 test("how far a message has got", () => {

@@ -3,6 +3,7 @@
 
 import { clone, fill, identicon, isLoneEmoji, make, nameOf, nameText, renderSpans, shortOf } from "../lib/dom.js";
 import { dayText, fullTimeText, listParts, t, timeText } from "../lib/texts.js";
+import { GENERAL } from "../state.js";
 
 const TEMPLATES = { message: "t-message", notice: "t-notice", fold: "t-fold", hint: "t-hint" };
 const NAMES_MAX = 3; // in a folded row; more become "and 4 others"
@@ -32,6 +33,11 @@ const DRAW = {
   new: (element) => {
     element.classList.add("new");
     element.querySelector(".label").textContent = t("row.new");
+  },
+  empty: (element, { key }) => {
+    element.classList.add("begin");
+    const about = key === GENERAL ? "row.empty" : key.startsWith("d:") ? "row.emptyDirect" : "row.emptyChannel";
+    element.querySelector(".label").textContent = t(about);
   },
   begin: (element) => {
     element.classList.add("begin");

@@ -86,7 +86,8 @@ export class Timeline {
     const changed = conversation !== this.#open;
     if (changed) this.#turnTo(conversation);
     if (!changed) this.#anchor = this.#readAnchor(); // a conversation just opened brings its own
-    const before = { start: this.#start, anchor: this.#indexOfAnchor(), atLast: this.#end === this.#rows.length };
+    const isTop = this.#start === 0 && this.#rows[0]?.key === "begin";
+    const before = { isTop, start: this.#start, anchor: this.#indexOfAnchor(), atLast: this.#end === this.#rows.length };
     this.#rows = rows;
     this.#placeWindow(before);
     if (!this.#stuck && !changed) this.#shift(); // at the very edge no move would tell that more has come
@@ -155,13 +156,14 @@ export class Timeline {
     return this.#anchor === null ? -1 : this.#rows.findIndex((row) => row.key === this.#anchor.key);
   }
 
-  #placeWindow({ start, anchor, atLast }) {
+  /** `isTop`: the beginning of the conversation is drawn; what comes late below it must not push it out. */
+  #placeWindow({ start, anchor, atLast, isTop }) {
     const count = this.#rows.length;
     if (this.#stuck) {
       // Keeps what is drawn, so that the end only grows; and lets go of the top now and then.
       this.#end = count;
       const now = anchor < 0 ? -1 : this.#indexOfAnchor();
-      const kept = now < 0 ? count - ROWS_FIRST : start + now - anchor;
+      const kept = isTop ? 0 : now < 0 ? count - ROWS_FIRST : start + now - anchor;
       const isFlood = this.#rows.slice(-ROWS_FIRST).every(({ key }) => !this.#drawn.has(key));
       this.#start = Math.max(0, isFlood ? count - ROWS_FIRST : count - kept > ROWS_MAX ? count - ROWS_AT_END : kept);
       return;
@@ -313,7 +315,7 @@ export class Timeline {
     const index = this.#rows.findIndex((row) => row.key === key);
     if (index < 0) return false;
     this.#bring(index);
-    this.#leave();
+    if (this.#scroller.scrollHeight > this.#scroller.clientHeight) this.#leave(); // else the end is in sight as well
     const { element } = this.#drawn.get(key);
     element.scrollIntoView({ block: "center" });
     element.focus({ preventScroll: true });
