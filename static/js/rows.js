@@ -42,7 +42,7 @@ export function buildRows({ state, known, notices, pending, hints, isOpen, taker
   const isWhole = known.floor === null;
   if (isWhole && known.messages.length > 0) rows.push({ type: "begin", key: "begin" });
   // Where nobody else is there are better things to say.
-  else if (isWhole && pending.length === 0 && (takerInReach || known.key !== GENERAL)) rows.push({ type: "empty", key: known.key });
+  else if (isWhole && pending.length === 0 && (takerInReach || known.key !== GENERAL)) rows.push({ type: "begin", key: "empty" });
   const context = { state, rows, day: null, previous: null, today: dayOf(now) };
 
   const entries = merge(known, notices, hints, pending);

@@ -48,7 +48,6 @@ function msg(room, rest) {
   // Whoever bears the name of another means the other.
   const { member, several, text } = findMember(room.members.filter(({ self }) => !self), rest);
   if (several) return room.hint(t("hint.several"), several.map((one) => choice(room, one, text)));
-  if (!member && findMember(room.members, rest).member) return room.hint(t("hint.yourself"));
   if (!member) return room.hint(t("hint.noMember", { name: rest.split(/\s/, 1)[0] }));
   room.go(directKey(member.id));
   if (text) room.say(text);

@@ -38,6 +38,7 @@ test("every text with a computed key exists", () => {
     search: ["empty", "none", "found", "newest", "failed"],
     theme: ["auto", "light", "dark", "contrast"],
     "pill.late": ["brief"], "pill.newest": ["brief"], "pill.newestNew": ["brief"],
+    row: ["begin", "empty"],
     pill: ["newest", "newestNew", "late"],
     "door.title": ["no-key", "stranger", "refused"],
     "door.why": ["no-key", "stranger", "refused"],

@@ -10,7 +10,7 @@ export const byId = (id) => document.getElementById(id);
 
 let dialogs = null; // a live list: asked for with every message, it must not search the page each time
 /** Whether a dialog lies over the page. One that was closed stays in the document for a moment. */
-export const isDialogOpen = () => [...(dialogs ??= document.getElementsByTagName("dialog"))].some((dialog) => dialog.open);
+export const isDialogOpen = () => [...(dialogs ??= document.getElementsByTagName("dialog"))].some(({ open }) => open);
 
 /** A copy of a `<template>`, with the texts that its parts ask for. */
 export function clone(id) {

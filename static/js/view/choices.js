@@ -31,10 +31,8 @@ export function drawChoices(place, { me, open, name }) {
 /** Browsers want to be asked by a click, and only once. */
 function permission() {
   if (!("Notification" in window) || Notification.permission === "granted") return [];
-  const place = make("div", "permission");
   const line = make("p", "meta", t(`choice.${Notification.permission}`));
-  place.append(line);
-  if (Notification.permission === "denied") return [place];
+  if (Notification.permission === "denied") return [line];
   const button = make("button", "button", t("choice.turnOn"));
   button.type = "button";
   button.addEventListener("click", async () => {
@@ -42,8 +40,7 @@ function permission() {
     setText(line, t(`choice.${answer}`));
     button.hidden = answer !== "default";
   });
-  place.append(button);
-  return [place];
+  return [line, button];
 }
 
 function select(what, value, changed) {

@@ -4,6 +4,7 @@ import { byId, nameText } from "../lib/dom.js";
 import { t, timeText } from "../lib/texts.js";
 
 const ROW_PX = 60; // about, for moving by a page
+const ASIDE = { ArrowLeft: -1, ArrowRight: 1 };
 
 /** `showActions(row)` opens the menu of a message. */
 export function startListKeys(timeline, showActions) {
@@ -23,7 +24,7 @@ export function startListKeys(timeline, showActions) {
       event.preventDefault();
       return (shownPills()[0] ?? byId("field")).focus();
     }
-    const aside = asideOf(event);
+    const aside = ASIDE[event.key];
     if (aside && current) {
       const stops = [current, ...current.querySelectorAll("a, button")].filter((stop) => stop.checkVisibility());
       event.preventDefault();
@@ -49,12 +50,6 @@ export function startListKeys(timeline, showActions) {
 
 const isHeld = ({ altKey, ctrlKey, metaKey }) => altKey || ctrlKey || metaKey;
 
-/** One step to the side: towards the end of a line, or back. */
-function asideOf({ key }) {
-  const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
-  return step && (document.dir === "rtl" ? -step : step);
-}
-
 const shownPills = () => [...byId("pills").children].filter((pill) => !pill.hidden);
 
 /** The pills are one stop for Tab, however many there are: the arrows go among them. One that goes hands on the focus. */
@@ -62,7 +57,7 @@ function startPillKeys(pills, scroller) {
   pills.addEventListener("keydown", (event) => {
     if (isHeld(event)) return;
     const shown = shownPills();
-    const aside = asideOf(event);
+    const aside = ASIDE[event.key];
     if (aside) shown.at((shown.indexOf(document.activeElement) + aside) % shown.length).focus();
     else if (event.key === "Tab") (event.shiftKey ? scroller : byId("field")).focus();
     else return;

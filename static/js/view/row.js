@@ -3,7 +3,6 @@
 
 import { clone, fill, identicon, isLoneEmoji, make, nameOf, nameText, renderSpans, shortOf } from "../lib/dom.js";
 import { dayText, fullTimeText, listParts, t, timeText } from "../lib/texts.js";
-import { GENERAL } from "../state.js";
 
 const TEMPLATES = { message: "t-message", notice: "t-notice", fold: "t-fold", hint: "t-hint" };
 const NAMES_MAX = 3; // in a folded row; more become "and 4 others"
@@ -34,14 +33,9 @@ const DRAW = {
     element.classList.add("new");
     element.querySelector(".label").textContent = t("row.new");
   },
-  empty: (element, { key }) => {
+  begin: (element, { key }) => {
     element.classList.add("begin");
-    const about = key === GENERAL ? "row.empty" : key.startsWith("d:") ? "row.emptyDirect" : "row.emptyChannel";
-    element.querySelector(".label").textContent = t(about);
-  },
-  begin: (element) => {
-    element.classList.add("begin");
-    element.querySelector(".label").textContent = t("row.begin");
+    element.querySelector(".label").textContent = t(`row.${key}`);
   },
 };
 
