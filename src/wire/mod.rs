@@ -62,9 +62,10 @@
 //!
 //! Who hears a beacon of its room from an id to which it has no link dials the *source address of the packet* at the
 //! port in it, and expects that id. In the first 3 s of its run a node waits 0.3 s before it dials a smaller id
-//! (compared as bytes); a node with k links waits a random 0 to 2k ms. After a failure it waits 1 s, doubling to 60 s,
-//! and begins anew when that node was started again or is heard after 15 s of silence. Two nodes that dial each other
-//! get two links; see "One link per pair".
+//! (compared as bytes); a node with k links waits a random 0 to 2k ms. A beacon is worth one dial at the most. After a
+//! failure it waits 1 s, doubling to 60 s, and begins anew when that node was started again or is heard after 15 s of
+//! silence; where another id answers it waits 60 s. Two nodes that dial each other get two links; see "One link per
+//! pair".
 //!
 //! # TLS
 //!
