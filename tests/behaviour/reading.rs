@@ -5,7 +5,7 @@ use thirtyfour::Key;
 use crate::common::wait::{at_rest, until};
 use crate::common::{Context, Result, ensure, json};
 use crate::page::Page;
-use crate::world::{World, channel};
+use crate::world::{Stage, World, channel};
 use crate::{gap, notes, number, open, three, wait_for_focused_text, wait_for_title};
 
 /// A move that nobody sees, in pixels.
@@ -136,15 +136,20 @@ async fn line_is_before(page: &Page, words: &str) -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_pill_counts_what_is_unread_above_and_leads_back_to_the_line() -> Result<()> {
+/// More that was not read yet than fits into the window, below one message of one's own.
+fn ninety_unread() -> Stage {
     let mut stage = three();
     stage.say("kai", 9_000, "and one of mine");
     for number in 0..90_u64 {
         stage.say("ana", 3_000 - number, &format!("not read yet {number}. {}", "with more to it ".repeat(4)));
     }
     stage.read_but(&[(channel("general"), 90)]);
-    let world = World::open(stage).await?;
+    stage
+}
+
+#[tokio::test]
+async fn a_pill_counts_what_is_unread_above_and_leads_back_to_the_line() -> Result<()> {
+    let world = World::open(ninety_unread()).await?;
     let page = open(&world).await?;
     until("the line stands before the first", async || line_is_before(&page, "not read yet 0.").await).await?;
     page.wheel(1500).await?;
@@ -175,13 +180,7 @@ async fn a_pill_counts_what_is_unread_above_and_leads_back_to_the_line() -> Resu
 
 #[tokio::test]
 async fn all_pills_are_one_stop_between_the_messages_and_the_composer() -> Result<()> {
-    let mut stage = three();
-    stage.say("kai", 9_000, "and one of mine");
-    for number in 0..90_u64 {
-        stage.say("ana", 3_000 - number, &format!("not read yet {number}. {}", "with more to it ".repeat(4)));
-    }
-    stage.read_but(&[(channel("general"), 90)]);
-    let world = World::open(stage).await?;
+    let world = World::open(ninety_unread()).await?;
     let page = open(&world).await?;
     until("the line stands before the first", async || line_is_before(&page, "not read yet 0.").await).await?;
     page.wheel(1500).await?;
