@@ -50,7 +50,7 @@ globalThis.bench = (() => {
   const list = () => document.getElementById("list");
   const scroller = () => document.getElementById("messages");
   const lastRow = () => list().lastElementChild?.textContent ?? "";
-  const rest = (ms) => new Promise((done) => setTimeout(done, ms));
+  const rest = bench.rest = (ms) => new Promise((done) => setTimeout(done, ms));
 
   /** Says something as by hand, from Enter to its row. */
   bench.say = async (text) => {
