@@ -289,6 +289,7 @@ fn small(path: &str, text: &str, kind: SourceType) -> Result<String> {
     let arena = Allocator::default();
     let mut program = parse(&arena, path, text, kind)?.program;
     let made = Minifier::new(MinifierOptions::default()).minify(&arena, &mut program);
-    let printed = Codegen::new().with_options(CodegenOptions::minify()).with_scoping(made.scoping).build(&program);
+    let printer = Codegen::new().with_options(CodegenOptions::minify()).with_scoping(made.scoping);
+    let printed = printer.with_private_member_mappings(made.class_private_mappings).build(&program);
     Ok(printed.code.to_string())
 }
