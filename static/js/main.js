@@ -17,7 +17,7 @@ const DAY_CHECK_MS = 30_000;
 const PAGE_AWAITED_MS = 1000;
 const JOY_FRESH_MS = 10_000;
 const FLOOD_FRAMES = 20; // more than these since the last drawing, and drawing waits until they have all been heard
-const FLOOD_PAUSE_MS = 17; // a frame: what is heard in one is not over with less
+const FLOOD_PAUSE_MS = 8; // what is heard of a burst comes every 0.1 ms
 const FLOOD_MS_MAX = 250;
 
 const state = State.create();
