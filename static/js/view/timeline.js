@@ -12,7 +12,8 @@ const ROWS_AT_END = 300; // how many stay when the end is read and more have gat
 const ROWS_FIRST = 80; // how many are drawn at once; the others follow when the page is at rest
 const REST_MS = 150; // after this long without a drawing the page is at rest
 const ROWS_AT_REST = 50; // how many it then draws at once: a key that is pressed meanwhile waits for them
-const PAGE = 100;
+const STEP = 50; // rows by which the window moves: what can be drawn between two frames
+const CONTEXT = 100; // rows that are drawn above one that is jumped to
 const EDGE_PX = 1000;
 const STICK_PX = 48;
 const FLASH_MS = 2000;
@@ -169,7 +170,7 @@ export class Timeline {
       return;
     }
     const now = this.#indexOfAnchor();
-    const kept = anchor < 0 ? now - PAGE : start + now - anchor;
+    const kept = anchor < 0 ? now - CONTEXT : start + now - anchor;
     this.#start = Math.max(0, now < 0 ? count - ROWS_AT_END : kept);
     const wanted = atLast ? count : this.#start + Math.max(this.#end - start, ROWS_AT_END);
     this.#end = Math.min(count, this.#start + ROWS_MAX, wanted);
@@ -179,12 +180,12 @@ export class Timeline {
   #shift() {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     if (scrollTop < EDGE_PX && this.#start > 0) {
-      this.#start = Math.max(0, this.#start - PAGE);
+      this.#start = Math.max(0, this.#start - STEP);
       this.#end = Math.min(this.#end, this.#start + ROWS_MAX);
       return true;
     }
     if (scrollHeight - clientHeight - scrollTop < EDGE_PX && this.#end < this.#rows.length) {
-      this.#end = Math.min(this.#rows.length, this.#end + PAGE);
+      this.#end = Math.min(this.#rows.length, this.#end + STEP);
       this.#start = Math.max(this.#start, this.#end - ROWS_MAX);
       return true;
     }
@@ -328,7 +329,7 @@ export class Timeline {
   /** Sees to it that a row is in the document. */
   #bring(index) {
     if (index >= this.#start && index < this.#end) return;
-    this.#start = Math.max(0, index - PAGE);
+    this.#start = Math.max(0, index - CONTEXT);
     this.#end = Math.min(this.#rows.length, this.#start + ROWS_AT_END);
     this.#draw();
   }
