@@ -11,7 +11,7 @@ import { isWatched, startReading } from "./reading.js";
 import { createRoom } from "./room.js";
 import { run } from "./run.js";
 import * as State from "./state.js";
-import { trim } from "./ranges.js";
+import { forgetFar } from "./ranges.js";
 import { see } from "./unread.js";
 import { startActions } from "./view/actions.js";
 import { mountAlone, showFindOthers } from "./view/alone.js";
@@ -53,7 +53,6 @@ export function start(page) {
     seen(ids) {
       const before = State.conversation(state, current()).unread;
       const arrival = see(state, current(), ids);
-      if (timeline.atEnd) trim(state, current());
       if (arrival !== null || before !== State.conversation(state, current()).unread) page.tellRead(arrival);
     },
   });
@@ -90,6 +89,7 @@ export function start(page) {
     alarm: (notice) => alarm(notice, State.namesakes(state, notice.member, notice.name)),
 
     choices: () => readChoices(state.me),
+    forgetFar: () => forgetFar(state, timeline.atEnd, () => timeline.firstVisible()),
     /** What stands before the messages: who one is, at the first time, and help while nobody is here and nothing was said. */
     drawScene(key) {
       if (!isKnown) mountFirstRun({ state, room });

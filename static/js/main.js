@@ -312,6 +312,7 @@ function drawRoom() {
   setText(byId("title"), State.placeName(state, openKey));
   later?.drawSubtitle(openKey);
   if (awaited === openKey) return;
+  later?.forgetFar();
   const known = State.conversation(state, openKey);
   const isTail = known.past === null;
   const rows = buildRows({

@@ -4,6 +4,7 @@
 
 export const GENERAL = "c:general";
 const NOTICES_MAX = 1000;
+const OPENED_MAX = 10; // conversations of which much is kept
 const LISTED_MAX = 300; // conversations: more than anybody looks through
 const CLOCK_SLACK_MS = 60_000;
 
@@ -16,6 +17,7 @@ export function create() {
     members: new Map(), // id -> Member
     names: new Map(), // folded name -> ids that bear it or bore it
     conversations: new Map(), // key -> conversation
+    opened: [], // the keys of those that were opened last, the newest first
     messages: new Map(), // id -> message
     refs: new Map(), // message id -> ref, of what this tab sent: one row from the first key to the last receipt
     notices: [], // in arrival order
@@ -385,6 +387,7 @@ export function isShort(state, known) {
 
 /** Opens a conversation: the line goes before the first message that was not read yet. */
 export function openConversation(state, key) {
+  state.opened = [key, ...state.opened.filter((other) => other !== key)].slice(0, OPENED_MAX);
   const known = conversation(state, key);
   if (known.unread > 0) known.past = null;
   known.late = [];

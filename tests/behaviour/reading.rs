@@ -276,29 +276,44 @@ async fn a_dialog_over_the_messages_means_that_nobody_reads_them() -> Result<()>
 }
 
 #[tokio::test]
-async fn a_long_history_keeps_few_rows_and_still_reaches_its_beginning() -> Result<()> {
+async fn a_long_history_keeps_little_and_still_reaches_its_beginning_and_its_end() -> Result<()> {
     const ROWS_MAX: u64 = 400;
-    let world = World::open(notes(900)).await?;
+    const NOTES: u64 = 2600; // more than the page keeps
+    let world = World::open(notes(NOTES)).await?;
     let page = open(&world).await?;
     page.run(
         "const list = document.querySelector('[aria-label=Messages]');
          window.most = list.childElementCount;
-         new MutationObserver(() => { window.most = Math.max(window.most, list.childElementCount); }).observe(list, { childList: true });",
+         new MutationObserver(() => { window.most = Math.max(window.most, list.childElementCount); }).observe(list, { childList: true });
+         window.isAtTop = () => list.textContent.includes('Beginning of this conversation');
+         window.notes = () => [...list.children].flatMap((row) => row.textContent.match(/note (\\d+)/)?.[1] ?? []).map(Number);",
         vec![],
     )
     .await?;
     until("the beginning is in sight", async || {
         page.wheel(-4000).await?;
-        let rows = page.rows().await?;
-        ensure!(rows[0] == "Beginning of this conversation", "{} rows from {:?}", rows.len(), rows[0]);
+        ensure!(page.run("return window.isAtTop();", vec![]).await? == true, "not yet");
         Ok(())
     })
     .await?;
     page.wait_for_row(&["note 0000"]).await?;
+
+    // Down again over what was let go of on the way up: it comes back, and none is missing.
+    let seen = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    until("the end is in sight", async || {
+        page.wheel(4000).await?;
+        let drawn: Vec<u64> = serde_json::from_value(page.run("return window.notes();", vec![]).await?)?;
+        let holes: Vec<_> = drawn.windows(2).filter(|pair| pair[1] != pair[0] + 1).collect();
+        assert!(holes.is_empty(), "{holes:?} are drawn next to each other");
+        seen.borrow_mut().extend(drawn);
+        ensure!(seen.borrow().last() == Some(&(NOTES - 1)), "not yet");
+        Ok(())
+    })
+    .await?;
+    assert_eq!(seen.into_inner().len() as u64, NOTES, "some were never drawn");
+    page.wait_for_row(&["and one of mine"]).await?;
     let most = page.run("return window.most;", vec![]).await?;
     ensure!(most.as_u64().is_some_and(|most| most <= ROWS_MAX), "{most} rows");
-    page.press("Jump to newest").await?;
-    page.wait_for_row(&["and one of mine"]).await?;
     page.close().await
 }
 

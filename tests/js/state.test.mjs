@@ -164,17 +164,6 @@ test("notices are kept once", () => {
   assert.deepEqual(state.notices.map((n) => n.kind), ["joined", "left"]);
 });
 
-test("trimming keeps the newest and says from where on", () => {
-  const state = after([welcome(Array.from({ length: 2100 }, (_, i) => message(i + 1)))]);
-  Ranges.trim(state, State.GENERAL);
-  assert.equal(general(state).messages.length, 2100, "what nobody has read is kept");
-  State.markRead(state, State.GENERAL);
-  Ranges.trim(state, State.GENERAL);
-  assert.equal(general(state).messages.length, 1000);
-  assert.equal(general(state).floor, general(state).messages[0].order);
-  assert.equal(state.messages.size, 1000);
-});
-
 test("who is unsure is still in reach, who is lost is not", () => {
   const state = after([welcome()]);
   assert.equal(State.othersInReach(state), 2);

@@ -90,6 +90,7 @@ export class Timeline {
     const isTop = this.#start === 0 && this.#rows[0]?.key === "begin";
     const before = { isTop, start: this.#start, anchor: this.#indexOfAnchor(), atLast: this.#end === this.#rows.length };
     this.#rows = rows;
+    if (changed && this.#indexOfAnchor() < 0) this.#stuck = news.isTail; // what was read there is not loaded any more
     this.#placeWindow(before);
     if (!this.#stuck && !changed) this.#shift(); // at the very edge no move would tell that more has come
     scene?.();

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import * as Ranges from "../../static/js/ranges.js";
+import * as State from "../../static/js/state.js";
+import { T0, message, welcome } from "./frames.mjs";
+
+const now = T0 + 3_600_000;
+const from = (first, count, fields) => Array.from({ length: count }, (_, i) => message(first + i, fields));
+const ends = ({ messages }) => [messages[0].id, messages.at(-1).id, messages.length];
+
+function after(messages, fields) {
+  const state = State.create();
+  State.apply(state, welcome(messages, fields), { now });
+  State.openConversation(state, State.GENERAL);
+  return [state, State.conversation(state, State.GENERAL)];
+}
+
+test("at the end the newest stay, with where they begin", () => {
+  const [state, known] = after(from(1, 2001));
+  Ranges.forgetFar(state, true);
+  assert.deepEqual(ends(known), ["id1202", "id2001", 800]);
+  assert.equal(known.floor, known.messages[0].order);
+  assert.equal(state.messages.size, 800);
+});
+
+test("2,000 are not too many", () => {
+  const [state, known] = after(from(1, 2000));
+  Ranges.forgetFar(state, true);
+  assert.equal(known.messages.length, 2000);
+  assert.equal(known.floor, null);
+});
+
+test("the line of what is unread goes up no further than what is kept", () => {
+  const [state, known] = after([message(1)]);
+  for (const one of from(2, 2000)) State.apply(state, { type: "message", message: one }, { now });
+  assert.deepEqual([known.line, known.unread], ["id2", 2000]);
+  Ranges.forgetFar(state, true);
+  assert.deepEqual([known.line, known.unread], ["id1202", 2000]);
+});
+
+test("whoever reads long ago keeps what is around that, and the newest", () => {
+  const [state, known] = after(from(1, 3000), { before: "x" });
+  const { floor } = known;
+  Ranges.forgetFar(state, false, () => "id700");
+  assert.deepEqual(ends(known.past), ["id100", "id1299", 1200]);
+  assert.deepEqual([known.past.floor, known.past.ceiling], [known.past.messages[0].order, known.past.messages.at(-1).order]);
+  assert.deepEqual(ends(known), ["id2201", "id3000", 800]);
+  assert.equal(state.messages.size, 2000);
+
+  Ranges.takeOlder(state, State.GENERAL, { messages: from(1, 99), before: null }, now);
+  Ranges.forgetFar(state, false, () => "id5");
+  assert.deepEqual(ends(known.past), ["id1", "id604", 604]);
+  assert.equal(known.past.floor, null, "nothing is older");
+  assert.notEqual(floor, null);
+});
+
+test("what was let go of comes again on the way down, until both meet", () => {
+  const [state, known] = after(from(1, 3000), { before: "x" });
+  Ranges.forgetFar(state, false, () => "id700");
+  for (let next = 1300; known.past !== null; next += 100) {
+    Ranges.takeNewer(state, State.GENERAL, { messages: from(next, 100), before: "y" }, now);
+    Ranges.forgetFar(state, false, () => `id${next}`);
+    assert.ok(state.messages.size <= 2000);
+  }
+  const [first, , count] = ends(known);
+  assert.deepEqual([first, count], ["id1300", 1701]);
+  assert.deepEqual(known.messages.map(({ id }) => id), from(1300, 1701).map(({ id }) => id), "none is missing");
+});
+
+test("near the end only what is far above goes", () => {
+  const [state, known] = after(from(1, 2100));
+  Ranges.forgetFar(state, false, () => "id900");
+  assert.deepEqual(ends(known), ["id300", "id2100", 1801]);
+  assert.deepEqual([known.past, known.floor], [null, known.messages[0].order]);
+});
+
+test("nothing goes while it is not known what is read", () => {
+  const [state, known] = after(from(1, 2100));
+  Ranges.forgetFar(state, false, () => null);
+  assert.equal(known.messages.length, 2100);
+});
+
+test("much is kept of ten conversations, and of the others enough to open them", () => {
+  const channels = Array.from({ length: 12 }, (_, i) => `c${i}`);
+  const said = channels.flatMap((channel, i) => from(1000 * i + 1, 150, { channel }));
+  const [state] = after(said);
+  for (const channel of channels.slice(0, 11)) State.openConversation(state, State.channelKey(channel));
+  Ranges.takeAround(state, "c:c0", { messages: from(500_000, 3, { channel: "c0", place: 0 }), before: null }, now);
+  Ranges.forgetFar(state, true);
+  const kept = channels.map((channel) => State.conversation(state, State.channelKey(channel)).messages.length);
+  assert.deepEqual(kept, [100, ...Array(10).fill(150), 100]);
+  assert.equal(State.conversation(state, "c:c0").past, null);
+  assert.equal(state.messages.size, 1700);
+});
