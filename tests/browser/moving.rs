@@ -145,6 +145,16 @@ async fn first_visible(page: &Page) -> Result<(String, f64)> {
     Ok(serde_json::from_value(page.run(script, vec![list]).await?)?)
 }
 
+/// Waits until a node holds so many messages.
+async fn wait_for_entries(node: &Node, count: usize) -> Result<()> {
+    until("its node has it all", async || {
+        let entries = node.api.get("/api/v1/node").await?["history"]["entries"].as_u64();
+        ensure!(entries >= Some(count as u64), "{entries:?}");
+        Ok(())
+    })
+    .await
+}
+
 async fn say_in(node: &Node, channel: &str, text: &str) -> Result<()> {
     node.api.post("/api/v1/messages", &json!({ "text": text, "channel": channel })).await?.with(201)?;
     Ok(())
@@ -170,12 +180,15 @@ async fn what_was_said_while_the_node_was_away_comes_once_and_moves_nothing() ->
     let watch = "window.told = []; const [line] = arguments;
         new MutationObserver(() => window.told.push(line.textContent)).observe(line, { childList: true, subtree: true });";
     page.run(watch, vec![line]).await?;
-    let launch = anna.stop()?.option("--web-port", &port);
+    let launch = anna.stop()?;
     page.wait_for_connection("Your node has stopped").await?;
     for number in 0..5 {
         ben.api.say(&format!("meanwhile {number}")).await?;
     }
-    let _anna = launch.start()?;
+    // It hears of them at another port first, or the page would be told in parts.
+    let anna = launch.start()?;
+    wait_for_entries(&anna, 155).await?;
+    let _anna = anna.stop()?.option("--web-port", &port).start()?;
     page.wait_for_connection("in reach").await?;
     page.wait_for("button", "Jump to newest · 5 new").await?;
     let told = page.run("return window.told;", vec![]).await?;
@@ -215,12 +228,7 @@ async fn a_tab_that_slept_catches_up_without_a_reload() -> Result<()> {
         let said = (first..first + 100).map(|number| async move { api.say(&format!("asleep {number:04}")).await });
         futures::future::try_join_all(said).await?;
     }
-    until("anna's node has it all", async || {
-        let entries = anna.api.get("/api/v1/node").await?["history"]["entries"].as_u64();
-        ensure!(entries > Some(ASLEEP as u64), "{entries:?}");
-        Ok(())
-    })
-    .await?;
+    wait_for_entries(&anna, ASLEEP + 1).await?;
     page.devtools("Page.setWebLifecycleState", json!({ "state": "active" })).await?;
 
     until("it counts what it slept through", async || {
