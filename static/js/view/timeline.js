@@ -7,12 +7,11 @@ import { byId, setText } from "../lib/dom.js";
 import { t } from "../lib/texts.js";
 import { drawRow, makeRow } from "./row.js";
 
-const ROWS_MAX = 400;
-const ROWS_AT_END = 300; // how many stay when the end is read and more have gathered
+const ROWS = 300; // how many are in the document
+const ROWS_MAX = 400; // at most, while they gather at the end
 const ROWS_FIRST = 80; // how many are drawn at once; the others follow when the page is at rest
 const REST_MS = 150; // after this long without a drawing the page is at rest
-const ROWS_AT_REST = 50; // how many it then draws at once: a key that is pressed meanwhile waits for them
-const STEP = 50; // rows by which the window moves: what can be drawn between two frames
+const STEP = 50; // how many the window then grows by, or moves by when one scrolls: what can be drawn between two frames
 const CONTEXT = 100; // rows that are drawn above one that is jumped to
 const EDGE_PX = 1000;
 const STICK_PX = 48;
@@ -108,7 +107,7 @@ export class Timeline {
     if (!this.#isShort()) return;
     this.#resting = setTimeout(() => {
       if (!this.#isShort()) return;
-      this.#start = Math.max(0, this.#start - ROWS_AT_REST, this.#end - ROWS_AT_END);
+      this.#start = Math.max(0, this.#start - STEP, this.#end - ROWS);
       this.#draw();
       this.hold();
       this.#growAtRest();
@@ -116,7 +115,7 @@ export class Timeline {
   }
 
   #isShort() {
-    return this.#stuck && this.#start > 0 && this.#end - this.#start < ROWS_AT_END;
+    return this.#stuck && this.#start > 0 && this.#end - this.#start < ROWS;
   }
 
   /** A conversation with more unread than fits begins with the first of them. */
@@ -167,13 +166,13 @@ export class Timeline {
       const now = anchor < 0 ? -1 : this.#indexOfAnchor();
       const kept = isTop ? 0 : now < 0 ? count - ROWS_FIRST : start + now - anchor;
       const isFlood = this.#rows.slice(-ROWS_FIRST).every(({ key }) => !this.#drawn.has(key));
-      this.#start = Math.max(0, isFlood ? count - ROWS_FIRST : count - kept > ROWS_MAX ? count - ROWS_AT_END : kept);
+      this.#start = Math.max(0, isFlood ? count - ROWS_FIRST : count - kept > ROWS_MAX ? count - ROWS : kept);
       return;
     }
     const now = this.#indexOfAnchor();
     const kept = anchor < 0 ? now - CONTEXT : start + now - anchor;
-    this.#start = Math.max(0, now < 0 ? count - ROWS_AT_END : kept);
-    const wanted = atLast ? count : this.#start + Math.max(this.#end - start, ROWS_AT_END);
+    this.#start = Math.max(0, now < 0 ? count - ROWS : kept);
+    const wanted = atLast ? count : this.#start + Math.max(this.#end - start, ROWS);
     this.#end = Math.min(count, this.#start + ROWS_MAX, wanted);
   }
 
@@ -182,12 +181,12 @@ export class Timeline {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     if (scrollTop < EDGE_PX && this.#start > 0) {
       this.#start = Math.max(0, this.#start - STEP);
-      this.#end = Math.min(this.#end, this.#start + ROWS_MAX);
+      this.#end = Math.min(this.#end, this.#start + ROWS);
       return true;
     }
     if (scrollHeight - clientHeight - scrollTop < EDGE_PX && this.#end < this.#rows.length) {
       this.#end = Math.min(this.#rows.length, this.#end + STEP);
-      this.#start = Math.max(this.#start, this.#end - ROWS_MAX);
+      this.#start = Math.max(this.#start, this.#end - ROWS);
       return true;
     }
     return false;
@@ -304,7 +303,7 @@ export class Timeline {
     this.#stuck = true;
     this.#end = this.#rows.length;
     const isNear = this.#drawn.has(this.#rows.at(-2)?.key);
-    this.#start = Math.max(0, this.#end - (isNear ? ROWS_AT_END : ROWS_FIRST));
+    this.#start = Math.max(0, this.#end - (isNear ? ROWS : ROWS_FIRST));
     this.#draw();
     this.hold();
     this.#updatePills();
@@ -331,7 +330,7 @@ export class Timeline {
   #bring(index) {
     if (index >= this.#start && index < this.#end) return;
     this.#start = Math.max(0, index - CONTEXT);
-    this.#end = Math.min(this.#rows.length, this.#start + ROWS_AT_END);
+    this.#end = Math.min(this.#rows.length, this.#start + ROWS);
     this.#draw();
   }
 
