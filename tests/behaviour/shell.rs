@@ -46,8 +46,14 @@ async fn what_does_not_fit_beside_the_messages_is_one_press_away() -> Result<()>
 
 #[tokio::test]
 async fn what_helps_in_an_empty_room_is_reached_by_tab() -> Result<()> {
-    let world = World::open(Stage::empty()).await?;
+    let mut stage = Stage::empty();
+    let info = &mut stage.info;
+    (info.room, info.udp, info.tcp) = ("attic".to_owned(), 7777, vec!["192.0.2.20:7777".to_owned()]);
+    let world = World::open(stage).await?;
     let page = open_before(&world).await?;
+    // Run elsewhere as they stand there, both meet this node: beacons are heard on one port alone.
+    page.wait_for_text("roomful --name Ben --room attic --port 7777").await?;
+    page.wait_for_text("roomful --peer 192.0.2.20:7777 --room attic --port 7777").await?;
     page.say("is anybody there?").await?;
     page.wait_for_row(&["is anybody there?"]).await?;
     page.wait_for("textbox", "Address of another machine").await?;

@@ -30,6 +30,7 @@ test("every text with a computed key exists", () => {
     notice: ["joined", "back", "left", "lost", "renamed", "conflict", "namesake", "imposter", "forked"],
     fold: ["joined", "back", "left", "lost", "returned", "visited"],
     member: ["online", "unsure", "left", "lost"],
+    alone: ["cause1", "cause2", "cause3", "cause4"],
     connection: ["cut", "stopping", "disk"],
     "member.closed": ["quota", "logs", "unmet"],
     command: ["join", "msg", "members", "help", "history", "name", "hooray", "exit"],

@@ -151,8 +151,6 @@ const catalogue = {
   "alone.lead":
     "This page stays open and shows people as they come. What you write now goes out when someone is in reach.",
   "alone.start": "Start it on another machine",
-  "alone.command": "roomful --name Ben",
-  "alone.commandRoom": "roomful --name Ben --room {room}",
   "alone.where": "You are {name} at {addresses}, TCP {tcp}, room {room}.",
   "alone.nowhere": "no network address",
   "alone.looking": "Looking for others",

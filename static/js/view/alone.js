@@ -8,6 +8,7 @@ import { open } from "./dialogs.js";
 
 const ASK_EVERY_MS = 5000;
 const TICK_MS = 1000;
+const USUAL_PORT = 7666; // beacons are heard on one port alone: another one has to be named elsewhere as well
 const SHOWN_AFTER_MS = 1000; // without an answer
 const TELLING = ["beacon_room", "beacon_version", "wrong_key", "wrong_version", "own_key"]; // refusals that say why
 
@@ -53,32 +54,27 @@ export function showFindOthers(context) {
   dialog.querySelector("h2").focus();
 }
 
-function draw(scene, state) {
-  const { node } = state;
-  const me = state.members.get(state.me);
-  const strong = (text) => make("strong", "", text);
-  const tcp = portOf(node.tcp?.[0]) ?? node.udp;
-  const isLobby = node.room === "lobby";
-  const command = isLobby ? t("alone.command") : t("alone.commandRoom", { room: quoted(node.room) });
-  setText(scene.querySelector(".command"), command);
-  const addresses = node.addresses?.length ? listText(node.addresses) : t("alone.nowhere");
-  redraw(scene.querySelector(".where"), [me?.name, addresses, tcp, node.room], (line) => {
-    const name = nameOf(state.me, me?.name ?? node.name, false);
-    fill(line, "alone.where", { name, addresses, tcp: String(tcp), room: strong(node.room) });
+function draw(scene, { node, members, me }) {
+  const { room, udp, addresses, tcp: [dialled] } = node;
+  const tcp = dialled.replace(/.*:/, "");
+  const options = (room === "lobby" ? "" : ` --room ${quoted(room)}`) + (udp === USUAL_PORT ? "" : ` --port ${udp}`);
+  setText(scene.querySelector(".command"), `roomful --name Ben${options}`);
+  const strong = () => make("strong", "", room);
+  const name = members.get(me)?.name ?? node.name;
+  const where = addresses.length > 0 ? listText(addresses) : t("alone.nowhere");
+  redraw(scene.querySelector(".where"), [name, where, tcp, room], (line) => {
+    fill(line, "alone.where", { name: nameOf(me, name, false), addresses: where, tcp, room: strong() });
   });
-  redraw(scene.querySelector(".causes"), [node.room, tcp, node.udp, node.addresses?.[0]], (list) => {
-    const peer = make("code", "", `roomful --peer ${node.addresses?.[0] ?? "ADDRESS"}`);
-    const causes = [
-      ["alone.cause1", { room: strong(node.room) }], ["alone.cause2", { udp: String(node.udp), tcp: String(tcp) }],
-      ["alone.cause3", {}], ["alone.cause4", { command: peer }],
-    ];
-    list.replaceChildren(...causes.map(([key, values]) => {
+  const peer = `roomful --peer ${addresses.length > 0 ? dialled : "ADDRESS"}${options}`;
+  redraw(scene.querySelector(".causes"), [peer, tcp], (list) => {
+    const causes = [{ room: strong() }, { udp: String(udp), tcp }, {}, { command: make("code", "", peer) }];
+    list.replaceChildren(...causes.map((values, i) => {
       const item = make("li");
-      fill(item, key, values);
+      fill(item, `alone.cause${i + 1}`, values);
       return item;
     }));
   });
-  drawBeacons(scene.querySelector(".discovery"), node.discovery ?? []);
+  drawBeacons(scene.querySelector(".discovery"), node.discovery);
 }
 
 function drawBeacons(list, beacons) {
@@ -140,5 +136,4 @@ function redraw(element, values, act) {
   act(element);
 }
 
-const portOf = (address) => /:(\d+)$/.exec(address ?? "")?.[1];
 const quoted = (room) => (/^[\w.-]+$/.test(room) ? room : `'${room.replaceAll("'", "'\\''")}'`);
