@@ -59,7 +59,7 @@ async fn doctor(State(shared): State<Arc<Shared>>) -> Answer {
 async fn messages(State(shared): State<Arc<Shared>>, uri: Uri) -> Answer {
     let query = query::page(&uri)?;
     let page = shared.ask(|answer| Ask::Page { query, answer }).await?;
-    let page = page.ok_or_else(|| Refused::new(Code::NotFound, "The message in the middle is not known here."))?;
+    let page = page.ok_or_else(|| Refused::new(Code::NotFound, "This message is not known here, or not yet."))?;
     // Formatting hundreds of long texts takes longer than the other connections should wait.
     let written = tokio::task::spawn_blocking(move || Json(written(&page)).into_response()).await;
     written.map_err(|_| Code::Stopping.into())

@@ -149,7 +149,7 @@ export class Socket {
 
   /** GET from the node, as this run of it lets us. */
   get(path) {
-    return this.#ask(path, {});
+    return this.#ask(path);
   }
 
   post(path, body) {
@@ -157,9 +157,9 @@ export class Socket {
   }
 
   async #ask(path, options) {
-    const headers = { Authorization: `Bearer ${this.bearer}`, ...(options.body ? { "Content-Type": "application/json" } : {}) };
+    const headers = { Authorization: `Bearer ${this.bearer}`, "Content-Type": "application/json" };
     const answer = await fetch(path, { ...options, headers, cache: "no-store" });
-    if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+    if (!answer.ok) throw new Error((await answer.json()).message); // a sentence for the user
     const text = await answer.text();
     return text === "" ? null : JSON.parse(text);
   }

@@ -39,6 +39,9 @@ async fn a_message_has_an_address_that_leads_to_it_from_anywhere() -> Result<()>
         Ok(())
     })
     .await?;
+    // One that is not here is said in words.
+    page.run(&format!("location.hash = '#/channel/general/{}';", "0".repeat(64)), vec![]).await?;
+    page.wait_for_row(&["could not be opened: This message is not known here, or not yet."]).await?;
     page.close().await
 }
 

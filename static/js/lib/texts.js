@@ -85,7 +85,7 @@ const catalogue = {
   "pill.unread": "{n} unread",
   "pill.late": { one: "{n} earlier message arrived", other: "{n} earlier messages arrived" },
   "pill.late.brief": "{n} earlier",
-  "jump.gone": "This message is not held here any more, or not in this conversation.",
+  "jump.gone": "This message is not in this conversation.",
   "jump.failed": "That place could not be opened: {error}",
   "link.goal": "({goal})",
   "copy.line": "[{time}] {name}: {text}",
