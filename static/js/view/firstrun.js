@@ -38,7 +38,12 @@ export function mountFirstRun({ state, room }) {
     event.stopPropagation();
     done();
   });
-  byId("field").addEventListener("keydown", (event) => event.key === "Enter" && card.isConnected && done());
+  // From the page Enter takes the name as it is: were its field focused, what somebody just types would become it.
+  document.addEventListener("keydown", ({ key, target }) => {
+    if (key !== "Enter" || !card.isConnected) return;
+    if (target === byId("field")) done();
+    else if (target === document.body) card.requestSubmit();
+  });
   place.append(card);
   // What must not lie below it knows how high it is.
   new ResizeObserver(() => place.parentElement.style.setProperty("--first", `${card.offsetHeight}px`)).observe(card);
