@@ -6,6 +6,7 @@ use crate::common::wait::until;
 use crate::common::{Result, ensure};
 use crate::world::{World, direct, id_of};
 use crate::{notes, open, three, wait_for_focused_text};
+use roomful::proto::roster::State;
 use roomful::proto::timeline::{LineKind, NoticeKind};
 
 #[tokio::test]
@@ -127,11 +128,13 @@ async fn three_tabs_tell_of_one_message_once() -> Result<()> {
 #[tokio::test]
 async fn whoever_comes_for_the_first_time_sees_how_others_see_them() -> Result<()> {
     let mut stage = three();
+    stage.member("gwen", "Gwen", |gwen| gwen.state = State::Lost);
     stage.say("ben", 60, "good morning");
     stage.read_but(&[]);
     let world = World::open(stage).await?;
     let page = crate::open_before(&world).await?;
     let name = page.wait_for("textbox", "Your name").await?;
+    page.wait_for_text("lost · last seen ").await?;
     ensure!(name.prop("value").await?.as_deref() == Some("Kai"), "{:?}", name.prop("value").await?);
     // Whoever keeps the name need not go there.
     page.key(Key::Enter).await?;
