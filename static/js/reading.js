@@ -33,14 +33,12 @@ export function startReading({ visible, unread, seen }) {
   let timer = 0;
   function look() {
     timer = 0;
-    if (!isWatched()) return watch.forget(); // `wake` is called when it has the focus again
+    if (!isWatched()) return watch.forget(); // until `wake`
     const ids = watch.look(visible(), performance.now());
     if (ids.length > 0) seen(ids);
     if (unread() > 0) timer = setTimeout(look, LOOK_EVERY_MS);
   }
-  return {
-    wake() {
-      if (timer === 0) timer = setTimeout(look, 0);
-    },
-  };
+  const wake = () => (timer ||= setTimeout(look, 0));
+  document.addEventListener("close", wake, true); // of a dialog, which alone is told: what it covered can be read again
+  return { wake };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import * as Ranges from "../../static/js/ranges.js";
-import { createWatch } from "../../static/js/reading.js";
+import { createWatch, startReading } from "../../static/js/reading.js";
 import * as State from "../../static/js/state.js";
 import * as Unread from "../../static/js/unread.js";
 import { ME, T0, message, welcome } from "./frames.mjs";
@@ -23,6 +23,20 @@ test("a row is read once it was in sight for half a second without a break", () 
   assert.deepEqual(watch.look(["a", "b"], 500), ["a"]);
   watch.forget();
   assert.deepEqual(watch.look(["a"], 900), []);
+});
+
+test("what a dialog covered is read once that is closed", async () => {
+  const dialog = { open: true };
+  globalThis.document = Object.assign(new EventTarget(), { hasFocus: () => true, getElementsByTagName: () => [dialog] });
+  let left = 1;
+  const read = new Promise((seen) => {
+    startReading({ visible: () => ["a"], unread: () => left, seen: (ids) => { left = 0; seen(ids); } }).wake();
+  });
+  await new Promise((looked) => setTimeout(looked)); // after the look that saw the dialog
+  dialog.open = false;
+  document.dispatchEvent(new Event("close"));
+  assert.deepEqual(await read, ["a"]);
+  delete globalThis.document;
 });
 
 test("what came late keeps the read mark below it until it was seen", () => {
