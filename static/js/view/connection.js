@@ -48,7 +48,7 @@ function say(line, kind, { state, back }) {
   if (kind === "stopped") {
     if (line.dataset.said === "stopped") return;
     fill(line, "connection.stopped", { command: make("code", "", "roomful") });
-    line.prepend(make("span", "sign"));
+    line.prepend(make("span", "dot"));
   } else if (kind === "calm") {
     setWords(line, state.node === null ? t("connection.opening") : t("connection.reach", { n: othersInReach(state) }));
   } else if (kind === "back") {
@@ -57,12 +57,13 @@ function say(line, kind, { state, back }) {
     setWords(line, t(`connection.${kind}`));
   }
   line.dataset.said = kind;
-  line.classList.toggle("reach", kind === "calm" && state.node !== null && othersInReach(state) > 0);
+  const isWell = kind === "back" || (kind === "calm" && state.node !== null && othersInReach(state) > 0);
+  line.firstChild.classList.toggle("online", isWell);
 }
 
 /** Other words have a sign of their own before them: one that moved with the length of the words would be seen to jump. */
 function setWords(line, text) {
-  if (line.textContent !== text) line.replaceChildren(make("span", "sign"), text);
+  if (line.textContent !== text) line.replaceChildren(make("span", "dot"), text);
 }
 
 function drawDoor(socket) {
