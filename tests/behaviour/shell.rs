@@ -224,7 +224,7 @@ async fn a_greeting_is_a_short_joy_for_those_who_want_it() -> Result<()> {
     greet("hooray without motion").await?;
     page.devtools("Emulation.setEmulatedMedia", json!({ "media": "", "features": [] })).await?;
     page.press("Help and settings").await?;
-    crate::turn(&page, "Confetti when somebody greets everybody with /hooray").await?;
+    crate::turn(&page, "Confetti when somebody says /hooray").await?;
     page.key(Key::Escape).await?;
     greet("hooray in peace").await?;
     page.settle().await?;

@@ -88,7 +88,7 @@ async fn enter_sends_unless_the_user_wants_it_to_begin_a_line() -> Result<()> {
     page.wait_for_row(&["onetwo"]).await?;
 
     page.press("Help and settings").await?;
-    let setting = "Enter sends; Shift+Enter begins a new line. Ctrl+Enter always sends";
+    let setting = "Enter sends, Shift+Enter begins a new line";
     crate::turn(&page, setting).await?;
     page.key(Key::Escape).await?;
     field.send_keys("three").await?;

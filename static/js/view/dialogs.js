@@ -7,8 +7,8 @@ import { drawChoices } from "./choices.js";
 
 const KEYS = [
   ["Enter", "key.enter"], ["Shift+Enter", "key.shiftEnter"], ["Ctrl+Enter", "key.ctrlEnter"], ["Tab", "key.tab"], ["Esc", "key.escape"],
-  ["Ctrl+K", "key.switch"],
-  ["Ctrl+Shift+F", "key.search"], ["Alt+↑ ↓", "key.altArrows"], ["Alt+Shift+↑ ↓", "key.altShiftArrows"],
+  ["Ctrl+K", "switcher.title"],
+  ["Ctrl+Shift+F", "search.title"], ["Alt+↑ ↓", "key.altArrows"], ["Alt+Shift+↑ ↓", "key.altShiftArrows"],
   ["↑ ↓", "key.arrows"], ["← →", "key.aside"], ["Ctrl+F6", "key.parts"], ["Ctrl+/", "key.help"],
 ];
 const THEMES = ["auto", "light", "dark", "contrast"];
