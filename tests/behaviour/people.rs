@@ -3,8 +3,8 @@
 use thirtyfour::Key;
 
 use crate::common::wait::until;
-use crate::common::{Result, ensure};
-use crate::world::{World, direct, id_of};
+use crate::common::{Result, ensure, json};
+use crate::world::{World, channel, direct, id_of};
 use crate::{notes, open, three, wait_for_focused_text};
 use roomful::proto::roster::State;
 use roomful::proto::timeline::{LineKind, NoticeKind};
@@ -149,6 +149,40 @@ async fn whoever_comes_for_the_first_time_sees_how_others_see_them() -> Result<(
     page.wait_for_row(&["good morning"]).await?;
     page.settle().await?;
     ensure!(page.find("textbox", "Your name").await.is_err(), "it came again");
+    page.close().await
+}
+
+#[tokio::test]
+async fn a_name_that_two_bear_is_never_cut() -> Result<()> {
+    let called = "A rather long name of many words";
+    let mut stage = three();
+    stage.member("one", called, |_| {});
+    stage.member("other", called, |_| {});
+    stage.say("kai", 90, "and one of mine");
+    stage.say_in(&direct("one"), "one", 60, "hello");
+    stage.say_in(&channel("busy"), "ben", 50, "much is said here");
+    stage.read_but(&[(channel("busy"), 1200)]);
+    let world = World::open(stage).await?;
+    let page = open(&world).await?;
+    let name = format!("{called} {}", id_of("one").short());
+    page.find("link", &name).await?.click().await?;
+    page.resize(320, 640).await?;
+    let check_that_nothing_is_cut = async || {
+        let cut = "return [...document.querySelectorAll('main h1, #back, nav a, nav a > span')].filter((part) =>
+            part.checkVisibility() && part.scrollWidth > part.clientWidth).map((part) => part.textContent);";
+        let found = page.run(cut, vec![]).await?;
+        ensure!(found == json!([]), "cut: {found}");
+        Ok(())
+    };
+    until("the whole name stands above what is said", async || {
+        let shown = page.run("return document.querySelector('main h1').innerText;", vec![]).await?;
+        ensure!(shown == name.as_str(), "{shown}");
+        check_that_nothing_is_cut().await
+    })
+    .await?;
+    page.press("Back to conversations 1,200 unread").await?;
+    page.wait_for("link", &name).await?;
+    check_that_nothing_is_cut().await?;
     page.close().await
 }
 

@@ -1,9 +1,9 @@
 // Who holds a message of one's own, since when, and who does not yet. Asks the node again while it is shown.
 
-import { clone, identicon, make, nameOf, setText } from "../lib/dom.js";
+import { clone, identicon, make, setText } from "../lib/dom.js";
 import { t, whenText } from "../lib/texts.js";
-import { isShared } from "../state.js";
 import { open } from "./dialogs.js";
+import { memberName } from "./sides.js";
 
 const ASK_EVERY_MS = 2000;
 
@@ -36,8 +36,7 @@ export function showHolders({ state, socket }, id) {
     item.setAttribute("role", "listitem");
     const mark = make("span", "mark");
     mark.append(identicon(holder));
-    const { name = "" } = state.members.get(holder) ?? {};
-    item.append(mark, nameOf(holder, name, isShared(state, name)), make("span", "meta", words));
+    item.append(mark, memberName(state, holder), make("span", "meta", words));
     return item;
   }
 

@@ -30,8 +30,8 @@ export function drawConversations(state, { open, hasDraft, isCut, attended, peop
   drawn = all;
   const channels = items.filter(({ key }) => key.startsWith("c:"));
   const direct = items.filter(({ key }) => key.startsWith("d:"));
-  const groups = [listOf("", "conversations.channels", channels)];
-  if (direct.length > 0) groups.push(listOf(t("conversations.direct"), "conversations.direct", direct));
+  const groups = [listOf(state, "", "conversations.channels", channels)];
+  if (direct.length > 0) groups.push(listOf(state, t("conversations.direct"), "conversations.direct", direct));
   keepingFocus(byId("conversation-list"), ".conversation", () => byId("conversation-list").replaceChildren(...groups));
 
   const unread = items.reduce((sum, item) => sum + (item.isOpen ? 0 : item.unread), 0);
@@ -41,27 +41,28 @@ export function drawConversations(state, { open, hasDraft, isCut, attended, peop
 
 const rank = (key) => (key === "c:general" ? 0 : 1);
 
-function listOf(heading, label, items) {
+function listOf(state, heading, label, items) {
   const group = make("section");
   if (heading) group.append(make("h2", "side-heading", heading));
   const list = make("ul", "conversations");
   list.setAttribute("role", "list");
   list.setAttribute("aria-label", t(label));
-  list.append(...items.map(conversationItem));
+  list.append(...items.map((item) => conversationItem(state, item)));
   group.append(list);
   return group;
 }
 
-function conversationItem({ key, name, isOpen, hasDraft, unread }) {
+function conversationItem(state, { key, isOpen, hasDraft, unread }) {
   const item = clone("t-conversation");
   const link = item.querySelector(".conversation");
   link.href = addressOf(key);
   link.dataset.key = key;
   if (isOpen) link.setAttribute("aria-current", "page");
   link.classList.toggle("unread", unread > 0);
+  const id = key.slice(2);
   const isDirect = key.startsWith("d:");
-  link.querySelector(".glyph").append(isDirect ? identicon(key.slice(2)) : "#");
-  link.querySelector(".label").append(make("bdi", "", isDirect ? name : key.slice(2)));
+  link.querySelector(".glyph").append(isDirect ? identicon(id) : "#");
+  link.querySelector(".label").append(isDirect ? memberName(state, id) : make("bdi", "", id));
   link.querySelector(".draft").hidden = !hasDraft;
   badge(link.querySelector(".badge"), unread);
   return item;
@@ -80,7 +81,7 @@ function drawSelf(state, isCut) {
   const fragment = clone("t-self");
   const others = othersInReach(state);
   fragment.querySelector(".mark").append(identicon(me.id));
-  fragment.querySelector(".who").append(nameOf(me.id, me.name, isShared(state, me.name)));
+  fragment.querySelector(".who").append(memberName(state, me.id));
   fragment.querySelector(".reach").textContent = isCut ? t("self.cut") : t("self.reach", { n: others });
   fragment.querySelector(".dot").classList.add(others > 0 ? "online" : "left");
   byId("self").replaceChildren(fragment);
@@ -141,7 +142,7 @@ function memberItem(state, member, now) {
   item.classList.toggle("gone", !inReach(member));
   item.querySelector(".mark").append(identicon(member.id));
   const who = item.querySelector(".who");
-  who.append(nameOf(member.id, member.name, isShared(state, member.name)));
+  who.append(memberName(state, member.id));
   if (member.self) who.append(" ", make("span", "note", t("members.self")));
   if (member.verified) who.append("\u00a0", verifiedMark());
   const meta = item.querySelector(".meta");
@@ -150,6 +151,12 @@ function memberItem(state, member, now) {
   if (member.state === "online") meta.append(make("span", "hidden-text", `, ${t("member.inReach")}`));
   item.querySelector(".dot").classList.add(member.state);
   return place;
+}
+
+/** How somebody is called now, with the short id where that is needed. */
+export function memberName(state, id) {
+  const { name = "" } = state.members.get(id) ?? {};
+  return nameOf(id, name, isShared(state, name));
 }
 
 /** Somebody whose safety words were compared. */
@@ -165,9 +172,7 @@ function drawMeta(meta, state, member, now) {
   const since = Date.parse(member.since);
   const address = member.addresses[0] ?? t("member.nowhere");
   if (member.state === "online" && !member.direct && member.via) {
-    const via = state.members.get(member.via);
-    const name = via ? nameOf(via.id, via.name, isShared(state, via.name)) : shortOf(member.via);
-    fill(meta, "member.via", { address, name, when: sinceText(since, now) });
+    fill(meta, "member.via", { address, name: memberName(state, member.via), when: sinceText(since, now) });
   } else {
     const when = inReach(member) ? sinceText(since, now) : whenText(since, now);
     meta.textContent = t(`member.${member.state}`, { address, when });
