@@ -138,7 +138,7 @@ function memberItem(state, member, now) {
   const item = place.querySelector(".member");
   item.dataset.key = member.id;
   item.dataset.name = member.name;
-  item.title = `${member.name} ${shortOf(member.id)}`;
+  item.title = shortOf(member.id);
   item.classList.toggle("gone", !inReach(member));
   item.querySelector(".mark").append(identicon(member.id));
   const who = item.querySelector(".who");
@@ -163,8 +163,7 @@ export function memberName(state, id) {
 export function verifiedMark() {
   const mark = make("span", "verified", "✓");
   mark.title = t("member.verified");
-  mark.setAttribute("role", "img");
-  mark.setAttribute("aria-label", t("member.verified"));
+  mark.setAttribute("role", "img"); // which its title names
   return mark;
 }
 
