@@ -62,14 +62,16 @@ export function showSwitcher({ state, room, go }) {
   field.focus();
 }
 
-function optionOf({ label, command, unread, member }) {
+function optionOf({ key, label, command, unread, member }) {
   const mark = make("span", "mark");
   const name = make("span", "label");
   if (member) {
     mark.append(identicon(member.id));
     name.append(nameOf(member.id, member.name, member.isShared));
   } else {
-    name.append(make("bdi", "", label));
+    const isChannel = key?.startsWith("c:") && label.startsWith("# ");
+    if (isChannel) mark.append("#");
+    name.append(make("bdi", "", isChannel ? label.slice(2) : label));
   }
   const parts = [mark, name];
   if (command) parts.push(make("span", "meta", t(`command.${command}`)));
