@@ -222,7 +222,8 @@ async fn type_text(page: &Page, text: &str) -> Result<()> {
 /// Each state that a message of one's own can be in.
 async fn deliver(page: &Page, world: &World) -> Result<()> {
     page.say("everybody has this").await?;
-    page.wait_for_text("everybody has this").await?;
+    // Not its text alone, which stands there before the node was asked.
+    page.wait_for_text("Held by all").await?;
     world.stage().refuses = Some(SayError::DiskFull);
     page.say("this one was refused").await?;
     page.wait_for_text("Not sent").await?;
