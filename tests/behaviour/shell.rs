@@ -39,6 +39,7 @@ async fn what_does_not_fit_beside_the_messages_is_one_press_away() -> Result<()>
     page.press("Back to conversations").await?;
     page.wait_for_focus("navigation", "Conversations").await?;
     is_gone(&page, "textbox", "Message").await?;
+    is_gone(&page, "link", "Skip to messages").await?;
     page.key(Key::Enter).await?;
     page.wait_for_focus("textbox", "Message").await?;
     page.close().await
