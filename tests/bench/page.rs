@@ -22,6 +22,7 @@ mod world;
 use common::{Context, Result, Value, json};
 use driver::Browser;
 use page::Page;
+use roomful::proto::timeline::LineKind;
 use sheet::Sheet;
 use thirtyfour::Key;
 use world::{Stage, World, channel, clock};
@@ -40,6 +41,9 @@ const TIMES: usize = 40;
 /// How many messages come at once, and how often.
 const BURST: usize = 1_000;
 const BURSTS: usize = 5;
+
+/// How many channels there are when one of them is looked for.
+const PLACES: usize = 490;
 
 /// The channels beside the room's own.
 const CHANNELS: [&str; 9] = ["builds", "lunch", "music", "plants", "printers", "queue", "rides", "sports", "tea"];
@@ -61,6 +65,7 @@ async fn main() -> Result<()> {
     travel(&page, &mut sheet).await?;
     flood(&page, &world, &mut sheet).await?;
     remember(&page, &mut sheet).await?;
+    choose(&page, &world, &mut sheet).await?;
     sheet.print();
     page.close().await
 }
@@ -233,6 +238,25 @@ async fn remember(page: &Page, sheet: &mut Sheet) -> Result<()> {
     let used = page.devtools("Runtime.getHeapUsage", json!({})).await?;
     sheet.note("heap after all this", used["usedSize"].as_f64().context("a size")? / 1e6, 25.0, "MB");
     sheet.note("its process", memory::renderer_mb(page.driver_pid())?, 180.0, "MB");
+    Ok(())
+}
+
+/// From each letter in the switcher to what fits it, among so many places that nobody would want to look through them.
+async fn choose(page: &Page, world: &World, sheet: &mut Sheet) -> Result<()> {
+    for number in 0..PLACES {
+        world.hear_in(&channel(&format!("place {number}")), "ana", "here", LineKind::Say);
+    }
+    page.chord(&[Key::Control], "k").await?;
+    page.wait_for("dialog", "Go to a conversation, a person or a command").await?;
+    without_screen_reader(page).await?;
+    let mut took = Vec::new();
+    for number in 0..TIMES / 4 {
+        let typed = format!("place {number}");
+        for end in 1..=typed.len() {
+            took.push(measure(page, "return bench.type(...arguments);", vec![json!(&typed[..end])]).await?);
+        }
+    }
+    sheet.note_all("a letter in the switcher, of 500 places", &took, 50.0);
     Ok(())
 }
 

@@ -77,6 +77,14 @@ globalThis.bench = (() => {
     });
   };
 
+  /** From these letters in the field that has the focus to the screen. */
+  bench.type = async (text) => {
+    const begun = performance.now();
+    document.activeElement.value = text;
+    document.activeElement.dispatchEvent(new InputEvent("input", { bubbles: true }));
+    return (await painted()) - begun;
+  };
+
   /** From a click on a conversation to its rows. */
   bench.switchTo = async (key, text) => {
     const begun = performance.now();
