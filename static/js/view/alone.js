@@ -55,7 +55,7 @@ export function showFindOthers(context) {
 }
 
 function draw(scene, { node, members, me }) {
-  const { room, udp, addresses, tcp: [dialled] } = node;
+  const { room, udp, addresses, tcp: [dialled = String(udp)] } = node; // a network that is gone has no address
   const tcp = dialled.replace(/.*:/, "");
   const options = (room === "lobby" ? "" : ` --room ${quoted(room)}`) + (udp === USUAL_PORT ? "" : ` --port ${udp}`);
   setText(scene.querySelector(".command"), `roomful --name Ben${options}`);
