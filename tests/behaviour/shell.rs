@@ -130,7 +130,7 @@ async fn nothing_moves_while_the_page_fills() -> Result<()> {
     // What is there in the end tells that it has come: somebody new, in an empty room, among others, with much to read, with
     // all of a page of messages, and with little of it.
     for (stage, words) in [
-        (Stage::empty(), "Nobody else is here yet"),
+        (Stage::empty(), "Nobody else is here right now"),
         (talk, "good morning"),
         (long_ago, "note 0300"),
         (notes(150), "note 0149"),

@@ -10,7 +10,7 @@ use crate::elsewhere::Elsewhere;
 use crate::page::Page;
 
 /// What an open page says while nobody else is in the room.
-const ALONE: &str = "Nobody else is here yet";
+const ALONE: &str = "Nobody else is here right now";
 
 fn alone(lab: &Lab) -> Result<Node> {
     lab.node("anna").host("127.0.0.1").start()

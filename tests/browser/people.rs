@@ -79,7 +79,7 @@ async fn an_empty_room_helps_to_fill_it_and_makes_way_for_who_comes() -> Result<
     let elsewhere = crate::common::lab::free_port()?.to_string();
     let ben = lab.node("ben").host("127.0.0.2").option("--port", &elsewhere).start()?;
     let page = Page::open(anna.web()?).await?;
-    page.wait_for_text("Nobody else is here yet").await?;
+    page.wait_for_text("Nobody else is here right now").await?;
     let (room, port) = (lab.room(), lab.port().to_string());
     for words in [
         &format!("--room {room}"),
@@ -103,7 +103,7 @@ async fn an_empty_room_helps_to_fill_it_and_makes_way_for_who_comes() -> Result<
     page.wait_for_row(&["is anybody there?", "Held by all"]).await?;
     page.wait_for_connection("1 in reach").await?;
     let left = page.run("return document.body.innerText;", vec![]).await?;
-    ensure!(!left.to_string().contains("Nobody else is here yet"), "it is still there");
+    ensure!(!left.to_string().contains("Nobody else is here right now"), "it is still there");
     page.close().await
 }
 

@@ -147,7 +147,7 @@ const catalogue = {
   "connection.updated": "Updated - Reload",
   "connection.find": "Find others",
 
-  "alone.title": "Nobody else is here yet",
+  "alone.title": "Nobody else is here right now",
   "alone.lead":
     "This page stays open and shows people as they come. What you write now goes out when someone is in reach.",
   "alone.start": "Start Roomful on another machine",
