@@ -134,9 +134,12 @@ async fn a_conversation_has_an_address_and_brings_nothing_to_hear() -> Result<()
 async fn keys_lead_through_the_messages_and_from_part_to_part() -> Result<()> {
     let mut stage = notes(60);
     stage.notice("ana", 20, NoticeKind::Left);
-    stage.notice("ana", 10, NoticeKind::Joined);
     let world = World::open(stage).await?;
     let page = open(&world).await?;
+    // The last line becomes another one under the eyes of whoever reads it.
+    page.wait_for_row(&["Ana left"]).await?;
+    world.notice("ana", NoticeKind::Joined);
+    page.wait_for_row(&["Ana left and came back"]).await?;
     let skip = page.find("link", "Skip to messages").await?.to_json()?;
     page.run("arguments[0].focus();", vec![skip]).await?;
     page.key(Key::Enter).await?;

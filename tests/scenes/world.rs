@@ -152,12 +152,14 @@ impl Stage {
     }
 
     /// Something happened to somebody.
-    pub(crate) fn notice(&mut self, word: &str, ago_s: u64, kind: NoticeKind) {
+    pub(crate) fn notice(&mut self, word: &str, ago_s: u64, kind: NoticeKind) -> Notice {
         self.arrival += 1;
         let member = id_of(word);
         let called = self.members.iter().find(|one| one.id == member).map(|one| one.name.clone());
         let name = called.unwrap_or_else(|| name(word));
-        self.notices.push(Notice { arrival: self.arrival, wall_ms: NOW_MS - ago_s * 1000, kind, member, name });
+        let notice = Notice { arrival: self.arrival, wall_ms: NOW_MS - ago_s * 1000, kind, member, name };
+        self.notices.push(notice.clone());
+        notice
     }
 
     /// How far the newest own message in the room has got.
@@ -335,6 +337,13 @@ impl World {
     pub(crate) fn hear_late(&self, word: &str, ago_s: u64, text: &str) {
         let line = self.stage().say(word, ago_s, text);
         self.hub.publish(Event::Line { line, said_by: None });
+    }
+
+    /// Something happens to somebody now.
+    #[allow(dead_code, reason = "for behaviour")]
+    pub(crate) fn notice(&self, word: &str, kind: NoticeKind) {
+        let notice = self.stage().notice(word, 0, kind);
+        self.hub.publish(Event::Notice(notice));
     }
 
     /// The node says that it stops, and does.

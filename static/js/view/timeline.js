@@ -202,9 +202,9 @@ export class Timeline {
       element.remove();
       this.#drawn.delete(key);
     }
+    const elements = wanted.map((row) => this.#elementOf(row)); // which takes away those of rows that became others
     let cursor = this.#list.firstElementChild;
-    for (const row of wanted) {
-      const element = this.#elementOf(row);
+    for (const element of elements) {
       if (element === cursor) cursor = cursor.nextElementSibling;
       else this.#list.insertBefore(element, cursor);
     }
