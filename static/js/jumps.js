@@ -8,16 +8,17 @@ import { addressOf, conversation, placeOfAddress } from "./state.js";
 
 export function startJumps({ state, pages, timeline, current, go, toEnd, room, reveal }) {
   const pill = byId("pill-back");
-  let origin = null; // where the reader was before the first jump: { key, id }, or id null for the end
+  let origin = null; // where the reader was before the first jump: { key, id, top }, or id null for the end
 
   function setOrigin(place) {
     origin = place;
     pill.hidden = place === null;
   }
 
-  /** `remember`: so that one can go back; `write`: the address becomes that of the message. */
-  async function to(key, id, { remember = true, write = true } = {}) {
-    const from = { key: current(), id: timeline.atEnd ? null : timeline.firstVisible() };
+  /** `remember`: so that one can go back; `write`: the address becomes that of the message; `top`: where it is to stand. */
+  async function to(key, id, { remember = true, write = true, top } = {}) {
+    const from = { ...timeline.firstVisible(), key: current() };
+    if (timeline.atEnd) from.id = null;
     const isElsewhere = key !== current();
     if (isElsewhere) go(key);
     try {
@@ -27,19 +28,19 @@ export function startJumps({ state, pages, timeline, current, go, toEnd, room, r
     }
     if (key !== current()) return; // the reader went on meanwhile
     reveal();
-    timeline.toRow(timeline.keyOf(id));
+    timeline.toRow(timeline.keyOf(id), top);
     if (remember) setOrigin(origin ?? from);
     if (write) history[isElsewhere ? "replaceState" : "pushState"](null, "", addressOf(key, id));
   }
 
   async function back() {
     if (origin === null) return;
-    const { key, id } = origin;
+    const { key, id, top } = origin;
     setOrigin(null);
     if (key !== current()) go(key);
     else history.replaceState(null, "", addressOf(key));
     if (id === null) toEnd();
-    else await to(key, id, { remember: false, write: false });
+    else await to(key, id, { remember: false, write: false, top });
   }
 
   pill.addEventListener("click", back);

@@ -89,7 +89,7 @@ export function start(page) {
     alarm: (notice) => alarm(notice, State.namesakes(state, notice.member, notice.name)),
 
     choices: () => readChoices(state.me),
-    forgetFar: () => forgetFar(state, timeline.atEnd, () => timeline.firstVisible()),
+    forgetFar: () => pages.isHeld || forgetFar(state, timeline.atEnd, () => timeline.firstVisible().id),
     /** What stands before the messages: who one is, at the first time, and help while nobody is here and nothing was said. */
     drawScene(key) {
       if (!isKnown) mountFirstRun({ state, room });

@@ -28,6 +28,8 @@ export function startPages({ state, socket, current, draw }) {
 
   const range = (key) => rangeOf(conversation(state, key));
   const pages = {
+    isHeld: false, // nothing may be let go of: somebody goes far back, and is not there yet
+
     /** Loads older messages. Answers how many came; fails if the node is not there. */
     older(limit = PAGE) {
       const key = current();

@@ -55,7 +55,8 @@ export function forgetFar(state, atEnd, place) {
     const before = all();
     const isOpened = state.opened.includes(known.key);
     if (before.length <= (isOpened ? KEPT_MAX : KEPT_ELSEWHERE)) continue;
-    if (known.key === state.opened[0] && !atEnd) keepNear(known, place());
+    // Whoever jumps from the end is at neither place for a moment.
+    if (known.key === state.opened[0] && !(atEnd && known.past === null)) keepNear(known, place());
     else keepNewest(known, isOpened ? KEPT_NEWEST : KEPT_ELSEWHERE);
     release(state, before, all());
     if (known.line && !state.messages.has(known.line)) known.line = unseenOf(state, known)[0]?.id ?? null;

@@ -91,11 +91,16 @@ export function wholeness({ missing, oldest, lacking }, members, now) {
  * the message where it is.
  */
 async function goBack({ known, timeline, pages }, count) {
-  const first = timeline.firstVisible();
+  const { id: first } = timeline.firstVisible();
   const place = Math.max(0, known().messages.findIndex((message) => message.id === first));
   let loaded = 0;
-  while (place + loaded < count && known().floor !== null) {
-    loaded += await pages.older(Math.min(PAGE_MAX, Math.max(PAGE_MIN, count - place - loaded)));
+  pages.isHeld = true;
+  try {
+    while (place + loaded < count && known().floor !== null) {
+      loaded += await pages.older(Math.min(PAGE_MAX, Math.max(PAGE_MIN, count - place - loaded)));
+    }
+  } finally {
+    pages.isHeld = false;
   }
   const goal = Math.max(0, place + loaded - count);
   const beginning = goal === 0 && known().floor === null;

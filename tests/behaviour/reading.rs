@@ -27,13 +27,18 @@ async fn late_history_moves_nothing_and_counts_as_unread() -> Result<()> {
     let after = page.first_in_sight("note").await?;
     ensure!(after.0 == before.0 && (after.1 - before.1).abs() <= UNSEEN, "{before:?} became {after:?}");
     wait_for_title(&page, |title| title.starts_with("(3) ")).await?;
+    page.find("button", "Jump to newest").await?; // where nothing is new
+    world.hear("ana", "and this did not");
+    page.wait_for("button", "Jump to newest · 1 new").await?;
 
     page.press("3 earlier messages arrived").await?;
     wait_for_focused_text(&page, "this took a detour 0").await?;
-    wait_for_title(&page, |title| !title.starts_with('(')).await?;
+    wait_for_title(&page, |title| title.starts_with("(1) ")).await?;
     page.press("Back to where I was").await?;
     // The one at the edge may be seen by half.
     wait_for_focused_text(&page, &before.0[..7]).await?;
+    let after = at_rest(async || page.first_in_sight("note").await).await?;
+    ensure!(after.0 == before.0 && (after.1 - before.1).abs() <= UNSEEN, "{before:?} became {after:?} on the way back");
     page.close().await
 }
 
@@ -290,6 +295,18 @@ async fn a_long_history_keeps_little_and_still_reaches_its_beginning_and_its_end
         vec![],
     )
     .await?;
+    let (first, _) = at_rest(async || page.first_in_sight("note").await).await?;
+    let first: u64 = first.trim_start_matches("note ").parse()?;
+    page.say("/history 2000").await?;
+    until("two thousand further up", async || {
+        let text = page.run("return document.activeElement.textContent;", vec![]).await?;
+        // The one at the edge may be seen by half.
+        let goals = [first - 2000, first - 2001].map(|number| format!("note {number:04}"));
+        ensure!(goals.iter().any(|goal| text.as_str().is_some_and(|text| text.contains(goal))), "{text}");
+        Ok(())
+    })
+    .await?;
+
     until("the beginning is in sight", async || {
         page.wheel(-4000).await?;
         ensure!(page.run("return window.isAtTop();", vec![]).await? == true, "not yet");

@@ -74,6 +74,15 @@ test("near the end only what is far above goes", () => {
   assert.deepEqual([known.past, known.floor], [null, known.messages[0].order]);
 });
 
+test("a jump from the end keeps where it leads", () => {
+  const [state, known] = after(from(1000, 1990), { before: "x" });
+  Ranges.takeAround(state, State.GENERAL, { messages: from(1, 100), before: null }, now);
+  Ranges.forgetFar(state, true, () => "id2989");
+  assert.deepEqual(ends(known.past), ["id1", "id100", 100]);
+  Ranges.forgetFar(state, false, () => "id50");
+  assert.deepEqual([ends(known.past), ends(known)], [["id1", "id100", 100], ["id2190", "id2989", 800]]);
+});
+
 test("nothing goes while it is not known what is read", () => {
   const [state, known] = after(from(1, 2100));
   Ranges.forgetFar(state, false, () => null);

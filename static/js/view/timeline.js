@@ -311,14 +311,18 @@ export class Timeline {
     this.moved();
   }
 
-  /** Brings a row to the middle, wherever it is, and focuses it. Answers whether it is there. */
-  toRow(key) {
+  /** Brings a row to the middle, wherever it is, or to `top` pixels below the edge, and focuses it. Answers whether it is there. */
+  toRow(key, top) {
     const index = this.#rows.findIndex((row) => row.key === key);
     if (index < 0) return false;
     this.#bring(index);
     if (this.#scroller.scrollHeight > this.#scroller.clientHeight) this.#leave(); // else the end is in sight as well
     const { element } = this.#drawn.get(key);
     element.scrollIntoView({ block: "center" });
+    if (top !== undefined) {
+      this.#anchor = { key, top };
+      this.hold();
+    }
     element.focus({ preventScroll: true });
     element.classList.add("flash");
     setTimeout(() => element.classList.remove("flash"), FLASH_MS);
@@ -362,10 +366,10 @@ export class Timeline {
     return ids;
   }
 
-  /** The id of the first message that is seen, or null. */
+  /** The id of the first message that is seen, or null, and how far below the edge it begins, in pixels. */
   firstVisible() {
     const anchor = this.#readAnchor();
-    return this.#rows.find((row) => row.key === anchor?.key)?.id ?? null;
+    return { id: this.#rows.find((row) => row.key === anchor?.key)?.id ?? null, top: anchor?.top };
   }
 
   keyOf(id) {
@@ -384,7 +388,8 @@ export class Timeline {
 
   #updatePills() {
     const { isTail, unread } = this.#news;
-    const fresh = isTail ? this.#rows.filter((row) => isHeard(row) && row.arrival > this.#leftAt).length : unread;
+    const left = this.#rows.findLastIndex((row) => row.arrival <= this.#leftAt); // what came late stands above it
+    const fresh = isTail ? this.#rows.slice(left + 1).filter(isHeard).length : unread;
     this.#pillNewest.hidden = this.#stuck;
     label(this.#pillNewest, fresh > 0 ? "pill.newestNew" : "pill.newest", fresh);
 
