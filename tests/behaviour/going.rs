@@ -110,6 +110,37 @@ async fn what_can_be_done_with_a_message_is_a_menu_by_keyboard_too() -> Result<(
 }
 
 #[tokio::test]
+async fn a_place_that_is_not_kept_any_more_is_the_end() -> Result<()> {
+    let world = World::open(notes(150)).await?;
+    let page = open(&world).await?;
+    until("the beginning is in sight", async || {
+        page.wheel(-4000).await?;
+        let (first, _) = page.first_in_sight("note").await?;
+        ensure!(first == "note 0000", "{first}");
+        Ok(())
+    })
+    .await?;
+    // So many that little is kept of the first.
+    for number in 0..11 {
+        page.run(&format!("location.hash = '#/channel/other {number}';"), vec![]).await?;
+        until("it is open", async || {
+            let title = page.run("return document.querySelector('main h1').textContent;", vec![]).await?;
+            ensure!(title == format!("# other {number}").as_str(), "{title}");
+            Ok(())
+        })
+        .await?;
+    }
+    page.run("location.hash = '';", vec![]).await?;
+    page.wait_for_row(&["and one of mine"]).await?;
+    until("the end is in sight", async || {
+        ensure!(gap(&page).await? <= 1.0, "{} px from it", gap(&page).await?);
+        Ok(())
+    })
+    .await?;
+    page.close().await
+}
+
+#[tokio::test]
 async fn a_conversation_has_an_address_and_brings_nothing_to_hear() -> Result<()> {
     let mut stage = notes(5);
     stage.say_in(&channel("lunch"), "ana", 40, "soup?");

@@ -71,6 +71,15 @@ async fn what_helps_in_an_empty_room_is_reached_by_tab() -> Result<()> {
     page.wait_for_focus("button", "Call").await?;
     page.key(Key::Tab).await?;
     page.wait_for_focus("textbox", "Message").await?;
+
+    // The cable is pulled: the page asks again, and there is no address to name.
+    {
+        let info = &mut world.stage().info;
+        info.tcp.clear();
+        info.addresses.clear();
+    }
+    page.wait_for_text("at no network address, TCP 7777").await?;
+    page.wait_for_text("roomful --peer ADDRESS --room attic --port 7777").await?;
     page.close().await
 }
 
