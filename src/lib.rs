@@ -38,12 +38,12 @@
 //! | [`config`], [`cli`], [`greeting`], [`report`], [`signals`], [`system`] | the program around it |
 //! | [`client`] | the commands that talk to a running node |
 //!
-//! The page is in `static/` (plain modules and styles, which `src/build` joins and makes small for the binary) and
-//! `templates/` (its HTML). Tests are in `tests/`: `properties` and `sim` for the rules, `golden` for the bytes of the
-//! protocol, `fuzz` for bytes from strangers (what it kept is tried by `corpora`), `store`, `web` and `cli` for one
-//! room each, `processes`, `lan` and `faults` for real nodes, `attack` for whoever means them harm, `browser` and
-//! `behaviour` for real pages, `scenes` for how they look, `js` for the rules of the page, `bench` for speed, `tidy` for
-//! the sources themselves, and `mutations` for the tests.
+//! The page is in `static/` (plain modules and styles, served as they are written) and `templates/` (its HTML). Tests are
+//! in `tests/`: `properties` and `sim` for the rules, `golden` for the bytes of the protocol, `fuzz` for bytes from
+//! strangers (what it kept is tried by `corpora`), `store`, `web` and `cli` for one room each, `processes`, `lan` and
+//! `faults` for real nodes, `attack` for whoever means them harm, `browser` and `behaviour` for real pages, `scenes` for
+//! how they look, `js` for the rules of the page, `bench` for speed, `tidy` for the sources themselves, and `mutations`
+//! for the tests.
 //!
 //! # The way of a message
 //!

@@ -252,7 +252,7 @@ impl Turns {
             name: self.engine.name().to_string(),
             room: self.about.room.to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            page: crate::web::parts().to_owned(),
+            page: crate::web::parts().into_owned(),
             tcp: self.net.tcp_addresses(),
             udp: self.net.udp_port(),
             started: api::time(self.about.started_ms),

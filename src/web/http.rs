@@ -10,6 +10,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
+use tower_http::compression::CompressionLayer;
 
 use super::ask::Ask;
 use super::body::read_object;
@@ -24,8 +25,7 @@ type Answer = Result<Response, Refused>;
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
-        .route("/", get(page::shell))
-        .route("/static/{hash}/{*path}", get(assets::part))
+        .merge(page_router())
         .route("/healthz", get(page::healthz))
         .route("/ws", get(socket::upgrade))
         .route("/api/v1/node", get(node))
@@ -44,6 +44,14 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .method_not_allowed_fallback(async || Refused::from(Code::BadMethod))
         .layer(from_fn_with_state(shared.clone(), guard::guard))
         .with_state(shared)
+}
+
+/// The shell and its parts. Nothing else is compressed: these are the same for every user, so their length gives nothing away.
+fn page_router() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/", get(page::shell))
+        .route("/static/{hash}/{*path}", get(assets::part))
+        .layer(CompressionLayer::new())
 }
 
 async fn node(State(shared): State<Arc<Shared>>) -> Answer {

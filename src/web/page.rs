@@ -13,7 +13,7 @@ struct Shell<'a> {
 }
 
 pub(super) async fn shell() -> Html<String> {
-    let shell = Shell { parts: assets::root() };
+    let shell = Shell { parts: &assets::root() };
     Html(shell.render().expect("the template has one variable, and a String takes everything"))
 }
 

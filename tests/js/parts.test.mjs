@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import test from "node:test";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -20,4 +20,15 @@ test("little is needed to read and to type", () => {
   const modules = [...needed("static/js/main.js")].sort();
   assert.ok(modules.length > 5, "the search itself finds them");
   assert.ok(modules.length <= MODULES_MAX, modules.join(" "));
+});
+
+test("the shell preloads what is needed to read and to type", () => {
+  const preloaded = [...read("templates/shell.html").matchAll(/modulepreload" href="\{\{ parts \}\}\/([^"]+)"/g)];
+  const expected = [...needed("static/js/main.js")].filter((path) => path !== "static/js/main.js");
+  assert.deepEqual(preloaded.map(([, path]) => `static/${path}`).sort(), expected.sort());
+});
+
+test("the shell links every style sheet", () => {
+  const linked = [...read("templates/shell.html").matchAll(/stylesheet" href="\{\{ parts \}\}\/css\/([^"]+)"/g)];
+  assert.deepEqual(linked.map(([, name]) => name).sort(), readdirSync(new URL("static/css", ROOT)).sort());
 });

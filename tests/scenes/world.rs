@@ -269,7 +269,7 @@ fn info() -> api::Node {
         name: "Kai".to_owned(),
         room: "lobby".to_owned(),
         version: "0.1.0".to_owned(),
-        page: roomful::web::parts().to_owned(),
+        page: roomful::web::parts().into_owned(),
         tcp: vec!["192.0.2.20:7666".to_owned(), "127.0.0.1:7666".to_owned()],
         udp: 7666,
         started: api::time(NOW_MS - 6 * 3_600_000),

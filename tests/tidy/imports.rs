@@ -23,7 +23,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("report", &[]),
     ("signals", &[]),
     ("system", &[]),
-    ("build", &[]),
     ("proto", &[]),
 ];
 

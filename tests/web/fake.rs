@@ -156,7 +156,7 @@ fn info() -> api::Node {
         name: "Ana".to_owned(),
         room: "lobby".to_owned(),
         version: "0.1.0".to_owned(),
-        page: roomful::web::parts().to_owned(),
+        page: roomful::web::parts().into_owned(),
         tcp: vec!["192.0.2.7:7666".to_owned()],
         udp: 7666,
         started: api::time(1_795_356_300_123),

@@ -132,13 +132,15 @@ globalThis.bench = (() => {
     return { took: took.slice(1), rows };
   };
 
-  /** What the page's own scripts and styles weigh as they are served, in bytes; `later` is what it asks for by itself. */
-  bench.weigh = async (later) => {
-    const sizes = { raw: 0, packed: 0, css: 0, pathRaw: 0, pathPacked: 0 };
+  /** Bytes of the page's own scripts and styles as they are served: all that it has loaded by now, and what the shell names. */
+  bench.weigh = async () => {
+    const sizes = { raw: 0, packed: 0, css: 0, pathRaw: 0, pathPacked: 0, modules: 0 };
     const styles = [...document.querySelectorAll("link[rel=stylesheet]")].map(({ href }) => href);
     const scripts = [...document.querySelectorAll("script[src]")].map(({ src }) => src);
-    const needed = new Set([...styles, ...scripts]);
-    for (const href of [...needed, new URL(`../${later}`, styles[0]).href]) {
+    const preloaded = [...document.querySelectorAll("link[rel=modulepreload]")].map(({ href }) => href);
+    const needed = new Set([...styles, ...scripts, ...preloaded]);
+    const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+    for (const href of new Set([...needed, ...loaded.filter((name) => /\.(js|css)$/.test(name))])) {
       await (await ask(href, { cache: "no-store" })).text();
       const { decodedBodySize, encodedBodySize } = performance.getEntriesByName(href).at(-1);
       sizes.raw += decodedBodySize;
@@ -148,7 +150,7 @@ globalThis.bench = (() => {
       sizes.pathRaw += decodedBodySize;
       sizes.pathPacked += encodedBodySize;
     }
-    return { ...sizes, modules: scripts.length };
+    return { ...sizes, modules: scripts.length + preloaded.length };
   };
 
   bench.times = () => ({ painted: performance.getEntriesByName("first-contentful-paint")[0]?.startTime, ready: bench.readyAt });
