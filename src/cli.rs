@@ -17,7 +17,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
 use zeroize::Zeroizing;
 
-use crate::config::{self, Config, Name, NameError, PeerText, RoomKey, RoomKeyFrom, WebPort};
+use crate::config::{self, Config, Name, NameError, PeerText, RoomKey, RoomKeyFrom, SharedMode, WebPort};
 pub use command::{Command, ExportFormat};
 
 /// The variable that holds a room's key itself.
@@ -96,6 +96,9 @@ struct NodeOptions {
     /// The Unix socket on which the page is always served as well [default: page.sock in the data directory]
     #[arg(long, value_name = "PATH", value_parser = config::socket_path, help_heading = "Page")]
     web_socket: Option<PathBuf>,
+    /// Whether other people work on this machine. If so, each start has a new link
+    #[arg(long, value_name = "auto|yes|no", default_value = "auto", help_heading = "Page")]
+    shared: SharedMode,
 }
 
 #[derive(Debug, Args)]
@@ -230,6 +233,7 @@ impl From<Line> for Invocation {
                 room_key: node.room_key_file.map(RoomKeyFrom::File),
                 web_port: node.web_port.unwrap_or(WebPort::Usual),
                 web_socket: node.web_socket,
+                shared: node.shared,
                 data_dir: data_dir.or_else(|| if node.ephemeral { None } else { config::default_data_dir() }),
                 ephemeral: node.ephemeral,
                 quota: u64::from(node.quota) * config::MIB,

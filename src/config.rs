@@ -46,6 +46,8 @@ pub struct Config {
     pub web_port: WebPort,
     /// Where the Unix socket of the page goes, absolute and short enough; none: into the data directory.
     pub web_socket: Option<PathBuf>,
+    /// The user's answer to whether other people work on this machine.
+    pub shared: SharedMode,
     /// Where identity and history live, absolute. None: nothing was given, and the node is ephemeral or its user has no home.
     pub data_dir: Option<PathBuf>,
     /// Identity and history in memory only.
@@ -95,6 +97,31 @@ impl FromStr for WebPort {
             "none" => Ok(Self::None),
             "0" => Ok(Self::Any),
             _ => text.parse().map(Self::Fixed).map_err(|_| "a port number, 0 for any free port, or none"),
+        }
+    }
+}
+
+/// Whether other people work on this machine: decided at the start, or by the user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SharedMode {
+    /// Decided from the machine's users and processes.
+    #[default]
+    Auto,
+    /// They do.
+    Yes,
+    /// They do not.
+    No,
+}
+
+impl FromStr for SharedMode {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "yes" => Ok(Self::Yes),
+            "no" => Ok(Self::No),
+            _ => Err("auto, yes or no"),
         }
     }
 }

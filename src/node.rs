@@ -11,6 +11,7 @@ mod disk;
 mod doctor;
 mod doors;
 mod likely;
+mod shared_machine;
 mod turn;
 mod unwritten;
 
@@ -100,6 +101,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     };
     let net = Net::start(settings, name_receiver, net_sender, tasks.clone(), tracker.clone())?;
 
+    let is_shared = shared_machine::is_shared(config.shared);
     let page = doors::open(&mut directory, &config, own).await;
     // Also where the doors stay closed because somebody took the port that was asked for.
     let (token, news) = doors::token(&directory)?;
@@ -137,6 +139,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
         web_port: port,
         socket: socket.clone(),
         data_dir: directory.path().to_owned(),
+        is_shared,
     };
     let ready = Ready { news, ..ready(&config, &about, &net, name, &token) };
     directory.announce(&Run {

@@ -251,6 +251,9 @@ pub struct Node {
     pub socket: String,
     /// Where identity and history live.
     pub data_dir: String,
+    /// True if other people work on this machine, so that each start has a new link. An addition to the contract.
+    #[serde(default)]
+    pub shared: bool,
     /// What is held.
     pub history: History,
     /// Where the parts of its page are, `/static/HASH`: another one than that of a page that is open means that the node is

@@ -52,6 +52,7 @@ fn defaults_are_those_of_the_contract() {
         room_key: None,
         web_port: WebPort::Usual,
         web_socket: None,
+        shared: SharedMode::Auto,
         data_dir: Some("/d".into()),
         quota: 256 * 1024 * 1024,
         ephemeral: false,
@@ -73,6 +74,7 @@ fn environment_beats_default_and_option_beats_environment() {
         ("ROOMFUL_ROOM_KEY_FILE", "/k"),
         ("ROOMFUL_WEB_PORT", "none"),
         ("ROOMFUL_WEB_SOCKET", "/s"),
+        ("ROOMFUL_SHARED", "yes"),
         ("ROOMFUL_DATA_DIR", "/d"),
         ("ROOMFUL_QUOTA", "64"),
         ("ROOMFUL_EPHEMERAL", "1"),
@@ -90,6 +92,7 @@ fn environment_beats_default_and_option_beats_environment() {
         room_key: Some(RoomKeyFrom::File("/k".into())),
         web_port: WebPort::None,
         web_socket: Some("/s".into()),
+        shared: SharedMode::Yes,
         data_dir: Some("/d".into()),
         quota: 64 * 1024 * 1024,
         ephemeral: true,
@@ -102,6 +105,8 @@ fn environment_beats_default_and_option_beats_environment() {
     assert_eq!(typed.name, Some(Name::new("Bo").unwrap()));
     assert_eq!((typed.port, typed.web_port, typed.peers), (7001, WebPort::Any, vec![peer("c", 7001)]));
     assert_eq!((typed.data_dir, typed.host), (Some("/e".into()), from_environment.host));
+
+    assert_eq!(node(&["--shared", "no"], &all).shared, SharedMode::No);
 
     let off = node(&[], &[("ROOMFUL_EPHEMERAL", "0"), ("ROOMFUL_JSON", "0"), ("ROOMFUL_PORT", "")]);
     assert_eq!((off.ephemeral, off.json, off.port), (false, false, 7666));
@@ -146,6 +151,7 @@ fn options_of_the_node_have_no_place_with_a_command() {
         "--host=::1",
         "--web-port=0",
         "--web-socket=/s",
+        "--shared=no",
     ] {
         assert!(wrong(&[option, "members"], &[]).contains("option of the node"), "{option}");
         wrong(&["members", option], &[]);
@@ -195,6 +201,7 @@ fn a_wrong_variable_is_called_by_its_name() {
     assert!(wrong(&[], &[("ROOMFUL_PORT", "80")]).contains("for ROOMFUL_PORT: 80 is not in"));
     assert!(wrong(&[], &[("ROOMFUL_NAME", "\u{7}")]).contains("ROOMFUL_NAME"));
     assert!(wrong(&[], &[("ROOMFUL_JSON", "yes")]).contains("ROOMFUL_JSON"));
+    assert!(wrong(&[], &[("ROOMFUL_SHARED", "maybe")]).contains("for ROOMFUL_SHARED: auto, yes or no"));
     assert!(wrong(&["members"], &[("ROOMFUL_LOG", "loud")]).contains("ROOMFUL_LOG"));
 }
 

@@ -37,6 +37,8 @@ pub(super) struct About {
     pub(super) web_port: Option<u16>,
     pub(super) socket: PathBuf,
     pub(super) data_dir: PathBuf,
+    /// True if other people work on this machine.
+    pub(super) is_shared: bool,
 }
 
 /// A question that waits for the engine.
@@ -259,6 +261,7 @@ impl Turns {
             web: self.about.web.clone(),
             socket: self.about.socket.display().to_string(),
             data_dir: self.about.data_dir.display().to_string(),
+            shared: self.about.is_shared,
             history: api::History::default(),
             discovery: self.discovery.rows(),
             addresses,

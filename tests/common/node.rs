@@ -47,6 +47,7 @@ impl Launch {
             .option("--room", lab.room())
             .option("--port", &lab.port().to_string())
             .option("--web-port", "0")
+            .option("--shared", "no")
             .option("--data-dir", &data_dir.display().to_string())
     }
 

@@ -276,6 +276,7 @@ fn info() -> api::Node {
         web: Some("http://127.0.0.1:7680/".to_owned()),
         socket: "/home/kai/.local/share/roomful/page.sock".to_owned(),
         data_dir: "/home/kai/.local/share/roomful".to_owned(),
+        shared: false,
         history: api::History::default(),
         discovery: vec![beacon("eth0", "192.0.2.255:7666", 1), beacon("wlan0", "198.51.100.255:7666", 2)],
         addresses: vec!["192.0.2.20".to_owned()],

@@ -163,6 +163,7 @@ fn info() -> api::Node {
         web: None,
         socket: "/tmp/page.sock".to_owned(),
         data_dir: "/tmp".to_owned(),
+        shared: false,
         history: api::History {
             missing: 3,
             lacking: vec![api::Lacking { id: OTHER.to_string(), entries: 3 }],

@@ -274,6 +274,7 @@ async fn the_forms_are_those_of_the_contract() {
         "web",
         "socket",
         "data_dir",
+        "shared",
         "history",
         "entries",
         "missing",
