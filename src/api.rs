@@ -10,6 +10,7 @@ pub mod export;
 pub mod form;
 pub mod held;
 pub mod hit;
+pub mod label;
 mod marks;
 pub mod safety;
 pub mod span;
@@ -23,6 +24,7 @@ pub use form::{
 };
 pub use held::{Holder, Holders};
 pub use hit::{Hit, Hits};
+pub use label::Labels;
 pub use safety::Safety;
 pub use span::Span;
 

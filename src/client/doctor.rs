@@ -1,7 +1,7 @@
 //! `roomful doctor`: why two nodes don't see each other, for people in a page of text.
 
 use super::{Error, Node, print};
-use crate::api::{self, Doctor};
+use crate::api::{self, Doctor, Labels};
 use crate::client::members::{all, table};
 
 /// Prints what is most likely the matter, then everything that was looked at; with `json` as one object.
@@ -48,6 +48,7 @@ fn text(doctor: &Doctor, members: &[api::Member], about: &api::Node) -> Vec<Stri
     });
     part(&mut lines, head, rows);
 
+    let labels: Labels = members.iter().collect();
     let name = |id: &str| members.iter().find(|member| member.id == id).map_or("", |member| member.name.as_str());
     let head = ["HEARD", "NAME", "KNOWS OF THIS NODE"].map(str::to_owned);
     let rows = doctor.heard_by.iter().map(|heard| {
@@ -65,12 +66,12 @@ fn text(doctor: &Doctor, members: &[api::Member], about: &api::Node) -> Vec<Stri
     part(&mut lines, head, doctor.refused.iter().map(|(cause, count)| [print::harmless(cause), count.to_string()]));
 
     let clocks = members.iter().filter(|member| !member.own);
-    let clocks =
-        clocks.filter_map(|member| Some([print::harmless(&member.name), format!("{} ms", member.clock_error_ms?)]));
+    let label = |id: &str| print::harmless(&labels.label(id, name(id)));
+    let clocks = clocks.filter_map(|member| Some([label(&member.id), format!("{} ms", member.clock_error_ms?)]));
     part(&mut lines, ["CLOCK OF", "AHEAD OF OURS"].map(str::to_owned), clocks);
 
     lines.push(String::new());
-    lines.push(history(&about.history, name));
+    lines.push(history(&about.history, label));
     lines.extend(doctor.firewall.as_ref().map(|firewall| format!("Firewall here: {}", print::harmless(firewall))));
     let known = |count: Option<u64>, none: &str| count.map_or_else(|| none.to_owned(), |count| count.to_string());
     let (open, most) = (known(doctor.files.open, "?"), known(doctor.files.most, "any number"));
@@ -82,9 +83,9 @@ fn text(doctor: &Doctor, members: &[api::Member], about: &api::Node) -> Vec<Stri
 }
 
 /// How far the history is complete, as far as the node knows, and of whom something is missing.
-fn history<'a>(held: &api::History, name: impl Fn(&str) -> &'a str) -> String {
+fn history(held: &api::History, label: impl Fn(&str) -> String) -> String {
     let back = held.oldest.as_deref().map_or_else(String::new, |oldest| format!(" back to {}", print::local(oldest)));
-    let whom = held.lacking.iter().map(|author| format!("{} of {}", author.entries, print::harmless(name(&author.id))));
+    let whom = held.lacking.iter().map(|author| format!("{} of {}", author.entries, label(&author.id)));
     let whom: Vec<String> = whom.collect();
     let whom = if whom.is_empty() { String::new() } else { format!(": {}", whom.join(", ")) };
     format!("History: {} entries{back}, {} missing{whom}", held.entries, held.missing)

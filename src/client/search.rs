@@ -1,13 +1,19 @@
 //! `roomful search`: messages with these words, newest first.
 
-use super::tail::show;
+use super::members::all;
+use super::tail::line;
 use super::{Error, Node, print};
-use crate::api::Hits;
+use crate::api::{Hits, Labels};
 
 /// Prints the newest hits: as `tail` prints messages, or one hit a line as JSON.
 pub async fn search(node: &Node, words: &[String], json: bool) -> Result<(), Error> {
     let found: Hits = node.get(&format!("/api/v1/search?q={}", in_query(&words.join(" ")))).await?;
-    found.hits.iter().try_for_each(|hit| if json { print::json(hit) } else { show(&hit.message, false) })
+    if json {
+        return found.hits.iter().try_for_each(print::json);
+    }
+    let mut labels: Labels = all(node).await?.iter().collect();
+    found.hits.iter().for_each(|hit| labels.insert(&hit.message.author, &hit.message.name));
+    found.hits.iter().try_for_each(|hit| print::line(&line(&hit.message, &labels)))
 }
 
 /// `text` as a value in the query of a URL.

@@ -86,7 +86,7 @@ async fn held(mut events: Events, message: &mut api::Message) -> Result<(), Erro
                 message.held_by = Some(held_by);
                 message.of = of;
             }
-            Event::Held { .. } | Event::Arrived(_) => {}
+            Event::Held { .. } | Event::Arrived(_) | Event::Member(_) => {}
             Event::Stopping | Event::Ended => return Err(Error::Stopped),
         }
     }

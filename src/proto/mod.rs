@@ -4,7 +4,7 @@
 //!
 //! | module | is |
 //! | --- | --- |
-//! | [`ids`], [`name`], [`lookalikes`], [`clock`], [`limits`] | the small words: who, what it is called, when, how much |
+//! | [`ids`], [`name`], [`lookalikes`], [`name_index`], [`clock`], [`limits`] | the small words: who, what it is called, when, how much |
 //! | [`body`], [`batch`] | what is said, and the unit that is signed, sent, checked and stored |
 //! | [`log`], [`frontier`] | what is held of one log, and of all; the hashes that two nodes compare |
 //! | [`fork`] | what becomes of a log in which two things were signed for one place |
@@ -37,6 +37,7 @@ pub mod log;
 pub mod lookalikes;
 pub mod marks;
 pub mod name;
+pub mod name_index;
 pub mod receipts;
 pub mod record;
 pub mod refusal;

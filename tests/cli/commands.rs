@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::task::{block_in_place, spawn_blocking};
 
-use super::fake::{Fake, Frame, TOKEN, message};
+use super::fake::{Fake, Frame, TOKEN, member, message};
 use super::{Ended, roomful};
 
 /// Runs a command on the data directory `dir`, with `input` to read.
@@ -87,14 +87,9 @@ async fn a_broken_answer_makes_no_second_message() {
 #[tokio::test(flavor = "multi_thread")]
 async fn members_are_listed_and_meant() {
     let node = Fake::start(None, 1).await;
-    let member = |id: &str, short: &str, name: &str, own: bool| {
-        json!({
-            "id": id.repeat(8), "short": short, "name": name, "state": "online", "self": own, "addresses": ["192.0.2.7"],
-            "since": "2026-11-22T14:05:00.123Z", "direct": true, "via": null, "clock_error_ms": null, "verified": false,
-            "muted": false, "blocked": false, "forked": false, "bytes": 0, "closed": null,
-        })
-    };
-    let all = [member("01234567", "aaaaaaaa", "Me", true), member("89abcdef", "bbbbbbbb", "A\u{1b}[2J", false)];
+    let id = |part: &str| part.repeat(8);
+    let mut all = [member(&id("01234567"), "aaaaaaaa", "Me"), member(&id("89abcdef"), "bbbbbbbb", "A\u{1b}[2J")];
+    all[0]["self"] = true.into();
     node.state.lock().unwrap().members = json!(all);
     let table = ask(&node.path(), &["members"], b"").await;
     let expected = "\
@@ -183,6 +178,67 @@ async fn following_misses_nothing_and_doubles_nothing() {
     let ended = spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
     assert_eq!(ended.status.code(), Some(1));
     assert_eq!(String::from_utf8(ended.stderr).unwrap(), "roomful: the node has stopped\n");
+}
+
+/// Full ids, and what is shown of them.
+const ANA: (&str, &str) = ("abababababababababababababababababababababababababababababababab", "vov2xk5l");
+const OTHER: (&str, &str) = ("cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd", "zxg43ton");
+const BO: (&str, &str) = ("efefefefefefefefefefefefefefefefefefefefefefefefefefefefefefefef", "57x6737p");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn authors_with_similar_names_show_their_ids() {
+    let node = Fake::start(None, 1).await;
+    let members = [(ANA, "Ana"), (OTHER, "\u{410}na"), (BO, "Bo")];
+    let members = members.map(|((id, short), name)| member(id, short, name));
+    node.state.lock().unwrap().members = json!(members);
+    node.arrive_from(ANA.0, "Ana", "one");
+    node.arrive_from(OTHER.0, "\u{410}na", "two");
+    node.arrive_from(BO.0, "Bo", "three");
+    let lines = ["Ana (vov2xk5l): one", "\u{410}na (zxg43ton): two", "Bo: three"];
+    let lines = lines.map(|line| format!("2026-11-22 14:05:00 {line}\n"));
+    assert_eq!(ask(&node.path(), &["tail"], b"").await, ok(&lines.concat()));
+    let newest_first: String = lines.iter().rev().map(String::as_str).collect();
+    assert_eq!(ask(&node.path(), &["search", "x"], b"").await, ok(&newest_first));
+    assert!(!ask(&node.path(), &["tail", "--json"], b"").await.out.contains("vov2xk5l"));
+
+    // The author's name then, which another member has now.
+    node.arrive_from(BO.0, "Cleo", "four");
+    node.state.lock().unwrap().members = json!([member(BO.0, BO.1, "Bo"), member(ANA.0, ANA.1, "Cleo")]);
+    for command in [&["tail", "-n", "1"][..], &["search", "x"]] {
+        let printed = ask(&node.path(), command, b"").await.out;
+        assert!(printed.starts_with("2026-11-22 14:05:00 Cleo (57x6737p): four\n"), "{printed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn following_shows_ids_once_a_namesake_appears() {
+    let node = Fake::start(None, 1).await;
+    node.state.lock().unwrap().members = json!([member(ANA.0, ANA.1, "Ana")]);
+    node.arrive_from(ANA.0, "Ana", "alone");
+    let mut command = roomful(&["tail", "--follow", "--data-dir"]);
+    let mut child = command.arg(node.path()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut read = || block_in_place(|| lines.next().unwrap().unwrap().split_off("2026-11-22 14:05:00 ".len()));
+    assert_eq!(read(), "Ana: alone");
+    node.frames.send(Frame::Text(json!({"type": "member", "member": member(OTHER.0, OTHER.1, "ANA")}))).unwrap();
+    node.arrive_from(ANA.0, "Ana", "before the other spoke");
+    assert_eq!(read(), "Ana (vov2xk5l): before the other spoke");
+
+    // A member may speak under a name before the node tells of it.
+    node.arrive_from(BO.0, "Bo", "first");
+    assert_eq!(read(), "Bo: first");
+    node.arrive_from(OTHER.0, "Bo", "second");
+    assert_eq!(read(), "Bo (zxg43ton): second");
+
+    // While the connection was closed, a namesake appeared.
+    node.frames.send(Frame::Close).unwrap();
+    node.until_listeners(0).await;
+    node.arrive_from(BO.0, "Cleo", "third");
+    node.state.lock().unwrap().members = json!([member(ANA.0, ANA.1, "Cleo")]);
+    assert_eq!(read(), "Cleo (57x6737p): third");
+    node.until_listeners(1).await;
+    node.frames.send(Frame::Text(json!({"type": "stopping"}))).unwrap();
+    assert_eq!(spawn_blocking(move || child.wait().unwrap()).await.unwrap().code(), Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,6 +59,7 @@ impl Fake {
         let router = Router::new()
             .route("/api/v1/members", get(members))
             .route("/api/v1/messages", get(messages).post(say))
+            .route("/api/v1/search", get(search))
             .route("/api/v1/token/rotate", post(|| async { Json(json!({"token": "cd".repeat(32)})) }))
             .route("/api/v1/stop", post(stop))
             .route("/ws", any(socket_of))
@@ -81,9 +82,15 @@ impl Fake {
 
     /// Adds a message of `name` and tells those who listen.
     pub(crate) fn arrive(&self, name: &str, text: &str) {
+        self.arrive_from(&"0".repeat(64), name, text);
+    }
+
+    /// The same, with the full id of its author.
+    pub(crate) fn arrive_from(&self, author: &str, name: &str, text: &str) {
         let mut state = self.state.lock().unwrap();
         let arrival = state.messages.len() + 1;
-        let message = message(arrival, name, text);
+        let mut message = message(arrival, name, text);
+        message["author"] = author.into();
         state.messages.push(message.clone());
         _ = self.frames.send(Frame::Text(json!({"type": "message", "message": message})));
     }
@@ -95,6 +102,15 @@ pub(crate) fn message(arrival: usize, name: &str, text: &str) -> Value {
         "id": format!("{arrival:064x}"), "author": "0".repeat(64), "name": name, "time": "2026-11-22T14:05:00.123Z", "kind": "say",
         "channel": "general", "to": null, "text": text, "spans": [{"type": "text", "text": text}], "reply_to": null,
         "held_by": null, "of": null, "order": format!("{arrival:0112x}"), "arrival": arrival,
+    })
+}
+
+/// A Member with every field of the contract.
+pub(crate) fn member(id: &str, short: &str, name: &str) -> Value {
+    json!({
+        "id": id, "short": short, "name": name, "state": "online", "self": false, "addresses": ["192.0.2.7"],
+        "since": "2026-11-22T14:05:00.123Z", "direct": true, "via": null, "clock_error_ms": null, "verified": false,
+        "muted": false, "blocked": false, "forked": false, "bytes": 0, "closed": null,
     })
 }
 
@@ -133,6 +149,13 @@ async fn messages(State(fake): State<Fake>, Query(query): Query<HashMap<String, 
     Json(json!({"messages": all[start.min(end)..end], "notices": [], "before": before, "after": "0"}))
 }
 
+/// Finds every message.
+async fn search(State(fake): State<Fake>) -> Json<Value> {
+    let state = fake.state.lock().unwrap();
+    let hits = state.messages.iter().rev().map(|message| json!({"message": message, "ranges": []}));
+    Json(json!({"hits": hits.collect::<Vec<_>>()}))
+}
+
 async fn say(State(fake): State<Fake>, Json(body): Json<Value>) -> Response {
     let mut state = fake.state.lock().unwrap();
     let text = body["text"].as_str().unwrap().to_owned();
@@ -165,8 +188,11 @@ async fn socket_of(State(fake): State<Fake>, upgrade: WebSocketUpgrade) -> Respo
         let hello = socket.recv().await.unwrap().unwrap();
         assert_eq!(hello.to_text().unwrap(), r#"{"type":"hello"}"#);
         let mut frames = fake.frames.subscribe();
-        let arrival = fake.state.lock().unwrap().messages.len();
-        let welcome = json!({"type": "welcome", "arrival": arrival, "members": [], "later": "unknown"});
+        let (arrival, members) = {
+            let state = fake.state.lock().unwrap();
+            (state.messages.len(), state.members.clone())
+        };
+        let welcome = json!({"type": "welcome", "arrival": arrival, "members": members, "later": "unknown"});
         socket.send(WsMessage::text(welcome.to_string())).await.unwrap();
         while let Ok(Frame::Text(frame)) = frames.recv().await {
             if socket.send(WsMessage::text(frame.to_string())).await.is_err() {

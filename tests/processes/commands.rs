@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
+use super::common::api::text_of;
 use super::common::command::{Finished, Running};
 use super::common::lab::Lab;
 use super::common::wait::until;
@@ -82,6 +83,28 @@ async fn tail_follows_what_is_said() -> Result<()> {
     let lines = following.lines_until("after 2")?;
     let messages = lines.iter().map(|line| Ok(serde_json::from_str(line)?)).collect::<Result<Vec<Value>>>()?;
     ensure!(texts(&messages) == ["after 0", "after 1", "after 2"], "{lines:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn tail_and_search_show_the_ids_of_namesakes() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").option("--name", "Ana").start()?;
+    anna.api.say("before").await?;
+    let following = Running::start(anna.command(&["tail", "--follow"]))?;
+    let alone = following.lines_until("before")?.concat();
+    ensure!(alone.ends_with(" Ana: before"), "{alone}");
+    let other = lab.node("other").host("127.0.0.2").option("--name", "\u{410}na").start()?;
+    until("both have met", async || super::all_met(&[&anna, &other]).await).await?;
+    anna.api.say("as herself").await?;
+    other.api.say("as another").await?;
+    let lines = following.lines_until("as another")?;
+    let own = format!("Ana ({})", text_of(&anna.api.member(anna.id()).await?, "short"));
+    let namesake = format!("\u{410}na ({})", text_of(&anna.api.member(other.id()).await?, "short"));
+    ensure!(lines[0].ends_with(&format!(" {own}: as herself")), "{lines:?}");
+    ensure!(lines[1].ends_with(&format!(" {namesake}: as another")), "{lines:?}");
+    let found = anna.run(&["search", "as"])?.stdout;
+    ensure!(found.contains(&format!(" {own}: as h")) && found.contains(&format!(" {namesake}: as a")), "{found}");
     Ok(())
 }
 

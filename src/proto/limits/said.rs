@@ -51,3 +51,7 @@ pub const SPAN_DEPTH_MAX: usize = 8;
 
 /// The refs of the last messages said that are remembered, so that a repetition is seen before the store can know of it.
 pub const REFS_REMEMBERED_MAX: usize = 2 * SAYS_WAITING_MAX;
+
+/// Names that a command compares to find namesakes: ten of each member of the largest room, in some MiB of memory. Members
+/// can take a new name as often as they like.
+pub const NAMES_INDEXED_MAX: usize = 10_000;
