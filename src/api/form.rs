@@ -1,5 +1,7 @@
 //! The forms one by one, in the field order of the contract, with how each is made from the program's own types.
 
+use std::collections::BTreeMap;
+
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
 
@@ -368,6 +370,9 @@ pub struct Welcome {
     pub arrival: Arrival,
     /// Whether what the client held is to be thrown away.
     pub reset: bool,
+    /// The storage of the user's pages; missing if it is empty. An addition to the contract.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub storage: BTreeMap<String, String>,
 }
 
 /// The body of every refusal over HTTP.

@@ -88,6 +88,10 @@ impl Turns {
                 self.store.write(Write::Read { conversation, arrival });
                 _ = answer.send(Ok(()));
             }
+            Ask::SetItem { key, value, answer } => {
+                let done = self.store.set_page_item(key, value);
+                tokio::spawn(async move { _ = answer.send(item_set(done.await)) });
+            }
             Ask::Exit { answer } => {
                 _ = answer.send(());
                 self.stop.cancel();
@@ -298,6 +302,19 @@ async fn look_up(store: &Store, say: &ask::Say) -> Result<Verdict, StoreError> {
     Ok(Verdict::New(reference))
 }
 
+/// What became of an item of the storage of the user's pages.
+fn item_set(result: Result<bool, StoreError>) -> Result<(), SayError> {
+    match result {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(SayError::StorageFull),
+        Err(error) if error.is_disk_full() => Err(SayError::DiskFull),
+        Err(error) => {
+            tracing::warn!("{error}");
+            Err(SayError::Stopping)
+        }
+    }
+}
+
 /// A hash of all that a message is made of, to tell a repetition from a mistake.
 fn content(say: &ask::Say) -> Hash {
     let mut hasher = blake3::Hasher::new();
@@ -362,6 +379,7 @@ async fn welcome(
         before: found.before,
         arrival: found.arrival,
         reset: found.reset,
+        storage: found.storage,
         held,
     })
 }

@@ -79,7 +79,7 @@ impl From<rusqlite::Error> for StoreError {
 
 impl StoreError {
     /// Whether there is no room on the disk. The wal-index is a file too, and grows before the log does.
-    pub(super) fn is_disk_full(&self) -> bool {
+    pub fn is_disk_full(&self) -> bool {
         let Self::Sqlite(error) = self else { return false };
         let index = matches!(error, rusqlite::Error::SqliteFailure(failure, _)
             if failure.extended_code == ffi::SQLITE_IOERR_SHMSIZE);

@@ -25,6 +25,7 @@ mod mended;
 mod numbers;
 mod open;
 mod page;
+mod page_storage;
 mod places;
 mod rescue;
 mod schema;
@@ -155,6 +156,21 @@ impl Store {
     pub fn write(&self, write: Write) {
         // The writer is gone only after a failure, which `failed` tells, or after `close`.
         let _ = self.inner.jobs.send(Job::Write(write));
+    }
+
+    /// Sets an item of the storage of the user's pages, or removes it if there is no value. Returns false if the storage is
+    /// full; then nothing was changed. Changes are applied in the order of the calls.
+    pub fn set_page_item(
+        &self,
+        key: String,
+        value: Option<String>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + use<> {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.inner.jobs.send(Job::ChangePageStorage(page_storage::Change { key, value }, answer));
+        async move {
+            sent.map_err(|_| StoreError::Closed)?;
+            answered.await.map_err(|_| StoreError::Closed)?
+        }
     }
 
     /// Waits until a failure has stopped the store; then says what happened, in a sentence for people. The node has

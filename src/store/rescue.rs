@@ -16,6 +16,7 @@ use super::fall::Falls;
 use super::fork::forks;
 use super::keep::{last_name, own_name};
 use super::marks::marks;
+use super::page_storage;
 use super::schema::beside;
 use super::snapshot::{members, receipts};
 use super::sql::{Blob32, Count, int};
@@ -186,6 +187,7 @@ fn rest(old: &Connection, db: &mut Connection, appender: &mut Appender) -> Resul
     }
     appender.changed(&transaction, falls)?;
     copy_fallen(old, &transaction)?;
+    page_storage::copy(old, &transaction)?;
     if let Ok(Some(name)) = last_name(old) {
         own_name(&transaction, &name)?;
     }

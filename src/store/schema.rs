@@ -34,6 +34,8 @@ const MIGRATIONS: &[&str] = &[
          member INTEGER NOT NULL, name TEXT NOT NULL) STRICT;
      INSERT INTO notice SELECT * FROM older_notice;
      DROP TABLE older_notice",
+    // 4: settings, drafts and unsent messages of pages.
+    "CREATE TABLE page_storage (item INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, value TEXT NOT NULL) STRICT",
 ];
 
 /// The version of [`SCHEMA`].

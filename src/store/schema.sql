@@ -1,4 +1,4 @@
--- Version 3 of a room's database. This file always describes today; what an older one needs stands in schema.rs.
+-- Version 4 of a room's database. This file always describes today; what an older one needs stands in schema.rs.
 --
 -- Numbers are SQLite's signed 64 bits. Times are stamps (milliseconds since 1970 x 65,536 + a counter), except where
 -- a name ends in _ms. Log ids are random 64-bit numbers and are kept with their highest bit flipped, so that SQLite's
@@ -182,4 +182,11 @@ CREATE TABLE notice (
     kind TEXT NOT NULL CHECK (kind IN ('joined', 'back', 'left', 'lost', 'renamed', 'conflict', 'forked')),
     member INTEGER NOT NULL,     -- author number
     name TEXT NOT NULL           -- theirs then
+) STRICT;
+
+-- Settings, drafts and unsent messages of the user's pages on a shared machine. Bounded in number and bytes.
+CREATE TABLE page_storage (
+    item INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,    -- the page's own name for it
+    value TEXT NOT NULL
 ) STRICT;

@@ -1,12 +1,15 @@
 //! What a tab gets when it opens its socket: what it missed, or a fresh beginning. All of it is one state of the
 //! database, so that everything up to the number it names is in it and everything beyond it is not.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::error::StoreError;
 use super::line::{Lines, conversation, rows};
 use super::numbers::highest;
 use super::page::{page, stream, weight};
+use super::page_storage;
 use super::sql::{Count, int};
 use crate::proto::history::{At, Page, PageQuery, Reading};
 use crate::proto::ids::{Arrival, NodeId};
@@ -45,22 +48,25 @@ pub struct Welcome {
     pub conversations: Vec<Reading>,
     /// The highest number covered.
     pub arrival: Arrival,
+    /// The storage of the user's pages.
+    pub storage: BTreeMap<String, String>,
 }
 
 /// Reads everything for a socket. `after` is the run and the number that the tab shows, if it has any.
 pub(super) fn welcome(db: &Connection, own: NodeId, after: Option<(&str, Arrival)>) -> Result<Welcome, StoreError> {
     let conversations = conversations(db)?;
+    let storage = page_storage::items(db)?;
     let resumed = match after {
         Some((run, arrival)) => resume(db, own, run, arrival, RESUME_ENTRIES_MAX, RESUME_BYTES_MAX)?,
         None => None,
     };
     if let Some(Resumed { lines, notices, moved, arrival }) = resumed {
-        return Ok(Welcome { reset: false, lines, notices, moved, before: None, conversations, arrival });
+        return Ok(Welcome { reset: false, lines, notices, moved, before: None, conversations, arrival, storage });
     }
     let newest = PageQuery { at: At::Newest, conversation: None, limit: WELCOME_MESSAGES };
     let fresh = page(db, own, &newest, WELCOME_BYTES_MAX)?;
     let Page { lines, notices, before, arrival, .. } = fresh.ok_or(StoreError::Closed)?;
-    Ok(Welcome { reset: after.is_some(), lines, notices, moved: Vec::new(), before, conversations, arrival })
+    Ok(Welcome { reset: after.is_some(), lines, notices, moved: Vec::new(), before, conversations, arrival, storage })
 }
 
 /// Reads what a tab missed; `None` where it has to start afresh.

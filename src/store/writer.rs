@@ -17,6 +17,7 @@ use super::failure::Failure;
 use super::fall::Falls;
 use super::keep::own_name;
 use super::mended::Mended;
+use super::page_storage::Change;
 use crate::proto::ids::Arrival;
 use crate::proto::limits::{
     COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, DISK_FULL_RETRY_MS, HEADER_BYTES_MAX, WARN_EVERY_MS, WRITES_DEFERRED_MAX,
@@ -33,6 +34,8 @@ pub(super) enum Job {
     Reindex(oneshot::Sender<()>),
     /// Somebody read a batch that is not what was signed any more. Answered when it is set aside.
     SetAside(Arrival, oneshot::Sender<Result<(), StoreError>>),
+    /// Change the storage of the user's pages. Answered with whether it fits, once it is on the disk.
+    ChangePageStorage(Change, oneshot::Sender<Result<bool, StoreError>>),
     /// Finish.
     Close,
 }
@@ -67,6 +70,7 @@ enum Next {
     Read(Box<dyn FnOnce(&mut Connection) + Send>),
     Reindex(oneshot::Sender<()>),
     SetAside(Arrival, oneshot::Sender<Result<(), StoreError>>),
+    ChangePageStorage(Change, oneshot::Sender<Result<bool, StoreError>>),
     Close,
 }
 
@@ -104,6 +108,10 @@ impl Writer {
                     let _ = done.send(());
                 }
                 Next::SetAside(batch, done) => match self.set_aside(batch) {
+                    Err(error) if !error.is_disk_full() => break Err(error),
+                    result => _ = done.send(result),
+                },
+                Next::ChangePageStorage(change, done) => match self.change_page_storage(&change) {
                     Err(error) if !error.is_disk_full() => break Err(error),
                     result => _ = done.send(result),
                 },
@@ -146,6 +154,7 @@ impl Writer {
                 Ok(Job::Read(read)) => return (group, Next::Read(read)),
                 Ok(Job::Reindex(done)) => return (group, Next::Reindex(done)),
                 Ok(Job::SetAside(batch, done)) => return (group, Next::SetAside(batch, done)),
+                Ok(Job::ChangePageStorage(change, done)) => return (group, Next::ChangePageStorage(change, done)),
                 Ok(Job::Close) | Err(TryRecvError::Disconnected) => return (group, Next::Close),
                 Err(TryRecvError::Empty) => return (group, Next::More),
             }

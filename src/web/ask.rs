@@ -2,6 +2,8 @@
 //!
 //! Everything that can be checked without knowing the node's state is checked before it is asked.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::oneshot;
 
 use crate::api;
@@ -51,6 +53,15 @@ pub enum Ask {
         conversation: Conversation,
         /// Up to which arrival number; the mark never goes back.
         arrival: Arrival,
+        /// Done, or why not.
+        answer: Answer<Result<(), SayError>>,
+    },
+    /// Set an item of the storage of the user's pages, or remove it if there is no value.
+    SetItem {
+        /// Which.
+        key: String,
+        /// To what.
+        value: Option<String>,
         /// Done, or why not.
         answer: Answer<Result<(), SayError>>,
     },
@@ -173,6 +184,9 @@ pub enum SayError {
     /// No room to store it.
     #[error("the disk is full")]
     DiskFull,
+    /// The storage of the user's pages is full.
+    #[error("the storage of the pages is full")]
+    StorageFull,
     /// The node is stopping.
     #[error("the node is stopping")]
     Stopping,
@@ -211,6 +225,8 @@ pub struct Welcome {
     pub arrival: Arrival,
     /// Whether a resume was asked for and could not be had: this is a fresh start.
     pub reset: bool,
+    /// The storage of the user's pages.
+    pub storage: BTreeMap<String, String>,
     /// Resumed: how many hold the newest [`crate::proto::limits::RESUME_HELD_MAX`] own messages.
     pub held: Vec<(EntryId, Held)>,
 }

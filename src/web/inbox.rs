@@ -46,6 +46,9 @@ async fn begin(shared: &Arc<Shared>, socket: SocketNo, message: Message) -> Resu
     match message {
         Message::Say(draft) => draft.begin(shared, Some(socket)).await.map(Waiting::Said),
         Message::Rename(name) => shared.begin_ask(|answer| Ask::Rename { name, answer }).await.map(Waiting::Done),
+        Message::SetItem { key, value } => {
+            shared.begin_ask(|answer| Ask::SetItem { key, value, answer }).await.map(Waiting::Done)
+        }
         Message::Exit => shared.begin_ask(|answer| Ask::Exit { answer }).await.map(Waiting::Leaving),
         Message::Read { conversation, arrival } => {
             let asked = shared.begin_ask(|answer| Ask::MarkRead { conversation, arrival, answer });

@@ -7,7 +7,7 @@ use super::draft::{self, Draft, bad};
 use super::refused::Refused;
 use crate::api::Code;
 use crate::proto::ids::{Arrival, NodeId};
-use crate::proto::limits::TEXT_BYTES_MAX;
+use crate::proto::limits::{PAGE_STORAGE_KEY_BYTES_MAX, PAGE_STORAGE_VALUE_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::proto::name::{Name, NameError};
 use crate::proto::timeline::{Conversation, LineKind};
 
@@ -30,6 +30,13 @@ pub enum Message {
     Say(Draft),
     /// The user wants another name.
     Rename(Name),
+    /// An item of the storage of the user's pages; without a value it is removed.
+    SetItem {
+        /// Which.
+        key: String,
+        /// To what.
+        value: Option<String>,
+    },
     /// The user leaves, and the node stops.
     Exit,
     /// The user has read so far.
@@ -65,6 +72,7 @@ fn read_fields(fields: &Map<String, Value>) -> Result<Message, Refused> {
             let arrival = arrival.ok_or_else(|| bad("\"arrival\" has to be a number."))?;
             Ok(Message::Read { conversation, arrival })
         }
+        "storage" => read_item(fields),
         "hello" | "proof" => Err(bad("This socket is open already.")),
         _ => Err(Code::UnknownType.into()),
     }
@@ -96,6 +104,17 @@ fn read_command(fields: &Map<String, Value>) -> Result<Message, Refused> {
         Some("exit") => Ok(Message::Exit),
         _ => Err(bad("This node knows the commands \"hooray\", \"name\" and \"exit\".")),
     }
+}
+
+fn read_item(fields: &Map<String, Value>) -> Result<Message, Refused> {
+    needed_reference(fields)?;
+    let key = draft::text(fields, "key")?.filter(|key| !key.is_empty() && key.len() <= PAGE_STORAGE_KEY_BYTES_MAX);
+    let key = key.ok_or_else(|| bad("\"key\" has to be a text of 1 to 160 bytes."))?.to_owned();
+    let value = draft::text(fields, "value")?;
+    if value.is_some_and(|value| value.len() > PAGE_STORAGE_VALUE_BYTES_MAX) {
+        return Err(Refused::new(Code::TooLong, "A stored value has at most 96 KiB."));
+    }
+    Ok(Message::SetItem { key, value: value.map(str::to_owned) })
 }
 
 fn needed_reference(fields: &Map<String, Value>) -> Result<String, Refused> {

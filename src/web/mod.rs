@@ -12,6 +12,12 @@
 //! `POST /api/v1/stop` answers `{}`, and `POST /api/v1/token/rotate` answers `{"token":"…"}`, both with a token. And two for the
 //! page: `GET /api/v1/messages/ID/held` tells who holds a message of one's own, and `POST /api/v1/peers` with
 //! `{"address":"HOST[:PORT]"}` dials somebody as `--peer` does, until the node stops.
+//!
+//! On a shared machine the page's origin ends with the run of the node, so the node is the page's storage for settings,
+//! drafts and unsent messages. The frame `{"type":"storage","ref","key","value"}` sets an item, or removes it if `value` is
+//! null or missing. It answers `done`, or `too_long` if the value or the storage is too large, or `disk_full`. A `welcome`
+//! carries all items as `"storage":{"KEY":"VALUE"}` if there are any. Keys are 1 to 160 bytes of the page's choice; the
+//! node does not interpret them. The storage is part of the room's database: an unsent message belongs to one room.
 
 pub mod ask;
 mod assets;

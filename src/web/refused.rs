@@ -55,6 +55,7 @@ impl From<SayError> for Refused {
             SayError::NoSuchMember => Code::NoSuchMember,
             SayError::DiskFull => Code::DiskFull,
             SayError::Stopping => Code::Stopping,
+            SayError::StorageFull => return Self::new(Code::TooLong, "The storage for drafts and settings is full."),
         };
         code.into()
     }

@@ -111,6 +111,7 @@ fn finish(welcome: Welcome, messages: Vec<api::Message>, bearer: String) -> Star
         before: welcome.before.map(|order| Cursor(order).to_string()),
         arrival: welcome.arrival,
         reset: welcome.reset,
+        storage: welcome.storage,
     };
     Start {
         frames: [frames::welcome(&form)].into_iter().chain(moved).chain(again).collect(),

@@ -235,6 +235,7 @@ impl Stage {
             before: if from == 0 { None } else { Some(self.lines[from].order) },
             arrival: self.arrival,
             reset: false,
+            storage: Default::default(),
             held: Vec::new(),
         }
     }

@@ -73,9 +73,9 @@ async fn a_newer_database_is_refused_and_not_touched() {
     change("PRAGMA user_version = 7");
     let before = contents(&dir);
     let error = open(&path, room(), 1).expect_err("from the future");
-    assert!(matches!(error, StoreError::Newer { found: 7, known: 3, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 7, known: 4, .. }), "{error}");
     let said = error.to_string();
-    assert!(said.contains("version 7") && said.contains("to 3") && said.contains("--data-dir"), "{said}");
+    assert!(said.contains("version 7") && said.contains("to 4") && said.contains("--data-dir"), "{said}");
     assert_eq!(contents(&dir), before);
 }
 
@@ -213,6 +213,7 @@ async fn what_the_user_thinks_of_others_and_what_fell_survive_a_rescue() {
     let (one, other) = (one.say("one"), other.say("other"));
     bed.append(&[&one]).await;
     bed.append(&[&other]).await;
+    bed.store.set_page_item("draft".to_owned(), Some("begun".to_owned())).await.expect("written");
     bed.store.close().await;
     let before = Bed::at(&dir);
     let (marks, fallen) = (before.opened.snapshot.marks.clone(), before.opened.snapshot.fallen.clone());
@@ -225,6 +226,8 @@ async fn what_the_user_thinks_of_others_and_what_fell_survive_a_rescue() {
     assert!(bed.store.mended().is_some());
     assert_eq!(bed.opened.snapshot.marks, marks);
     assert_eq!(bed.opened.snapshot.fallen, fallen);
+    let storage = bed.store.welcome(None).await.expect("readable").storage;
+    assert_eq!(storage.get("draft").map(String::as_str), Some("begun"));
     assert_eq!(forks(&bed), 1);
     assert_eq!(bed.texts().await.len(), 1, "who is blocked is not shown");
 }

@@ -7,6 +7,7 @@ mod forks;
 mod marks;
 mod order;
 mod own;
+mod page_storage;
 mod samples;
 mod search;
 mod support;

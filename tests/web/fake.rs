@@ -1,6 +1,6 @@
 //! A node that remembers what is said to it, and a server in front of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -31,6 +31,7 @@ pub(crate) struct Node {
     pub(crate) refuse: Option<SayError>,
     pub(crate) renamed: Option<Name>,
     pub(crate) exited: bool,
+    pub(crate) storage: BTreeMap<String, String>,
     pub(crate) queries: Vec<PageQuery>,
     pub(crate) held: Vec<(EntryId, Held)>,
     /// Lines that are committed while a welcome is read, after its snapshot, and published before it is answered.
@@ -126,6 +127,7 @@ impl Node {
             before: None,
             arrival: self.arrival(),
             reset: resume.is_some() && known.is_none(),
+            storage: self.storage.clone(),
             held: if known.is_some() { self.held.clone() } else { Vec::new() },
             lines,
         }
@@ -259,6 +261,13 @@ async fn answer(node: Arc<Mutex<Node>>, hub: Hub, keys: Keys, mut asked: mpsc::R
             Ask::MarkRead { conversation, arrival, answer } => {
                 hub.publish(Event::Read { conversation, arrival });
                 answer.send(Ok(())).is_ok()
+            }
+            Ask::SetItem { key, value, answer } => {
+                _ = match value {
+                    Some(value) => node.storage.insert(key, value),
+                    None => node.storage.remove(&key),
+                };
+                answer.send(node.refuse.take().map_or(Ok(()), Err)).is_ok()
             }
             Ask::Exit { answer } => {
                 node.exited = true;

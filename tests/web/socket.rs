@@ -6,6 +6,7 @@ use crate::client::Socket;
 use crate::fake::{OTHER, Server, member};
 use roomful::proto::timeline::{Conversation, Held, Notice, NoticeKind};
 use roomful::web::Event;
+use roomful::web::ask::SayError;
 
 fn hmac(token: &str, side: &str, a: &[u8], b: &[u8]) -> String {
     use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -247,6 +248,23 @@ async fn commands_are_done() {
 }
 
 #[tokio::test]
+async fn a_page_stores_items_in_its_node() {
+    let server = Server::start().await;
+    let mut socket = server.enter_fresh().await;
+    let value = "\"".repeat(96 * 1024);
+    for (reference, value) in [("a", Some(value.as_str())), ("b", Some("x")), ("c", None), ("d", Some("y"))] {
+        socket.say(json!({"type": "storage", "ref": reference, "key": "draft", "value": value})).await;
+        assert_eq!(socket.next().await, Ok(json!({"type": "done", "ref": reference})));
+    }
+    let (_, welcome) = server.enter(json!({"type": "hello"})).await;
+    assert_eq!(welcome["storage"], json!({"draft": "y"}));
+    server.node().refuse = Some(SayError::StorageFull);
+    socket.say(json!({"type": "storage", "ref": "e", "key": "draft", "value": "z"})).await;
+    let error = socket.next().await.expect("an error");
+    assert_eq!((&error["error"], &error["ref"]), (&json!("too_long"), &json!("e")));
+}
+
+#[tokio::test]
 async fn what_is_not_understood_leaves_the_socket_open() {
     let server = Server::start().await;
     let mut socket = server.enter_fresh().await;
@@ -263,6 +281,12 @@ async fn what_is_not_understood_leaves_the_socket_open() {
         (json!({"type": "say", "ref": "r", "text": "x", "to": "ff".repeat(32)}), "no_such_member", Some("r")),
         (json!({"type": "read", "channel": "general"}), "bad_request", None),
         (json!({"type": "read", "arrival": 1}), "bad_request", None),
+        (json!({"type": "storage", "key": "a", "value": "x"}), "bad_request", None),
+        (json!({"type": "storage", "ref": "r", "value": "x"}), "bad_request", Some("r")),
+        (json!({"type": "storage", "ref": "r", "key": "", "value": "x"}), "bad_request", Some("r")),
+        (json!({"type": "storage", "ref": "r", "key": "a".repeat(161), "value": "x"}), "bad_request", Some("r")),
+        (json!({"type": "storage", "ref": "r", "key": "a", "value": 1}), "bad_request", Some("r")),
+        (json!({"type": "storage", "ref": "r", "key": "a", "value": "x".repeat(96 * 1024 + 1)}), "too_long", Some("r")),
     ] {
         socket.say(frame.clone()).await;
         let error = socket.next().await.expect("an error");

@@ -112,3 +112,15 @@ pub const LAST_WORDS_BYTES: usize = 1024 * 1024;
 
 /// What the system may keep of what was sent to a page and not taken, in bytes (it doubles this).
 pub const WEB_SEND_BUFFER_BYTES: usize = 128 * 1024;
+
+/// Bytes of an item of the page's storage: 64 hex digits of the node's id, a tab's UUID and the page's own word fit.
+pub const PAGE_STORAGE_KEY_BYTES_MAX: usize = 160;
+
+/// Bytes of its value: three texts of 32 KiB. Escaped twice as JSON it still fits into [`PAGE_FRAME_BYTES_MAX`].
+pub const PAGE_STORAGE_VALUE_BYTES_MAX: usize = 96 * 1024;
+
+/// Items in the page's storage: a few settings, and two for each of 60 tabs that were closed with a text in them.
+pub const PAGE_STORAGE_ITEMS_MAX: u64 = 128;
+
+/// Bytes of the page's storage: it goes with every welcome, and stays well below [`PAGE_BEHIND_BYTES_MAX`].
+pub const PAGE_STORAGE_BYTES_MAX: u64 = 256 * 1024;

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use roomful::api::span::{self, Span};
 use roomful::proto::batch::{Verified, verify};
 use roomful::proto::limits::{
-    BATCH_ENTRIES_MAX, BEACON_BYTES_MAX, PORT_MIN, REF_CHARS_MAX, SPAN_DEPTH_MAX, TEXT_BYTES_MAX,
+    BATCH_ENTRIES_MAX, BEACON_BYTES_MAX, PAGE_STORAGE_KEY_BYTES_MAX, PAGE_STORAGE_VALUE_BYTES_MAX, PORT_MIN,
+    REF_CHARS_MAX, SPAN_DEPTH_MAX, TEXT_BYTES_MAX,
 };
 use roomful::proto::name::Name;
 use roomful::web::message::{Message, read};
@@ -127,6 +128,10 @@ pub fn message(bytes: &[u8]) {
     match frame.message {
         Ok(Message::Say(_)) => assert!(frame.reference.is_some(), "what is said has a name"),
         Ok(Message::Rename(name)) => assert_eq!(Name::new(name.as_str()), Ok(name)),
+        Ok(Message::SetItem { key, value }) => {
+            assert!((1..=PAGE_STORAGE_KEY_BYTES_MAX).contains(&key.len()));
+            assert!(value.is_none_or(|value| value.len() <= PAGE_STORAGE_VALUE_BYTES_MAX));
+        }
         Ok(Message::Exit | Message::Read { .. }) | Err(_) => {}
     }
 }
