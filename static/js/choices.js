@@ -1,4 +1,6 @@
-// What the user chose, for one node, in this browser.
+// What the user chose, for one node.
+
+import { read, write } from "./storage.js";
 
 const DEFAULTS = { notices: "direct", texts: true, sounds: "direct", quiet: false, muted: [], enterSends: true, joy: true };
 
@@ -8,18 +10,14 @@ let kept = { text: undefined, choices: DEFAULTS }; // asked for with every messa
 
 export function readChoices(node) {
   try {
-    const text = localStorage.getItem(keyFor(node)) ?? "{}";
+    const text = read(keyFor(node)) ?? "{}";
     if (text !== kept.text) kept = { text, choices: { ...DEFAULTS, ...JSON.parse(text) } };
   } catch {
-    // Storage is forbidden, or somebody else wrote there: what was chosen last still counts.
+    // Written by another program: what was chosen last still counts.
   }
   return kept.choices;
 }
 
 export function keepChoices(node, choices) {
-  try {
-    localStorage.setItem(keyFor(node), JSON.stringify(choices));
-  } catch {
-    kept = { text: kept.text, choices }; // it lasts as long as the page
-  }
+  if (!write(keyFor(node), JSON.stringify(choices))) kept = { text: kept.text, choices }; // it lasts as long as the page
 }

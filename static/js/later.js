@@ -75,13 +75,13 @@ export function start(page) {
   let isKnown = false; // whether it was asked who one is
   let unmountAlone = null;
   let timer = 0;
-  function drawLine(back) {
+  function drawLine(back, unsavedTexts) {
     clearTimeout(timer);
     const wasCut = document.body.hasAttribute("data-cut");
-    const again = drawConnection({ socket, state, back, now: Date.now() });
+    const again = drawConnection({ socket, state, back, unsavedTexts, now: Date.now() });
     if (wasCut !== document.body.hasAttribute("data-cut")) draw();
     if (unmountAlone !== null) byId("find-others").hidden = true; // it is already on the screen
-    if (again !== null) timer = setTimeout(() => drawLine(back), again);
+    if (again !== null) timer = setTimeout(() => drawLine(back, unsavedTexts), again);
   }
 
   return {
@@ -115,8 +115,8 @@ export function start(page) {
     },
 
     /** Everything but the messages. `parts` says what may have changed. */
-    drawRest(parts, { open, hasDraft, attended: isAttended, back }) {
-      drawLine(back);
+    drawRest(parts, { open, hasDraft, attended: isAttended, back, unsavedTexts }) {
+      drawLine(back, unsavedTexts);
       if (state.node === null) return;
       drawMended(state.node);
       const isCut = document.body.hasAttribute("data-cut");

@@ -6,6 +6,7 @@ import * as Outbox from "./outbox.js";
 import { buildRows, dayOf } from "./rows.js";
 import { Socket, takeKeyFromAddress } from "./socket.js";
 import * as State from "./state.js";
+import * as Storage from "./storage.js";
 import { byId, isDialogOpen, setText } from "./lib/dom.js";
 import { t } from "./lib/texts.js";
 import { Composer, allDrafts, draftKey, keepDraft, readDraft } from "./view/composer.js";
@@ -59,7 +60,8 @@ function onFrame(frame) {
   flood.frames += 1;
   flood.heardAt = performance.now();
   if (frame.type === "error") return onError(frame);
-  if (frame.type === "done") return later?.room.done(frame.ref);
+  if (frame.type === "done") return Storage.answered(frame.ref, true) || later?.room.done(frame.ref);
+  if (frame.type === "welcome") Storage.begin(frame, (change) => socket.send(change));
   if (frame.type === "said") onSaid(frame);
   const wasMe = state.me;
   const names = state.names.size;
@@ -84,7 +86,7 @@ function onSaid({ ref, message }) {
 }
 
 function onError({ ref, error, message }) {
-  if (!ref || later?.room.refused(ref, message || error)) return;
+  if (!ref || Storage.answered(ref, false) || later?.room.refused(ref, message || error)) return;
   Outbox.refused(outbox, ref, error, message);
   saveOutbox();
   pump();
@@ -179,6 +181,13 @@ async function restore() {
   });
   composer.adopt();
   store.saveDrafts(allDrafts(state.me));
+}
+
+/** What was typed and would be lost with this tab. A node that confirmed all of it has it. */
+function unsavedTexts() {
+  composer.keep();
+  if (Storage.isInNode()) return [];
+  return [...outbox.items.map((item) => item.text), ...Object.values(allDrafts(state.me))].filter((text) => text !== "");
 }
 
 function say(text, kind = "say") {
@@ -303,7 +312,7 @@ function drawNow() {
   due = null;
   flood.frames = 0;
   if (state.node !== null && parts.rows) drawRoom();
-  later?.drawRest(parts, { open: openKey, hasDraft, attended, back });
+  later?.drawRest(parts, { open: openKey, hasDraft, attended, back, unsavedTexts });
   drawn.at = performance.now();
   drawn.took = drawn.at - begin;
 }
@@ -366,7 +375,16 @@ function listen() {
     socket.restart();
   });
   keyNews.addEventListener("message", () => !socket.isOpen && socket.restart());
-  document.addEventListener("visibilitychange", () => (document.hidden ? drawDue() : draw()));
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) return draw();
+    drawDue();
+    Storage.flush();
+  });
+  addEventListener("pagehide", Storage.flush); // after the composer has kept its draft
+  addEventListener("beforeunload", (event) => {
+    if (!Storage.isShared() || unsavedTexts().length === 0) return;
+    if (!socket.isOpen || Storage.isRefused()) event.preventDefault();
+  });
   let today = dayOf(Date.now());
   setInterval(() => {
     if (today === (today = dayOf(Date.now()))) return;

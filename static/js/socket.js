@@ -8,6 +8,7 @@ const OPENING_MS = 10_000;
 const WAIT_MS_MIN = 500;
 const WAIT_MS_MAX = 15_000;
 const NO_KEY = 4401;
+const BAD_HOST = 403; // the status for a name that the node does not answer to
 
 // --- the key ---
 
@@ -111,7 +112,8 @@ export function waitBefore(tries, random = Math.random()) {
 
 /**
  * Phases: `opening` (also while trying again), `open`, `waiting` (until `retryAt`), and the closed doors
- * `no-key`, `stranger` (who answers could not prove to be our node) and `refused` (our key is no longer good).
+ * `no-key`, `stranger` (who answers could not prove to be our node), `refused` (our key is no longer good) and
+ * `restarted` (the node answers to another name now, so this origin never reaches it again).
  */
 export class Socket {
   phase = "opening";
@@ -252,12 +254,22 @@ export class Socket {
     this.retryAt = this.waitingSince + wait;
     this.#timer = setTimeout(() => this.open(), wait);
     this.#enter("waiting");
+    this.#checkName();
+  }
+
+  /** On a shared machine a node that was started again refuses the name of the start before. Then nothing is tried again. */
+  async #checkName() {
+    const signal = AbortSignal.timeout(OPENING_MS);
+    const answer = await fetch("/", { method: "HEAD", cache: "no-store", signal }).catch(() => null);
+    if (answer?.status !== BAD_HOST || this.phase !== "waiting") return;
+    clearTimeout(this.#timer);
+    this.#enter("restarted");
   }
 
   #woke() {
     if (document.hidden) return;
     if (this.isOpen && Date.now() - this.#heardAt > SILENCE_MS) this.restart();
-    if (this.phase === "stranger") this.open();
+    if (this.phase === "stranger" || this.phase === "restarted") this.open();
     this.tryNow();
   }
 

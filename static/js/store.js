@@ -2,6 +2,8 @@
 // was written for, since two nodes can be forwarded to one port. Each tab writes only its own; a tab that is closed
 // leaves both to the next one: a lock, held as long as a tab lives, tells whose is orphaned.
 
+import { keys, read, readOfTab, write, writeOfTab } from "./storage.js";
+
 const TAB = "roomful.tab";
 
 const lockOf = (tab) => `roomful.tab.${tab}`;
@@ -19,11 +21,11 @@ function holdFor(tab) {
 }
 
 async function ownTab() {
-  const before = sessionStorage.getItem(TAB);
+  const before = readOfTab(TAB) ?? null;
   // A duplicated tab brings its twin's name along, but not the lock.
   if (before !== null && (await holdFor(before))) return before;
   const tab = crypto.randomUUID();
-  sessionStorage.setItem(TAB, tab);
+  writeOfTab(TAB, tab);
   await holdFor(tab);
   return tab;
 }
@@ -38,19 +40,19 @@ export async function openStore(node) {
   try {
     const tab = await ownTab();
     const living = await livingTabs();
-    const orphans = (prefix) => Object.keys(localStorage).filter((key) => {
+    const orphans = (prefix) => keys(prefix).filter((key) => {
       const owner = key.slice(prefix.length);
-      return key.startsWith(prefix) && owner !== tab && !living.has(lockOf(owner));
+      return owner !== tab && !living.has(lockOf(owner));
     });
     const outboxes = [outboxOf(node) + tab, ...orphans(outboxOf(node))];
-    const texts = outboxes.map((key) => localStorage.getItem(key)).filter((text) => text !== null);
-    for (const key of outboxes) localStorage.removeItem(key);
+    const texts = outboxes.map(read).filter((text) => typeof text === "string");
+    for (const key of outboxes) write(key, null);
     return {
       texts,
       /** Offers what was begun in tabs that are gone. What `take(conversation, text)` does not take waits for the next. */
       adoptDrafts(take) {
         for (const key of orphans(draftsOf(node))) {
-          const left = Object.entries(parse(localStorage.getItem(key))).filter(([place, text]) => !take(place, text));
+          const left = Object.entries(parse(read(key))).filter(([place, text]) => !take(place, text));
           save(key, JSON.stringify(Object.fromEntries(left)), left.length === 0);
         }
       },
@@ -70,11 +72,4 @@ function parse(text) {
   }
 }
 
-function save(key, text, isEmpty) {
-  try {
-    if (isEmpty) localStorage.removeItem(key);
-    else localStorage.setItem(key, text);
-  } catch {
-    // Full: what is on the screen still goes out.
-  }
-}
+const save = (key, text, isEmpty) => write(key, isEmpty ? null : text);

@@ -6,9 +6,11 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const contrast = matchMedia("(prefers-contrast: more)");
 
+  let told = null; // where storage is forbidden
+
   function choice() {
     try {
-      return localStorage.getItem("roomful.theme") ?? "auto";
+      return told ?? localStorage.getItem("roomful.theme") ?? "auto";
     } catch {
       return "auto"; // storage can be forbidden; the page works without it
     }
@@ -25,5 +27,8 @@
   apply();
   dark.addEventListener("change", apply);
   contrast.addEventListener("change", apply);
-  addEventListener("roomful-theme", apply); // the help dialog says this after a change
+  addEventListener("roomful-theme", ({ detail }) => {
+    told = detail;
+    apply();
+  });
 })();

@@ -140,6 +140,8 @@ const catalogue = {
   "connection.cut": "No connection to your node. Trying again.",
   "connection.stopping": "Your node is stopping.",
   "connection.stopped": "Your node has stopped. Start it again with {command}; this page will find it.",
+  "connection.stopped.shared":
+    "Your node has stopped. Start it again with {command} and open the link that it prints: this tab will not find it.",
   "connection.disk": "The disk of your node is almost full: what others say is not taken until there is room.",
   "connection.back": "Back",
   "connection.backNew": "Back - {n} new",
@@ -179,8 +181,21 @@ const catalogue = {
   "door.title.refused": "This link is no longer good",
   "door.why.refused":
     "Your node does not accept this browser's key any more: a newer link was made. Print it where the node runs:",
+  "door.title.stranger.shared": "This tab needs a new link",
+  "door.why.stranger.shared":
+    "Your node was started again, or something else answers on this port. It could not prove that it knows this" +
+    " browser's key, so nothing was sent to it. Print the link where your node runs:",
+  "door.title.restarted": "Your node was started again",
+  "door.why.restarted":
+    "Other people use the machine of your node, so each start has a new address and a new link. This tab still has the" +
+    " old address. Print the new link where your node runs:",
   "door.then": "Then open that link in this browser.",
   "door.then.kept": "Then open that link in this browser. What you wrote and could not send is kept.",
+
+  "door.then.node": "Then open that link in this browser. What you wrote is kept in your node.",
+  "door.then.unsaved":
+    "Then open that link in this browser. What stands below is in this tab alone: copy it before you close the tab.",
+  "door.unsaved": "What you wrote",
 
   "first.title": "Welcome. This is how others see you",
   "first.name": "Your name",

@@ -3,6 +3,7 @@
 
 import { byId, isDialogOpen } from "../lib/dom.js";
 import { t } from "../lib/texts.js";
+import { keysOfTab, readOfTab, writeOfTab } from "../storage.js";
 
 const LIMIT_BYTES = 32 * 1024;
 const WARN_FROM = 0.8;
@@ -58,7 +59,7 @@ export class Composer {
     this.#field.addEventListener("input", () => this.#changed());
     this.#send.addEventListener("click", () => this.submit());
     addEventListener("resize", () => this.#grow());
-    addEventListener("pagehide", () => this.#keepDraft());
+    addEventListener("pagehide", () => this.keep());
     document.addEventListener("keydown", (event) => this.#typeAnywhere(event));
   }
 
@@ -79,14 +80,14 @@ export class Composer {
     const text = this.#field.value;
     if (text.trim() === "" || fullness(text).over) return this.focus();
     this.text = "";
-    this.#keepDraft();
+    this.keep();
     this.send(text);
     this.focus();
   }
 
   /** Turns to a conversation: its name in the empty field, and what was begun there. */
   turnTo(draftKey, place) {
-    this.#keepDraft();
+    this.keep();
     const carry = this.#draftKey === null ? this.text : ""; // typed before we knew where we are
     this.#draftKey = draftKey;
     this.#field.placeholder = t("composer.placeholder", { place });
@@ -101,7 +102,7 @@ export class Composer {
     if (over) this.#send.setAttribute("aria-disabled", "true");
     else this.#send.removeAttribute("aria-disabled");
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#keepDraft(), DRAFT_AFTER_MS);
+    this.#timer = setTimeout(() => this.keep(), DRAFT_AFTER_MS);
     this.typed(this.#field.value);
   }
 
@@ -115,7 +116,8 @@ export class Composer {
     this.grown(); // also where it is as high as before: while it was measured the messages had more room
   }
 
-  #keepDraft() {
+  /** Keeps what stands in the field as the draft of its conversation. */
+  keep() {
     clearTimeout(this.#timer);
     if (this.#draftKey === null) return;
     keepDraft(this.#draftKey, this.text);
@@ -142,30 +144,13 @@ export class Composer {
 
 export const draftKey = (node, conversation) => `roomful.draft.${node}.${conversation}`;
 
-export function readDraft(key) {
-  try {
-    return sessionStorage.getItem(key) ?? "";
-  } catch {
-    return "";
-  }
-}
+export const readDraft = (key) => readOfTab(key) ?? "";
 
-export function keepDraft(key, text) {
-  try {
-    if (text === "") sessionStorage.removeItem(key);
-    else sessionStorage.setItem(key, text);
-  } catch {
-    // Storage is forbidden or full: the draft lives as long as the page.
-  }
-}
+/** Where storage is forbidden or full the draft lives as long as the page. */
+export const keepDraft = (key, text) => writeOfTab(key, text === "" ? null : text);
 
 /** Everything that was begun in this tab, for a node, by conversation. */
 export function allDrafts(node) {
   const prefix = draftKey(node, "");
-  try {
-    const keys = Object.keys(sessionStorage).filter((key) => key.startsWith(prefix));
-    return Object.fromEntries(keys.map((key) => [key.slice(prefix.length), readDraft(key)]));
-  } catch {
-    return {};
-  }
+  return Object.fromEntries(keysOfTab(prefix).map((key) => [key.slice(prefix.length), readDraft(key)]));
 }

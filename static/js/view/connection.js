@@ -9,11 +9,11 @@ import { othersInReach } from "../state.js";
 
 const WORTH_SAYING_AFTER_MS = 2000;
 const COUNT_DOWN_FROM_MS = 5000;
-const DOORS = new Set(["no-key", "stranger", "refused"]);
+const DOORS = new Set(["no-key", "stranger", "refused", "restarted"]);
 
 /** Draws the line. Answers in how many milliseconds it wants to be drawn again, or null. */
-export function drawConnection({ socket, state, back, now }) {
-  drawDoor(socket);
+export function drawConnection({ socket, state, back, unsavedTexts, now }) {
+  drawDoor(socket, state, unsavedTexts);
   const line = byId("connection");
   const tryNow = byId("try-now");
   const cutFor = socket.cutSince === 0 ? 0 : now - socket.cutSince;
@@ -47,7 +47,7 @@ function hasLittleDisk(state) {
 function say(line, kind, { state, back }) {
   if (kind === "stopped") {
     if (line.dataset.said === "stopped") return;
-    fill(line, "connection.stopped", { command: make("code", "", "roomful") });
+    fill(line, state.node?.shared ? "connection.stopped.shared" : "connection.stopped", { command: make("code", "", "roomful") });
     line.prepend(make("span", "dot"));
   } else if (kind === "calm") {
     setWords(line, state.node === null ? t("connection.opening") : t("connection.reach", { n: othersInReach(state) }));
@@ -66,7 +66,7 @@ function setWords(line, text) {
   if (line.textContent !== text) line.replaceChildren(make("span", "dot"), text);
 }
 
-function drawDoor(socket) {
+function drawDoor(socket, state, unsavedTexts) {
   const { phase } = socket;
   const door = byId("door");
   const app = byId("app");
@@ -81,10 +81,16 @@ function drawDoor(socket) {
     return;
   }
   if (door.dataset.phase === phase) return;
+  const isShared = state.node?.shared === true;
+  const kind = phase === "stranger" && isShared ? "stranger.shared" : phase;
+  const unsaved = isShared || phase === "restarted" ? unsavedTexts() : [];
+  const isNew = phase === "no-key" || (phase === "restarted" && !isShared); // nothing was written, or all of it was sent
+  const then = isNew ? "door.then" : isShared ? "door.then.node" : "door.then.kept";
   const card = clone("t-door");
-  card.querySelector("h1").textContent = t(`door.title.${phase}`);
-  card.querySelector(".why").textContent = t(`door.why.${phase}`);
-  card.querySelector(".then").textContent = t(phase === "no-key" ? "door.then" : "door.then.kept");
+  card.querySelector("h1").textContent = t(`door.title.${kind}`);
+  card.querySelector(".why").textContent = t(`door.why.${kind}`);
+  card.querySelector(".then").textContent = t(unsaved.length > 0 ? "door.then.unsaved" : then);
+  drawUnsaved(card, unsaved);
   const copy = card.querySelector("button");
   copy.addEventListener("click", () => copyText(card.querySelector("code").textContent, copy));
   const again = card.querySelector(".again");
@@ -94,6 +100,18 @@ function drawDoor(socket) {
   door.replaceChildren(card);
   door.hidden = false;
   app.hidden = true;
-  document.title = t(`door.title.${phase}`);
+  document.title = t(`door.title.${kind}`);
   card.querySelector("h1").focus();
+}
+
+/** What only this tab has: to be copied by hand, since no other page may read it. */
+function drawUnsaved(card, texts) {
+  const place = card.querySelector(".unsaved");
+  place.hidden = texts.length === 0;
+  if (place.hidden) return;
+  const field = place.querySelector("textarea");
+  field.value = texts.join("\n\n");
+  field.setAttribute("aria-label", t("door.unsaved"));
+  const copy = place.querySelector("button");
+  copy.addEventListener("click", () => copyText(field.value, copy));
 }

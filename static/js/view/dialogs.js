@@ -3,6 +3,7 @@
 import { COMMANDS } from "../commands.js";
 import { clone, make } from "../lib/dom.js";
 import { t } from "../lib/texts.js";
+import { keepTheme, readTheme } from "../storage.js";
 import { drawChoices } from "./choices.js";
 
 const KEYS = [
@@ -63,11 +64,8 @@ function themeChoice(theme) {
   const input = make("input");
   input.type = "radio";
   input.name = "theme";
-  input.checked = (localStorage.getItem("roomful.theme") ?? "auto") === theme;
-  input.addEventListener("change", () => {
-    localStorage.setItem("roomful.theme", theme);
-    dispatchEvent(new Event("roomful-theme"));
-  });
+  input.checked = readTheme() === theme;
+  input.addEventListener("change", () => keepTheme(theme));
   label.append(input, " ", t(`theme.${theme}`));
   return label;
 }

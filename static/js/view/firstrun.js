@@ -3,6 +3,7 @@
 
 import { byId, clone, identicon, setText } from "../lib/dom.js";
 import { t } from "../lib/texts.js";
+import { read, write } from "../storage.js";
 
 const keyFor = (node) => `roomful.met.${node}`;
 
@@ -49,18 +50,7 @@ export function mountFirstRun({ state, room }) {
   new ResizeObserver(() => place.parentElement.style.setProperty("--first", `${card.offsetHeight}px`)).observe(card);
 }
 
-function hasMet(node) {
-  try {
-    return localStorage.getItem(keyFor(node)) !== null;
-  } catch {
-    return true; // it could not be remembered, and would come again with every load
-  }
-}
+/** Also true where storage is forbidden (undefined): it could not be remembered, and would come again with every load. */
+const hasMet = (node) => read(keyFor(node)) !== null;
 
-function met(node) {
-  try {
-    localStorage.setItem(keyFor(node), "1");
-  } catch {
-    // As above.
-  }
-}
+const met = (node) => write(keyFor(node), "1");

@@ -2,9 +2,10 @@
 // it or the node starts anew.
 
 import { byId, setText } from "../lib/dom.js";
+import { read, write } from "../storage.js";
 
 const KEY = "roomful.mended"; // what was read last, and of which start
-let read = null; // the same, where storage is forbidden
+let inMemory = null; // the same, where storage is forbidden
 
 /** What is to be told: null if nothing was mended, or it was read. */
 export function mendedToTell({ mended, started }) {
@@ -13,12 +14,8 @@ export function mendedToTell({ mended, started }) {
 
 /** The user has read it. */
 export function keepRead({ mended, started }) {
-  read = `${started} ${mended}`;
-  try {
-    localStorage.setItem(KEY, read);
-  } catch {
-    // it lasts as long as the page
-  }
+  inMemory = `${started} ${mended}`;
+  write(KEY, inMemory);
 }
 
 export function drawMended(node) {
@@ -27,10 +24,4 @@ export function drawMended(node) {
   setText(byId("mended-text"), told ?? "");
 }
 
-function keptRead() {
-  try {
-    return localStorage.getItem(KEY) ?? read;
-  } catch {
-    return read;
-  }
-}
+const keptRead = () => read(KEY) ?? inMemory;
