@@ -27,7 +27,11 @@ use super::{Event, Proved, Refusals};
 use crate::proto::book::{Dial, Target};
 use crate::proto::frame::{CloseReason, Hello, Intro, Peer};
 use crate::proto::ids::{DialId, NodeId, RoomId};
-use crate::proto::limits::{ACCEPT_BACKOFF_MS_MAX, ACCEPT_BACKOFF_MS_MIN, HANDSHAKE_MS_MAX, LISTENS_MAX};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::proto::limits::DIAL_SYN_MS;
+use crate::proto::limits::{
+    ACCEPT_BACKOFF_MS_MAX, ACCEPT_BACKOFF_MS_MIN, DIAL_CONNECT_MS_MAX, HANDSHAKE_MS_MAX, LISTENS_MAX,
+};
 use crate::proto::name::Name;
 use crate::proto::refusal::Cause;
 use crate::proto::session::Role;
@@ -188,9 +192,9 @@ impl Mesh {
     }
 
     /// Dials, and reports either a link or why there is none.
-    pub(super) async fn dial(self: Arc<Self>, Dial { dial, target, expected }: Dial) {
+    pub(super) async fn dial(self: Arc<Self>, Dial { dial, target, expected, is_given }: Dial) {
         let result = tokio::select! {
-            result = within(self.connect(&target, expected)) => result,
+            result = within(self.connect(&target, expected, is_given)) => result,
             () = self.stop.cancelled() => Err(HandshakeError::Displaced),
         };
         match result {
@@ -219,8 +223,9 @@ impl Mesh {
         &self,
         target: &Target,
         expected: Option<NodeId>,
+        is_given: bool,
     ) -> Result<(TlsStream<TcpStream>, Peer), HandshakeError> {
-        let (stream, address) = self.open(target).await.map_err(HandshakeError::Connect)?;
+        let (stream, address) = self.open(target, is_given).await.map_err(HandshakeError::Connect)?;
         prepare(&stream);
         let connector = TlsConnector::from(self.tls.client.clone());
         // An address, since then no name is sent in the clear; nothing is compared with it.
@@ -232,14 +237,14 @@ impl Mesh {
     }
 
     /// A connection to a target, whose name is looked up anew each time; of several addresses the first that answers.
-    async fn open(&self, target: &Target) -> io::Result<(TcpStream, IpAddr)> {
+    async fn open(&self, target: &Target, is_given: bool) -> io::Result<(TcpStream, IpAddr)> {
         let addresses: Vec<SocketAddr> = match target {
             Target::Address(address) => vec![*address],
             Target::Host(name, port) => tokio::net::lookup_host((name.as_str(), *port)).await?.collect(),
         };
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in addresses {
-            match self.open_one(address).await {
+            match self.open_one(address, is_given).await {
                 Ok(stream) => return Ok((stream, address.ip())),
                 Err(error) => failure = error,
             }
@@ -247,7 +252,7 @@ impl Mesh {
         Err(failure)
     }
 
-    async fn open_one(&self, address: SocketAddr) -> io::Result<TcpStream> {
+    async fn open_one(&self, address: SocketAddr, is_given: bool) -> io::Result<TcpStream> {
         // The system would look for it for seconds.
         if is_cut_off(address) {
             return Err(io::Error::new(io::ErrorKind::NetworkDown, "its network is down here"));
@@ -256,7 +261,14 @@ impl Mesh {
         if let Some(host) = self.host {
             socket.bind(own_address(host))?;
         }
-        socket.connect(address).await
+        if is_given {
+            return socket.connect(address).await;
+        }
+        limit_syn(&SockRef::from(&socket), true);
+        let connected = timeout(Duration::from_millis(DIAL_CONNECT_MS_MAX), socket.connect(address)).await;
+        let stream = connected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        limit_syn(&SockRef::from(&stream), false);
+        Ok(stream)
     }
 
     /// From TLS to a peer that is known.
@@ -330,6 +342,19 @@ fn prepare(stream: &TcpStream) {
     let _ = socket.set_tcp_nodelay(true);
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let _ = socket.set_tcp_notsent_lowat(crate::proto::limits::TCP_NOTSENT_BYTES);
+}
+
+/// Limits an unanswered SYN to one repeat, or lifts the limit again.
+///
+/// `TCP_SYNCNT` would not do: Linux 6.5 and later send four repeats beyond it. The user timeout counts
+/// from the first SYN. It must not stay: it would end a link whose peer is slow to read.
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), expect(unused_variables, reason = "Linux's own"))]
+fn limit_syn(socket: &SockRef<'_>, is_limited: bool) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        // Without it the deadline still ends the dial.
+        let _ = socket.set_tcp_user_timeout(is_limited.then_some(Duration::from_millis(DIAL_SYN_MS)));
+    }
 }
 
 async fn within<T>(work: impl Future<Output = Result<T, HandshakeError>>) -> Result<T, HandshakeError> {

@@ -220,7 +220,7 @@ mod tests {
     fn a_dial_that_succeeds_takes_the_failure_back() {
         let mut notes = Notes::default();
         let target = Target::Address(([192, 0, 2, 1], 7666).into());
-        let dial = |number| Dial { dial: DialId(number), target: target.clone(), expected: None };
+        let dial = |number| Dial { dial: DialId(number), target: target.clone(), expected: None, is_given: false };
         notes.dials(&dial(1));
         let failure = Failure { at_ms: 0, error: "nobody answers there".to_owned(), answered: false };
         notes.failed(DialId(1), failure);

@@ -103,6 +103,8 @@ pub struct Dial {
     pub target: Target,
     /// Who must answer; none: anybody.
     pub expected: Option<NodeId>,
+    /// Whether the user named the target: then its network may be as slow as a handshake may be.
+    pub is_given: bool,
 }
 
 /// See the module.
@@ -213,14 +215,16 @@ impl Book {
             if expected.is_some_and(|id| !busy_ids.insert(id)) || !self.may_fail(&target, mono_ms) {
                 continue;
             }
+            let mut is_given = false;
             if let Some(row) = self.rows.get_mut(&key) {
                 row.is_news = false;
+                is_given = row.source == Source::Given;
             }
             let dial = DialId(self.dials);
             self.dials += 1;
             self.dialling.insert(dial, key.clone());
             busy.insert(key);
-            dials.push(Dial { dial, target, expected });
+            dials.push(Dial { dial, target, expected, is_given });
         }
         dials
     }

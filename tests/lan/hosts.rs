@@ -12,7 +12,7 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 
 use crate::common::node::Launch;
-use crate::common::{Context, Result, ensure};
+use crate::common::{Context, Result, Value, ensure};
 
 /// So that tests of one process that run beside each other have namespaces of their own.
 static NETWORKS: AtomicU32 = AtomicU32::new(0);
@@ -163,6 +163,16 @@ impl Host {
     /// Runs `ip` in this host's network.
     pub(crate) fn ip(&self, args: &[&str]) -> Result<()> {
         ip(&[&["-n", &self.namespace], args].concat())
+    }
+
+    /// The packets in the first counter of this host's nft rules.
+    pub(crate) fn packets(&self) -> Result<u64> {
+        let listed: Value = serde_json::from_str(&self.runs_now("nft", &["-j", "list", "ruleset"], "")?)?;
+        let rules = listed["nftables"].as_array().context("rules")?;
+        let count = |rule: &Value| {
+            rule["rule"]["expr"].as_array()?.iter().find_map(|part| part["counter"]["packets"].as_u64())
+        };
+        rules.iter().find_map(count).context("a counter")
     }
 
     /// Runs another program in this host's network, with something to read; returns what it prints.

@@ -148,14 +148,7 @@ async fn an_interface_that_flaps_makes_no_storm() -> Result<()> {
     nobody_was_gone_long(&nodes).await?;
 
     let seconds = begun.elapsed().as_secs_f64();
-    let listed = hosts[1].runs_now("nft", &["-j", "list", "ruleset"], "")?;
-    let packets = serde_json::from_str::<serde_json::Value>(&listed)?["nftables"]
-        .as_array()
-        .and_then(|rows| {
-            rows.iter()
-                .find_map(|row| row["rule"]["expr"].as_array()?.iter().find_map(|e| e["counter"]["packets"].as_u64()))
-        })
-        .context("a counter")?;
+    let packets = hosts[1].packets()?;
     // A burst of three at most every 2 s, when the addresses are looked at; each to the subnet, to everybody, to the group.
     let most = 3.0 * (1.5 * seconds + 6.0);
     println!("{packets} packets in {seconds:.1} s");

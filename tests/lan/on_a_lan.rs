@@ -1,5 +1,7 @@
 //! What five hosts on a switch must do: meet, notice who goes and how, mend, and never count anybody twice.
 
+#[path = "dropping.rs"]
+mod dropping;
 #[path = "far.rs"]
 mod far;
 #[path = "moving.rs"]

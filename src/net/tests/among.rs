@@ -138,7 +138,7 @@ async fn a_node_does_not_link_with_itself() {
 async fn a_name_is_looked_up() {
     let (mut a, b) = (node(1, 0), node(2, 0));
     let target = Target::Host("127.0.0.2".to_owned(), b.net.tcp_port());
-    a.net.dial(Dial { dial: DialId(1), target, expected: Some(b.id) });
+    a.net.dial(Dial { dial: DialId(1), target, expected: Some(b.id), is_given: true });
     a.up().await;
 }
 

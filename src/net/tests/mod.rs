@@ -35,7 +35,7 @@ fn id(seed: u8) -> NodeId {
 }
 
 fn dial(number: u64, address: SocketAddr, expected: Option<NodeId>) -> Dial {
-    Dial { dial: DialId(number), target: Target::Address(address), expected }
+    Dial { dial: DialId(number), target: Target::Address(address), expected, is_given: false }
 }
 
 fn name(text: &str) -> Name {

@@ -42,6 +42,17 @@ pub const PACKETS_PER_ADDRESS: u64 = 128;
 /// Packets on the beacons' port that are looked at, a second in all: a thousand nodes that start at once.
 pub const PACKETS: u64 = 1_000;
 
+/// Longest wait for the TCP connection of a dial that the user did not ask for, in milliseconds.
+///
+/// A beacon or a peer can name an address that drops packets. Such a dial must not hold one of
+/// [`DIALS_MAX`] for as long as a whole handshake may take.
+pub const DIAL_CONNECT_MS_MAX: u64 = 3_000;
+
+/// How long the system repeats the SYN of such a dial, in milliseconds: once, after 1 s.
+///
+/// A second repeat would follow after 2 s: Linux 6.5 and later begin with one a second.
+pub const DIAL_SYN_MS: u64 = 1_900;
+
 /// Dials at a time: each costs a socket and a handshake at both ends.
 pub const DIALS_MAX: usize = 32;
 
