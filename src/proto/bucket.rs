@@ -28,6 +28,16 @@ impl Bucket {
         self.left
     }
 
+    /// Returns true if nothing is missing from it.
+    pub fn is_full(&mut self, mono_ms: u64) -> bool {
+        self.left(mono_ms) == self.most
+    }
+
+    /// Returns when the next one can be taken, as far as it was counted.
+    pub fn next_ms(&self) -> u64 {
+        if self.left > 0 { self.counted_ms } else { self.counted_ms.saturating_add(self.refill_ms) }
+    }
+
     /// Takes one out; false where it is empty.
     pub fn take(&mut self, mono_ms: u64) -> bool {
         let some = self.left(mono_ms) > 0;

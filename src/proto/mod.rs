@@ -14,6 +14,7 @@
 //! | [`frame`], [`session`], [`room_key`] | what two nodes say to each other, how a link begins, and who is let in |
 //! | [`bucket`], [`book`], [`announce`] | whom to dial, how often, and when to be heard |
 //! | [`roster`], [`marks`], [`receipts`] | who is here, what the user thinks of them, and who holds what this node's user wrote |
+//! | [`notices`] | how often the user is told of one member |
 //! | [`refusal`] | why something was not taken, counted |
 //! | [`safety`] | what two users compare to be sure of each other |
 //! | [`record`] | what the engine and the store say to each other |
@@ -38,6 +39,7 @@ pub mod lookalikes;
 pub mod marks;
 pub mod name;
 pub mod name_index;
+pub mod notices;
 pub mod receipts;
 pub mod record;
 pub mod refusal;

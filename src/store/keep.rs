@@ -5,9 +5,9 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::append::Appender;
 use super::error::StoreError;
+use super::notices::evict;
 use super::sql::{Count, int};
 use crate::proto::ids::{Arrival, LogKey, NodeId, Seq};
-use crate::proto::limits::NOTICES_KEPT;
 use crate::proto::name::Name;
 use crate::proto::record::{MemberReceipt, MemberRecord};
 use crate::proto::timeline::{Conversation, Notice, NoticeKind};
@@ -35,7 +35,7 @@ impl Appender {
         Ok(())
     }
 
-    /// Numbers a notice and keeps it; the oldest ones go.
+    /// Numbers a notice and keeps it. Evicts the oldest one if there are too many.
     pub(super) fn notice(
         &mut self,
         db: &Connection,
@@ -48,11 +48,7 @@ impl Appender {
         self.highest += 1;
         db.prepare_cached("INSERT INTO notice (arrival, wall_ms, kind, member, name) VALUES (?1, ?2, ?3, ?4, ?5)")?
             .execute(params![int(self.highest), int(wall_ms), kind_word(kind), author, name.as_str()])?;
-        db.prepare_cached(
-            "DELETE FROM notice WHERE arrival <=
-             (SELECT arrival FROM notice ORDER BY arrival DESC LIMIT 1 OFFSET ?1)",
-        )?
-        .execute([int(NOTICES_KEPT)])?;
+        evict(db)?;
         Ok(Notice { arrival: self.highest, wall_ms, kind, member, name: name.clone() })
     }
 

@@ -22,6 +22,7 @@ mod line;
 mod look;
 mod marks;
 mod mended;
+mod notices;
 mod numbers;
 mod open;
 mod page;

@@ -175,7 +175,7 @@ CREATE TABLE receipt (
     PRIMARY KEY (log, member, first_seq)
 ) STRICT, WITHOUT ROWID;
 
--- Lines for this node's own user. The newest 1,000 are kept.
+-- Lines for this node's own user. The newest 1,000 are kept, with a share reserved for warnings.
 CREATE TABLE notice (
     arrival INTEGER PRIMARY KEY,
     wall_ms INTEGER NOT NULL,    -- by this node's wall clock

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::error::StoreError;
 use super::line::{Lines, conversation, rows};
+use super::notices::may_be_gone;
 use super::numbers::highest;
 use super::page::{page, stream, weight};
 use super::page_storage;
@@ -14,7 +15,7 @@ use super::sql::{Count, int};
 use crate::proto::history::{At, Page, PageQuery, Reading};
 use crate::proto::ids::{Arrival, NodeId};
 use crate::proto::limits::{
-    CONVERSATIONS_LISTED_MAX, NOTICES_KEPT, RESUME_BYTES_MAX, RESUME_ENTRIES_MAX, WELCOME_BYTES_MAX, WELCOME_MESSAGES,
+    CONVERSATIONS_LISTED_MAX, RESUME_BYTES_MAX, RESUME_ENTRIES_MAX, WELCOME_BYTES_MAX, WELCOME_MESSAGES,
 };
 use crate::proto::timeline::{Line, Notice, Order};
 
@@ -84,8 +85,7 @@ pub(super) fn resume(
     }
     let mut lines = Lines::shown(db, own)?;
     let found = stream(&mut lines, db, None, after, limit, bytes)?;
-    // As many notices as are kept: older ones that it missed may be gone.
-    if found.cut.is_some() || found.bytes > bytes || found.notices.len() as u64 >= NOTICES_KEPT {
+    if found.cut.is_some() || found.bytes > bytes || may_be_gone(db, after)? {
         return Ok(None);
     }
     const MOVED: &str = rows!(

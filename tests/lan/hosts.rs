@@ -169,9 +169,8 @@ impl Host {
     pub(crate) fn packets(&self) -> Result<u64> {
         let listed: Value = serde_json::from_str(&self.runs_now("nft", &["-j", "list", "ruleset"], "")?)?;
         let rules = listed["nftables"].as_array().context("rules")?;
-        let count = |rule: &Value| {
-            rule["rule"]["expr"].as_array()?.iter().find_map(|part| part["counter"]["packets"].as_u64())
-        };
+        let count =
+            |rule: &Value| rule["rule"]["expr"].as_array()?.iter().find_map(|part| part["counter"]["packets"].as_u64());
         rules.iter().find_map(count).context("a counter")
     }
 

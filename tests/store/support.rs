@@ -173,6 +173,17 @@ impl Bed {
         }
     }
 
+    /// Writes many notices at once.
+    pub(crate) async fn notices(&mut self, kind: NoticeKind, member: NodeId, count: u64) {
+        for _ in 0..count {
+            let name = roomful::proto::name::Name::lossy("Ana", "?");
+            self.store.write(Write::Notice { wall_ms: NOON, kind, member, name });
+        }
+        for _ in 0..count {
+            self.answer().await;
+        }
+    }
+
     pub(crate) async fn page(&self, at: At, limit: usize) -> Page {
         let page = self.store.page(PageQuery { at, conversation: None, limit }, usize::MAX).await;
         page.expect("readable").expect("found")

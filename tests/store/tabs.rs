@@ -1,7 +1,8 @@
 //! Arrival numbers: what a tab may go on from, and what it gets.
 
 use roomful::proto::history::{At, Page, PageQuery};
-use roomful::proto::limits::NOTICES_KEPT;
+use roomful::proto::limits::{NOTICES_KEPT, NOTICES_WARNINGS_KEPT};
+use roomful::proto::timeline::NoticeKind;
 use roomful::store::{BEGINNING, Location};
 
 use crate::support::{Author, Bed, NOON, room, texts};
@@ -111,24 +112,47 @@ async fn the_newest_notices_are_kept() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let ana = Author::new(2).id();
-    for _ in 0..NOTICES_KEPT + 5 {
-        let write = roomful::proto::record::Write::Notice {
-            wall_ms: NOON,
-            kind: roomful::proto::timeline::NoticeKind::Lost,
-            member: ana,
-            name: roomful::proto::name::Name::lossy("Ana", "?"),
-        };
-        bed.store.write(write);
-    }
-    for _ in 0..NOTICES_KEPT + 5 {
-        bed.answer().await;
-    }
+    bed.notices(NoticeKind::Lost, ana, NOTICES_KEPT + 5).await;
     let page = bed.page(At::Newest, 10).await;
     assert_eq!(numbers(&page), (6..=NOTICES_KEPT + 5).collect::<Vec<_>>());
     let run = bed.opened.run.clone();
     let missed = bed.store.resume(run.clone(), 6, 10_000, 1 << 20).await.expect("readable");
     assert_eq!(missed.expect("all are there").notices.len(), 999);
     assert!(bed.store.resume(run, 3, 10_000, 1 << 20).await.expect("readable").is_none(), "some it missed are gone");
+}
+
+#[tokio::test]
+async fn flood_of_presence_evicts_no_conflict() {
+    let mut bed = Bed::open(Location::Memory, NOON);
+    let (mallory, run) = (Author::new(2).id(), bed.opened.run.clone());
+    bed.notices(NoticeKind::Forked, mallory, 1).await;
+    bed.notices(NoticeKind::Conflict, mallory, 1).await;
+    for kind in [NoticeKind::Joined, NoticeKind::Left, NoticeKind::Renamed] {
+        bed.notices(kind, mallory, NOTICES_KEPT / 2).await;
+    }
+    let kept = bed.page(At::Newest, 10).await.notices;
+    assert_eq!(kept.len() as u64, NOTICES_KEPT);
+    assert_eq!([kept[0].kind, kept[1].kind], [NoticeKind::Forked, NoticeKind::Conflict]);
+    // Presence from number 505 on is still there.
+    for (after, is_resumed) in [(1, false), (503, false), (505, true), (1_500, true)] {
+        let resumed = bed.store.resume(run.clone(), after, 10_000, 1 << 20).await.expect("readable");
+        assert_eq!(resumed.is_some(), is_resumed, "after {after}");
+    }
+}
+
+#[tokio::test]
+async fn flood_of_conflicts_evicts_no_more_than_its_share() {
+    let mut bed = Bed::open(Location::Memory, NOON);
+    let mallory = Author::new(2).id();
+    bed.notices(NoticeKind::Joined, mallory, 100).await;
+    bed.notices(NoticeKind::Conflict, mallory, NOTICES_KEPT + 50).await;
+    let count = async |bed: &Bed, kind| {
+        bed.page(At::Newest, 10).await.notices.iter().filter(|notice| notice.kind == kind).count() as u64
+    };
+    assert_eq!(count(&bed, NoticeKind::Joined).await, 100);
+    assert_eq!(count(&bed, NoticeKind::Conflict).await, NOTICES_KEPT - 100, "what presence does not use is lent");
+    bed.notices(NoticeKind::Left, mallory, NOTICES_KEPT).await;
+    assert_eq!(count(&bed, NoticeKind::Conflict).await, NOTICES_WARNINGS_KEPT, "and taken back");
 }
 
 #[tokio::test]

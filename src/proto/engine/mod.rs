@@ -5,7 +5,7 @@
 //! them run in one test and every run can be replayed.
 //!
 //! The parts, each an `impl Engine` of its own: `find` meets others, `links` keeps one link with each and knows who
-//! is here, `talk` signs what this node's user says, `push` sends it, `relay` reaches those whom only others
+//! is here, `notices` tells of it, `talk` signs what this node's user says, `push` sends it, `relay` reaches those whom only others
 //! reach, `take` checks and stores what others say, `forks` settles what they may not say, `closing` ends what is too
 //! much, `compare` finds out what is lacking, and `sync` fetches it.
 
@@ -16,6 +16,7 @@ mod forks;
 mod io;
 mod link;
 mod links;
+mod notices;
 mod push;
 mod refs;
 mod relay;
@@ -43,10 +44,11 @@ use super::ids::{EntryId, Instance, LinkId, NodeId, RoomId, RoomTag};
 use super::limits::{SLEPT_MS, TURN_MS_MAX};
 use super::marks::Marks;
 use super::name::Name;
+use super::notices::NoticeThrottle;
 use super::receipts::Receipts;
 use super::record::{Snapshot, Write};
 use super::refusal::Tally;
-use super::roster::{Changes, Member, Roster, State};
+use super::roster::{Member, Roster, State};
 
 /// What an engine is made of.
 #[derive(Debug)]
@@ -96,6 +98,7 @@ pub struct Engine {
     receipts: Receipts,
     tops: tops::Tops,
     tokens: u64,
+    notices: NoticeThrottle,
     refused: Tally,
     links: links::Links,
     talk: talk::Talk,
@@ -167,6 +170,7 @@ impl Engine {
             receipts: Receipts::new(&snapshot.receipts, snapshot.own),
             tops: tops::Tops::new(snapshot.tops),
             tokens: 0,
+            notices: NoticeThrottle::default(),
             refused: Tally::default(),
             links: links::Links::default(),
             talk: talk::Talk::new(snapshot.fallen),
@@ -258,6 +262,7 @@ impl Engine {
         self.links_turn(now, out);
         self.relay_turn(now, out);
         self.sync_turn(now, out);
+        self.notices_turn(now.mono_ms, out);
         self.wake_ms = self.wake_ms.max(now.mono_ms + 1);
     }
 
@@ -270,10 +275,10 @@ impl Engine {
         let Some(peer) = self.heard(now, link, out) else { return };
         match frame {
             Frame::Ping { wall_ms } => {
-                self.clock_told(peer, wall_ms, now.wall_ms, out);
+                self.clock_told(now, peer, wall_ms, out);
                 out.push(Action::Send { links: vec![link], frame: Frame::Pong { wall_ms: now.wall_ms } });
             }
-            Frame::Pong { wall_ms } => self.clock_told(peer, wall_ms, now.wall_ms, out),
+            Frame::Pong { wall_ms } => self.clock_told(now, peer, wall_ms, out),
             Frame::Push(batches) => self.pushed(now, link, peer, batches, out),
             Frame::Receipt(receipts) => self.receipted(now, link, peer, &receipts, out),
             Frame::Compare { hash, from, linked } => {
@@ -297,15 +302,10 @@ impl Engine {
         }
     }
 
-    fn clock_told(&mut self, peer: NodeId, theirs_ms: u64, ours_ms: u64, out: &mut Vec<Action>) {
+    fn clock_told(&mut self, now: Now, peer: NodeId, theirs_ms: u64, out: &mut Vec<Action>) {
         let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
-        let changes = self.roster.clock(peer, signed(theirs_ms).saturating_sub(signed(ours_ms)));
-        apply(changes, 0, out);
-    }
-
-    /// Tells pages and store what changed in the roster.
-    fn changed(&self, now: Now, changes: Changes, out: &mut Vec<Action>) {
-        apply(changes, now.wall_ms, out);
+        let changes = self.roster.clock(peer, signed(theirs_ms).saturating_sub(signed(now.wall_ms)));
+        self.changed(now, changes, out);
     }
 
     fn token(&mut self) -> u64 {
@@ -327,18 +327,8 @@ impl Engine {
 
     fn stop(&mut self, out: &mut Vec<Action>) {
         self.stopping = true;
+        // What is held now would be told by no later turn.
+        self.notices_turn(u64::MAX, out);
         self.say_goodbye(out);
-    }
-}
-
-fn apply(changes: Changes, wall_ms: u64, out: &mut Vec<Action>) {
-    for member in changes.members {
-        out.push(Action::Show(Show::Member(member)));
-    }
-    for record in changes.records {
-        out.push(Action::Write(WriteAction(Write::Member(record))));
-    }
-    for (kind, member, name) in changes.notices {
-        out.push(Action::Write(WriteAction(Write::Notice { wall_ms, kind, member, name })));
     }
 }

@@ -1,6 +1,7 @@
 //! Single turns of the engine, where a rule is finer than what a whole world shows.
 
 mod asking;
+mod notices;
 mod relays;
 mod unmet;
 

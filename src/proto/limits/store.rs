@@ -10,6 +10,20 @@ pub const DISK_EVERY_MS: u64 = 5_000;
 /// Notices kept: more than anybody scrolls through, and they are none of the room's history.
 pub const NOTICES_KEPT: u64 = 1_000;
 
+/// The share of [`NOTICES_KEPT`] that is reserved for warnings (conflicts, forks). The rest is reserved
+/// for presence and names. A share that is not used is lent to the other.
+///
+/// Members that come and go, or change their names, cost nothing to make up. They must not push out
+/// the line that says that a name was taken.
+pub const NOTICES_WARNINGS_KEPT: u64 = 250;
+
+/// Notices about one member and subject (presence, name, conflict) that are told at once: a program
+/// that is started, killed, started and stopped within a minute is told as it happened.
+pub const NOTICES_AT_ONCE: u64 = 6;
+
+/// Time until one more notice about that member and subject may be told, in milliseconds.
+pub const NOTICES_REFILL_MS: u64 = 60_000;
+
 /// Starts of the program that a database remembers, so that a tab from one of them can go on: years of daily starts.
 pub const RUNS_KEPT: u64 = 1_000;
 
