@@ -94,7 +94,7 @@ function drawDoor(socket, state, unsavedTexts) {
   const copy = card.querySelector("button");
   copy.addEventListener("click", () => copyText(card.querySelector("code").textContent, copy));
   const again = card.querySelector(".again");
-  again.hidden = phase === "no-key"; // without a key there is nothing to try
+  again.hidden = phase === "no-key" || phase === "restarted"; // there is nothing to try
   again.addEventListener("click", () => socket.open());
   door.dataset.phase = phase;
   door.replaceChildren(card);
