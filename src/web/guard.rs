@@ -16,6 +16,7 @@ use super::Shared;
 use super::headers::with_headers;
 use super::refused::Refused;
 use super::seat::Seat;
+use super::worker;
 use crate::api::Code;
 
 /// Says with which generation of keys a request came in, if it showed the right one. In the request's extensions.
@@ -28,6 +29,10 @@ pub(super) async fn guard(State(shared): State<Arc<Shared>>, mut request: Reques
         Ok(host) => host,
         Err(code) => return with_headers(Refused::from(code).into_response(), None),
     };
+    // Under each name, since a worker from before may stand under any.
+    if worker::is_script_request(&request) {
+        return with_headers(worker::script(), Some(&host));
+    }
     let response = match admit(&shared, &host, &mut request).await {
         Ok(()) => next.run(request).await,
         Err(code) => Refused::from(code).into_response(),

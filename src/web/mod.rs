@@ -46,6 +46,7 @@ mod slow;
 mod socket;
 mod welcome;
 mod wire;
+mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

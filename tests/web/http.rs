@@ -260,6 +260,25 @@ async fn every_answer_carries_the_headers() {
 }
 
 #[tokio::test]
+async fn service_workers_get_a_script_that_removes_them() {
+    let server = Server::start().await;
+    let (host, worker) = (("Host", "localhost:7680"), ("Service-Worker", "script"));
+    for path in ["/", "/worker.js", "/static/0/worker.js", "/api/v1/node"] {
+        let answer = server.raw(&format!("GET {path}"), &[host, worker], "").await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/javascript")), "{path}");
+        check_headers("a worker's script", &answer, Some("localhost:7680"));
+        let script = String::from_utf8(answer.body).expect("text");
+        for part in ["skipWaiting()", "registration.unregister()", ".navigate("] {
+            assert!(script.contains(part), "{part}: {script}");
+        }
+    }
+    let elsewhere = server.raw("GET /", &[("Host", "evil.example"), worker], "").await;
+    assert_eq!((elsewhere.status, elsewhere.code().as_str()), (403, "bad_host"));
+    assert_eq!(server.raw("GET /api/v1/node", &[host, ("Service-Worker", "x")], "").await.status, 401);
+    assert_eq!(server.raw("POST /api/v1/stop", &[host, worker], "").await.status, 401);
+}
+
+#[tokio::test]
 async fn the_forms_are_those_of_the_contract() {
     let server = Server::start().await;
     let node = String::from_utf8(server.get("/api/v1/node").await.body).expect("text");
