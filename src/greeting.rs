@@ -17,6 +17,10 @@ use crate::proto::name::Name;
 /// well be there already.
 const FORWARD_PORT: u16 = 10_000 + WEB_PORT.0;
 
+/// What the user of a shared machine is told before the links.
+const SHARED: &str = "Other people use this machine. The safest way to your page is its socket, since only you can open it: \
+                      a port is open to everyone here. Each start has a new link.";
+
 /// A node that can be seen and spoken to.
 #[derive(Clone, Debug)]
 pub struct Ready {
@@ -32,7 +36,11 @@ pub struct Ready {
     pub is_usual_dir: bool,
     /// The Unix socket of its page, absolute.
     pub socket: PathBuf,
-    /// The address of its page without the token, `http://127.0.0.1:PORT/`; none: only the socket.
+    /// The host of every link to its page.
+    pub host: String,
+    /// True if other people work on this machine.
+    pub is_shared: bool,
+    /// The address of its page without the token, `http://HOST:PORT/`; none: only the socket.
     pub web: Option<String>,
     /// 64 hex digits that open the page.
     pub token: String,
@@ -116,15 +124,26 @@ pub fn stopped_json() -> &'static str {
 pub fn greeting(ready: &Ready) -> String {
     let mut lines = vec![format!("You are {} ({}) in the room {}.", ready.name, ready.id.short(), ready.room)];
     lines.extend(ready.news.as_ref().map(|news| format!("Beware: {news}.")));
-    if let Some(ssh) = &ready.ssh {
-        lines.push(format!("On the machine in front of you run:  {}", ssh.forward(FORWARD_PORT, &ready.socket)));
-        lines.push(format!("and open there:  {}", ready.link(&format!("http://127.0.0.1:{FORWARD_PORT}"))));
-    } else if let Some(web) = &ready.web {
-        lines.push(format!("Open your page:  {}", ready.link(web)));
-    } else {
-        let forward = quote(&format!("{FORWARD_PORT}:{}", ready.socket.display()));
-        lines.push(format!("The page is on a socket only. From your own machine run:  ssh -L {forward} USER@HOST"));
-        lines.push(format!("and open there:  {}", ready.link(&format!("http://127.0.0.1:{FORWARD_PORT}"))));
+    if ready.is_shared {
+        lines.push(SHARED.to_owned());
+    }
+    let there = format!("and open there:  {}", ready.link(&format!("http://{}:{FORWARD_PORT}", ready.host)));
+    let forward = quote(&format!("{FORWARD_PORT}:{}", ready.socket.display()));
+    match (&ready.ssh, &ready.web) {
+        (Some(ssh), _) => {
+            lines.push(format!("On the machine in front of you run:  {}", ssh.forward(FORWARD_PORT, &ready.socket)));
+            lines.push(there);
+        }
+        (None, Some(web)) if ready.is_shared => {
+            lines.push(format!("From your own machine run:  ssh -L {forward} USER@HOST"));
+            lines.push(there);
+            lines.push(format!("If you sit at this machine, open:  {}", ready.link(web)));
+        }
+        (None, Some(web)) => lines.push(format!("Open your page:  {}", ready.link(web))),
+        (None, None) => {
+            lines.push(format!("The page is on a socket only. From your own machine run:  ssh -L {forward} USER@HOST"));
+            lines.push(there);
+        }
     }
     let others = if ready.tcp.is_empty() { "nobody, there is no network".to_owned() } else { ready.tcp.join(", ") };
     lines.push(format!("Others on this network who run `roomful` meet you by themselves, at {others}."));
@@ -171,6 +190,8 @@ mod tests {
             data_dir: "/home/ana/.local/share/roomful".into(),
             is_usual_dir: true,
             socket: "/home/ana/.local/share/roomful/page.sock".into(),
+            host: "127.0.0.1".to_owned(),
+            is_shared: false,
             web: Some("http://127.0.0.1:7680/".to_owned()),
             token: "ab".repeat(32),
             tcp: vec!["192.0.2.7:7666".to_owned(), "127.0.0.1:7666".to_owned()],
@@ -210,6 +231,26 @@ mod tests {
         let line = |words: &str| text.lines().position(|line| line.contains(words)).expect("a line");
         assert!(line("Beware: the old link is worthless now.") < line("#token="), "{text}");
         assert_eq!(text.lines().count(), 6, "{text}");
+    }
+
+    #[test]
+    fn shared_machines_are_told_the_socket_first() {
+        const HOST: &str = "0123456789abcdef.localhost";
+        let shared =
+            Ready { is_shared: true, host: HOST.to_owned(), web: Some(format!("http://{HOST}:7680/")), ..ready() };
+        let text = greeting(&shared);
+        let line = |words: &str| text.lines().position(|line| line.contains(words)).expect("a line");
+        let socket = "ssh -L 17680:/home/ana/.local/share/roomful/page.sock USER@HOST";
+        assert!(line("Other people use this machine.") < line(socket), "{text}");
+        assert_eq!(line(socket) + 1, line(&format!("http://{HOST}:17680/#token=abab")), "{text}");
+        assert!(line(socket) < line(&format!("http://{HOST}:7680/#token=abab")), "{text}");
+
+        let ssh = Ssh::from_connection("192.0.2.9 50000 192.0.2.7 22", "ana");
+        for ready in [Ready { ssh, ..shared.clone() }, Ready { web: None, ..shared }] {
+            let text = greeting(&ready);
+            assert!(text.contains("Other people") && text.contains(&format!("http://{HOST}:17680/#token=")), "{text}");
+            assert!(!text.contains("127.0.0.1:17680"), "{text}");
+        }
     }
 
     #[test]

@@ -102,14 +102,15 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let net = Net::start(settings, name_receiver, net_sender, tasks.clone(), tracker.clone())?;
 
     let is_shared = shared_machine::is_shared(config.shared);
-    let page = doors::open(&mut directory, &config, own).await;
+    let host = doors::host(is_shared);
+    let page = doors::open(&mut directory, &config, own, is_shared.then_some(&*host)).await;
     // Also where the doors stay closed because somebody took the port that was asked for.
-    let (token, news) = doors::token(&directory)?;
+    let (token, news) = doors::token(&directory, is_shared)?;
     let (doors, socket, port) = page?;
     if let Some(port) = port {
         directory.keep_served_port(port)?;
     }
-    let address = port.map(|port| format!("http://127.0.0.1:{port}/"));
+    let address = port.map(|port| format!("http://{host}:{port}/"));
     let keys = Keys::new(doors::web_token(&token));
     let hub = Hub::new();
     let (ask_sender, asks) = mpsc::channel(ASKS_WAITING_MAX);
@@ -141,11 +142,12 @@ pub async fn run(config: Config) -> Result<(), Error> {
         data_dir: directory.path().to_owned(),
         is_shared,
     };
-    let ready = Ready { news, ..ready(&config, &about, &net, name, &token) };
+    let ready = Ready { news, host: host.clone(), ..ready(&config, &about, &net, name, &token) };
     directory.announce(&Run {
         pid: std::process::id(),
         socket,
         web: address,
+        host: host.clone(),
         started: crate::api::time(started_ms),
     })?;
     if config.json {
@@ -219,6 +221,8 @@ fn ready(config: &Config, about: &asks::About, net: &Net, name: Name, token: &id
         data_dir: about.data_dir.clone(),
         is_usual_dir: default_data_dir().as_ref() == Some(&about.data_dir),
         socket: about.socket.clone(),
+        host: String::new(),
+        is_shared: about.is_shared,
         web: about.web.clone(),
         token: token.to_hex().to_string(),
         tcp: net.tcp_addresses(),

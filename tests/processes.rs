@@ -21,6 +21,8 @@ mod presence;
 mod searching;
 #[path = "processes/secrets.rs"]
 mod secrets;
+#[path = "processes/shared.rs"]
+mod shared;
 #[path = "processes/stopping.rs"]
 mod stopping;
 #[path = "processes/strangers.rs"]

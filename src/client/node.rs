@@ -35,6 +35,8 @@ pub(super) struct Run {
     pub(super) pid: u32,
     pub(super) socket: PathBuf,
     pub(super) web: Option<String>,
+    /// The host of every link; none of a node that is older than this program.
+    pub(super) host: Option<String>,
 }
 
 impl Node {

@@ -23,7 +23,7 @@ pub(super) async fn link(node: &Node, port: Option<u16>, rotate: bool) -> Result
     // to whoever has its port now.
     node.connect().await?;
     let base = match (port, &node.run.web) {
-        (Some(port), _) => format!("http://127.0.0.1:{port}"),
+        (Some(port), _) => format!("http://{}:{port}", node.run.host.as_deref().unwrap_or("127.0.0.1")),
         (None, Some(web)) => web.trim_end_matches('/').to_owned(),
         (None, None) => return Err(Error::NoWebPort(node.run.socket.clone())),
     };

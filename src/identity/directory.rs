@@ -44,8 +44,10 @@ pub struct Run {
     pub pid: u32,
     /// Its Unix socket, absolute.
     pub socket: PathBuf,
-    /// The address of the page, `http://127.0.0.1:PORT/`, without the token; none: only the socket.
+    /// The address of the page, `http://HOST:PORT/`, without the token; none: only the socket.
     pub web: Option<String>,
+    /// The host of every link to the page: after a forward, to the socket as well, only the port is another.
+    pub host: String,
     /// When it started, as RFC 3339 text.
     pub started: String,
 }

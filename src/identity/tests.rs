@@ -37,7 +37,8 @@ fn a_new_directory_and_its_files_are_for_us_alone() {
     dir.key().unwrap();
     dir.token().unwrap();
     let (_listener, socket) = dir.listen(None, "abcdefgh").unwrap();
-    let run = Run { pid: 7, socket, web: None, started: "2026-11-22T14:05:00.123Z".to_owned() };
+    let run =
+        Run { pid: 7, socket, web: None, host: "127.0.0.1".to_owned(), started: "2026-11-22T14:05:00.123Z".to_owned() };
     dir.announce(&run).unwrap();
 
     assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o700, 0o700));
@@ -49,7 +50,7 @@ fn a_new_directory_and_its_files_are_for_us_alone() {
     let socket = path.join("page.sock");
     assert_eq!(
         json,
-        serde_json::json!({"pid": 7, "socket": socket, "web": null, "started": "2026-11-22T14:05:00.123Z"})
+        serde_json::json!({"pid": 7, "socket": socket, "web": null, "host": "127.0.0.1", "started": "2026-11-22T14:05:00.123Z"})
     );
 
     drop(dir);

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::fs;
+use std::net::IpAddr;
 
 /// The state of a listening socket in `/proc/net/tcp`.
 const LISTENING: &str = "0A";
@@ -13,9 +14,9 @@ const LISTENING: &str = "0A";
 /// The state of a socket without another end in `/proc/net/udp`.
 const UNCONNECTED: &str = "07";
 
-/// Loopback's own address and the wildcards, as the tables write them on either kind of machine: whoever holds one of these
-/// is whom a browser gets at 127.0.0.1.
-const REACHED_BY_LOOPBACK: [&str; 7] = [
+/// 127.0.0.1 and the wildcards, as the tables write them on either kind of machine: the holder of one of these is whom a browser
+/// gets at 127.0.0.1.
+const REACHED_BY_IPV4: [&str; 7] = [
     "0100007F",
     "7F000001",
     "00000000",
@@ -24,6 +25,10 @@ const REACHED_BY_LOOPBACK: [&str; 7] = [
     "00000000000000000000FFFF7F000001",
     "0000000000000000FFFF000000000000",
 ];
+
+/// The same for `[::1]`.
+const REACHED_BY_IPV6: [&str; 3] =
+    ["00000000000000000000000001000000", "00000000000000000000000000000001", "00000000000000000000000000000000"];
 
 /// Who holds a port. Printed, it goes on where a sentence says "taken" or "in use".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +59,10 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Who listens on TCP `port`, at whatever address that 127.0.0.1 reaches.
-pub fn of_tcp_port(port: u16) -> Option<Holder> {
-    find(&["tcp", "tcp6"], LISTENING, port, |address| REACHED_BY_LOOPBACK.contains(&address))
+/// Who listens on TCP `port`, at whatever address that loopback's `ip` reaches.
+pub fn of_tcp_port(ip: IpAddr, port: u16) -> Option<Holder> {
+    let reached: &[&str] = if ip.is_ipv4() { &REACHED_BY_IPV4 } else { &REACHED_BY_IPV6 };
+    find(&["tcp", "tcp6"], LISTENING, port, |address| reached.contains(&address))
 }
 
 /// Who has UDP `port`, at whatever address.
@@ -105,7 +111,10 @@ fn process_with(socket: &str) -> Option<u32> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use std::net::{TcpListener, UdpSocket};
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
+
+    const IPV4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const IPV6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
     fn us() -> Option<Holder> {
         Some(Holder { uid: rustix::process::geteuid().as_raw(), pid: Some(std::process::id()) })
@@ -116,16 +125,20 @@ mod tests {
         for address in ["127.0.0.1:0", "0.0.0.0:0", "[::]:0"] {
             let Ok(listener) = TcpListener::bind(address) else { continue };
             let port = listener.local_addr().expect("an address").port();
-            assert_eq!(of_tcp_port(port), us(), "{address}");
+            assert_eq!(of_tcp_port(IPV4, port), us(), "{address}");
             drop(listener);
-            assert_eq!(of_tcp_port(port), None, "{address}");
+            assert_eq!(of_tcp_port(IPV4, port), None, "{address}");
         }
         let elsewhere = TcpListener::bind("127.0.0.9:0").expect("a port");
         assert_eq!(
-            of_tcp_port(elsewhere.local_addr().expect("an address").port()),
+            of_tcp_port(IPV4, elsewhere.local_addr().expect("an address").port()),
             None,
             "no browser at 127.0.0.1 meets that one"
         );
+        if let Ok(ipv6) = TcpListener::bind("[::1]:0") {
+            let port = ipv6.local_addr().expect("an address").port();
+            assert_eq!((of_tcp_port(IPV6, port), of_tcp_port(IPV4, port)), (us(), None));
+        }
         let socket = UdpSocket::bind("127.0.0.9:0").expect("a port");
         assert_eq!(of_udp_port(socket.local_addr().expect("an address").port()), us());
     }

@@ -1,14 +1,16 @@
-//! Where the page is served: a port of 127.0.0.1 and a Unix socket, nowhere else.
+//! Where the page is served: a port of loopback and a Unix socket, nowhere else.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use tokio::net::{TcpListener, UnixListener};
 
+use super::owner::OwnerCheck;
 use crate::proto::limits::WEB_PORT;
 use crate::system::said;
 
-/// Which port of 127.0.0.1.
+/// Which port of loopback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Port {
     /// The usual one, or the next free one.
@@ -22,57 +24,104 @@ pub enum Port {
 /// Why the page can't be served there.
 #[derive(Debug, thiserror::Error)]
 pub enum DoorError {
-    /// Somebody listens there already.
-    #[error("port {0} of 127.0.0.1 is taken")]
-    PortTaken(u16),
+    /// Another process listens there already.
+    #[error("port {1} of {0} is taken")]
+    PortTaken(IpAddr, u16),
     /// The system does not let us listen there.
-    #[error("cannot listen on port {} of 127.0.0.1: {}", .0, said(.1))]
-    Port(u16, io::Error),
+    #[error("cannot listen on port {} of {}: {}", .1, .0, said(.2))]
+    Port(IpAddr, u16, io::Error),
 }
 
 /// The open doors.
+#[derive(Default)]
 pub struct Doors {
-    tcp: Option<TcpListener>,
+    tcp: Vec<TcpListener>,
     unix: Option<UnixListener>,
+    guard: Option<PortGuard>,
+}
+
+/// What the port of a shared machine admits.
+#[derive(Clone)]
+pub(super) struct PortGuard {
+    /// The host name of this start.
+    pub(super) host: Arc<str>,
+    /// None where the kernel cannot be asked: then there is no connection to admit.
+    pub(super) owners: Option<Arc<OwnerCheck>>,
 }
 
 impl Doors {
-    /// Listens on a port, beside a Unix socket that is bound already.
+    /// Listens on a port of 127.0.0.1, beside a Unix socket that is bound already.
     pub async fn open(port: Port, unix: Option<UnixListener>) -> Result<Self, DoorError> {
-        let tcp = open_port(port).await?;
-        Ok(Self { tcp, unix })
+        let listen = async |port| Ok(vec![listen(Ipv4Addr::LOCALHOST.into(), port).await?]);
+        Ok(Self { tcp: open_port(port, listen).await?, unix, guard: None })
     }
 
-    /// The port that is open on 127.0.0.1.
+    /// Listens as on a machine that other people use as well: the port is for connections of this user, and its page for
+    /// the name `host`.
+    ///
+    /// `host` is a name under .localhost. Browsers look for it at [::1] first, so both addresses are taken: another user could
+    /// serve the origin of the page at the one that was left.
+    pub async fn open_shared(port: Port, unix: Option<UnixListener>, host: &str) -> Result<Self, DoorError> {
+        let tcp = open_port(port, listen_on_both).await?;
+        if tcp.is_empty() {
+            return Ok(Self { tcp, unix, guard: None });
+        }
+        let owners = OwnerCheck::start().inspect_err(|error| {
+            tracing::warn!(
+                error = said(error),
+                "the kernel does not say who connects to the page: its port stays closed, its socket is open; with --shared no the port opens to all users of the machine"
+            );
+        });
+        let guard = PortGuard { host: host.into(), owners: owners.ok().map(Arc::new) };
+        Ok(Self { tcp, unix, guard: Some(guard) })
+    }
+
+    /// The port that is open on loopback.
     pub fn port(&self) -> Option<u16> {
-        Some(self.tcp.as_ref()?.local_addr().ok()?.port())
+        Some(self.tcp.first()?.local_addr().ok()?.port())
     }
 
-    pub(super) fn split(self) -> (Option<TcpListener>, Option<UnixListener>) {
-        (self.tcp, self.unix)
+    pub(super) fn split(self) -> (Vec<TcpListener>, Option<UnixListener>, Option<PortGuard>) {
+        (self.tcp, self.unix, self.guard)
     }
 }
 
-async fn open_port(port: Port) -> Result<Option<TcpListener>, DoorError> {
-    let listen = async |port: u16| {
-        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => DoorError::PortTaken(port),
-            _ => DoorError::Port(port, error),
-        })
+async fn listen(ip: IpAddr, port: u16) -> Result<TcpListener, DoorError> {
+    TcpListener::bind((ip, port)).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => DoorError::PortTaken(ip, port),
+        _ => DoorError::Port(ip, port, error),
+    })
+}
+
+/// Listens on one port at both addresses of loopback; at the one alone where the machine has no IPv6.
+async fn listen_on_both(port: u16) -> Result<Vec<TcpListener>, DoorError> {
+    let ipv4 = listen(Ipv4Addr::LOCALHOST.into(), port).await?;
+    let port = ipv4.local_addr().map_err(|error| DoorError::Port(Ipv4Addr::LOCALHOST.into(), port, error))?.port();
+    match listen(Ipv6Addr::LOCALHOST.into(), port).await {
+        Ok(ipv6) => Ok(vec![ipv4, ipv6]),
+        Err(taken @ DoorError::PortTaken(..)) => Err(taken),
+        Err(DoorError::Port(..)) => Ok(vec![ipv4]),
+    }
+}
+
+async fn open_port(
+    port: Port,
+    listen: impl AsyncFn(u16) -> Result<Vec<TcpListener>, DoorError>,
+) -> Result<Vec<TcpListener>, DoorError> {
+    let (first, more) = WEB_PORT;
+    // Any free port: one that is free at one address may be taken at the other.
+    let tries = match port {
+        Port::Closed => return Ok(Vec::new()),
+        Port::Given(0) => vec![0; usize::from(more)],
+        Port::Given(port) => return listen(port).await,
+        Port::Usual => (first..=first + more).chain([0]).collect(),
     };
-    match port {
-        Port::Closed => Ok(None),
-        Port::Given(port) => listen(port).await.map(Some),
-        Port::Usual => {
-            let (first, more) = WEB_PORT;
-            for port in first..=first + more {
-                if let Ok(listener) = listen(port).await {
-                    return Ok(Some(listener));
-                }
-            }
-            listen(0).await.map(Some)
+    for port in tries {
+        if let Ok(listeners) = listen(port).await {
+            return Ok(listeners);
         }
     }
+    listen(0).await
 }
 
 #[cfg(test)]
@@ -83,10 +132,21 @@ mod tests {
     async fn a_taken_port_is_an_error_if_it_was_asked_for() {
         let first = Doors::open(Port::Given(0), None).await.expect("any port");
         let port = first.port().expect("a port");
-        assert!(
-            matches!(Doors::open(Port::Given(port), None).await, Err(DoorError::PortTaken(taken)) if taken == port)
-        );
+        let again = Doors::open(Port::Given(port), None).await;
+        assert!(matches!(again, Err(DoorError::PortTaken(_, taken)) if taken == port));
         assert!(Doors::open(Port::Usual, None).await.expect("one of many").port() != Some(port));
         assert_eq!(Doors::open(Port::Closed, None).await.expect("nothing").port(), None);
+    }
+
+    #[tokio::test]
+    async fn shared_machines_need_both_addresses() {
+        let Ok(squatter) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await else { return };
+        let port = squatter.local_addr().expect("an address").port();
+        let taken = Doors::open_shared(Port::Given(port), None, "a.localhost").await;
+        assert!(matches!(taken, Err(DoorError::PortTaken(ip, _)) if ip.is_ipv6()));
+        drop(squatter);
+        let doors = Doors::open_shared(Port::Given(port), None, "a.localhost").await.expect("a free port");
+        assert_eq!(doors.port(), Some(port));
+        assert!(TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await.is_err());
     }
 }

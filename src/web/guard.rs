@@ -3,6 +3,9 @@
 //! Host keeps out names that a stranger's DNS pointed at this machine, Origin keeps out other sites' pages, the token
 //! everybody else. What says nothing about the node (the shell, its parts, `healthz`) needs no token. There are no
 //! cookies and no redirects.
+//!
+//! On the port of a shared machine, requests without a token need the name of this start as Host. Any other name may be an
+//! origin that another user's program had before, with a service worker that still answers in it.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -23,6 +26,11 @@ use crate::api::Code;
 #[derive(Clone, Copy)]
 pub(super) struct Admitted(pub(super) u64);
 
+/// The one name under which the port of a shared machine answers requests without a token. In the extensions of requests over
+/// that port.
+#[derive(Clone)]
+pub(super) struct PortHost(pub(super) Arc<str>);
+
 /// Lets a request through or refuses it, and puts the headers of every answer on.
 pub(super) async fn guard(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
     let host = match check_host(request.uri(), request.version(), request.headers()) {
@@ -35,15 +43,22 @@ pub(super) async fn guard(State(shared): State<Arc<Shared>>, mut request: Reques
     }
     let response = match admit(&shared, &host, &mut request).await {
         Ok(()) => next.run(request).await,
-        Err(code) => Refused::from(code).into_response(),
+        Err(refused) => refused.into_response(),
     };
     with_headers(response, Some(&host))
 }
 
-async fn admit(shared: &Shared, host: &str, request: &mut Request) -> Result<(), Code> {
-    check_origin(host, request.headers())?;
+async fn admit(shared: &Shared, host: &str, request: &mut Request) -> Result<(), Refused> {
     let path = request.uri().path();
-    if path == "/" || path == "/healthz" || path.starts_with("/static/") {
+    let is_open = path == "/" || path == "/healthz" || path.starts_with("/static/");
+    // A browser's socket can't show a token; it says its hello instead.
+    let is_handshake = path == "/ws" && is_upgrade(request);
+    let is_named = request.extensions().get::<PortHost>().is_none_or(|PortHost(name)| name_of(host) == &**name);
+    if (is_open || is_handshake) && !is_named && shown(request.headers()).is_none() {
+        return Err(Refused::new(Code::BadHost, "Open the page by the link of this start: `roomful url` prints it."));
+    }
+    check_origin(host, request.headers())?;
+    if is_open && is_named {
         return Ok(());
     }
     let generation = shared.keys.generation();
@@ -52,16 +67,15 @@ async fn admit(shared: &Shared, host: &str, request: &mut Request) -> Result<(),
             request.extensions_mut().insert(Admitted(generation));
             Ok(())
         }
-        // A browser's socket can't show anything; it says its hello instead.
-        None if path == "/ws" && is_upgrade(request) => Ok(()),
-        None => Err(Code::Unauthorized),
+        None if is_handshake => Ok(()),
+        None => Err(Code::Unauthorized.into()),
         Some(_) => {
             let seat = request.extensions().get::<Seat>().cloned();
             // Whoever waits for this makes room for others first.
             seat.iter().for_each(Seat::waits);
             shared.slow.pay().await;
             seat.iter().for_each(Seat::works);
-            Err(Code::Unauthorized)
+            Err(Code::Unauthorized.into())
         }
     }
 }
@@ -122,6 +136,11 @@ fn is_loopback(host: &str) -> bool {
 
 fn is_port(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
+}
+
+/// A Host without its port, which is another one after a forward.
+fn name_of(host: &str) -> &str {
+    host.split_once(':').map_or(host, |(name, _)| name)
 }
 
 /// An Origin, if there is one, is this very page.

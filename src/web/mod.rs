@@ -3,8 +3,8 @@
 //! It knows neither engine nor store nor network: what it needs it asks of the node ([`ask`]), and what happens the
 //! node publishes ([`hub`]). It keeps no history and no queue for anybody: a socket is a cursor.
 //!
-//! A request walks through these rooms: [`door`] (where it listens) → `server` (connections; `seat` bounds them) → `guard` (Host,
-//! Origin, token; `headers` for every answer) → `page`, `assets` or `http`, or for a socket `hello` → `socket`, with
+//! A request walks through these rooms: [`door`] (where it listens) → `server` (connections; on a shared machine `owner` refuses those of
+//! other users; `seat` bounds them) → `guard` (Host, Origin, token; `headers` for every answer; `worker` for service workers) → `page`, `assets` or `http`, or for a socket `hello` → `socket`, with
 //! [`message`] and `inbox` for what the page says. Refusals come in the order of the contract, from the outside to the inside.
 //!
 //! Decided here, where the contract is silent: a text is refused as `not_text` if it holds control characters other
@@ -43,6 +43,8 @@ mod refused;
 mod seat;
 mod server;
 mod slow;
+#[cfg(target_os = "linux")]
+mod sock_diag;
 mod socket;
 mod welcome;
 mod wire;

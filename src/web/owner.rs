@@ -1,104 +1,169 @@
-//! Whose connection it is: on a shared machine, other users can reach a port of 127.0.0.1 as well.
+//! Refuses connections of other users on a shared machine: a port of loopback is open to all of them.
 //!
-//! Linux lists every TCP socket with the user who made it. Ours and root's may stay (root can read our memory anyway);
-//! whose socket is closed already is nobody. Where there is no such list, nothing is refused: the token is what keeps
-//! others out, this keeps them from trying.
+//! The kernel is asked for the owner of each connection before a byte of it is read. Connections of this user and of root
+//! stay, since root can read this process's memory in any case. If the kernel cannot be asked, the connection is refused.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
-/// Who made the other end of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
-    /// This user.
-    User(u32),
-    /// Nobody any more: it is closed.
-    Nobody,
-    /// The system does not say.
-    Unknown,
+#[cfg(target_os = "linux")]
+use super::sock_diag::SockDiag;
+use crate::proto::limits::OWNER_MS_MAX;
+use crate::system::said;
+
+/// Asks the kernel for owners of connections, one at a time and within a deadline.
+///
+/// The kernel is asked on a thread of its own: the answer can wait for locks that other users keep busy, and a worker of the
+/// runtime must not. The netlink socket is open from the start on, so it is also there when file descriptors have run out.
+pub(super) struct OwnerCheck {
+    queries: mpsc::Sender<Query>,
 }
 
-/// Whether the other end of a connection within this machine is this user's or root's.
-pub(super) async fn may_connect(stream: &TcpStream) -> bool {
-    let (Ok(theirs), Ok(ours)) = (stream.peer_addr(), stream.local_addr()) else { return false };
-    // The list is made when it is read, and long on a busy machine. A task that can't run is a node that stops.
-    match tokio::task::spawn_blocking(move || owner(theirs, ours)).await {
-        Ok(Owner::User(uid)) => uid == 0 || uid == rustix::process::geteuid().as_raw(),
-        Ok(Owner::Unknown) => true,
-        Ok(Owner::Nobody) | Err(_) => false,
+/// Connections to be looked up.
+struct Query {
+    ends: Vec<Ends>,
+    respond: oneshot::Sender<io::Result<Vec<Option<u32>>>>,
+}
+
+/// The two ends of a connection, seen from the other side: its own, and ours.
+type Ends = (SocketAddr, SocketAddr);
+
+/// Returns the user who owns the socket at the first end that is connected with the second; none if it is closed.
+type Lookup = Box<dyn FnMut(Ends) -> io::Result<Option<u32>> + Send>;
+
+impl OwnerCheck {
+    /// Starts the check.
+    pub(super) fn start() -> io::Result<Self> {
+        Self::with(lookup()?)
     }
-}
 
-fn owner(theirs: SocketAddr, ours: SocketAddr) -> Owner {
-    let Ok(table) = std::fs::read_to_string("/proc/net/tcp") else { return Owner::Unknown };
-    if let Some(owner) = find(&table, theirs, ours) {
-        return owner;
+    fn with(mut lookup: Lookup) -> io::Result<Self> {
+        let (queries, mut asked) = mpsc::channel::<Query>(1);
+        let answer = move || {
+            while let Some(Query { ends, respond }) = asked.blocking_recv() {
+                // The caller of a query that is past its deadline has given up.
+                if !respond.is_closed() {
+                    _ = respond.send(ends.into_iter().map(&mut lookup).collect());
+                }
+            }
+        };
+        thread::Builder::new().name("owner check".to_owned()).spawn(answer)?;
+        Ok(Self { queries })
     }
-    // A socket of the other family can hold a connection of this one.
-    let table = std::fs::read_to_string("/proc/net/tcp6").unwrap_or_default();
-    find(&table, theirs, ours).unwrap_or(Owner::Nobody)
-}
 
-/// The row whose own end is `theirs` and whose other end is `ours`.
-fn find(table: &str, theirs: SocketAddr, ours: SocketAddr) -> Option<Owner> {
-    table.lines().skip(1).find_map(|line| {
-        let mut columns = line.split_ascii_whitespace().skip(1);
-        let ends = (address(columns.next()?)?, address(columns.next()?)?);
-        if ends != (theirs, ours) {
-            return None;
+    /// The connections whose other end is this user's or root's. The others are closed.
+    pub(super) async fn admit(&self, streams: Vec<TcpStream>) -> Vec<TcpStream> {
+        let with_ends = |stream: TcpStream| Some(((stream.peer_addr().ok()?, stream.local_addr().ok()?), stream));
+        let (ends, streams): (Vec<Ends>, Vec<TcpStream>) = streams.into_iter().filter_map(with_ends).unzip();
+        match self.owners(ends).await {
+            Ok(owners) => {
+                let own = rustix::process::geteuid().as_raw();
+                let is_admitted = |owner: Option<u32>| owner.is_some_and(|uid| uid == 0 || uid == own);
+                let streams = streams.into_iter().zip(owners);
+                streams.filter(|(_, owner)| is_admitted(*owner)).map(|(stream, _)| stream).collect()
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = said(&error),
+                    "connections to the page were closed, since their user could not be found out"
+                );
+                Vec::new()
+            }
         }
-        // State, queues, timer, retransmissions; then the user, a timeout, and the socket's inode: 0 once it is closed.
-        let uid = columns.nth(4)?.parse().ok()?;
-        let is_open = columns.nth(1)? != "0";
-        Some(if is_open { Owner::User(uid) } else { Owner::Nobody })
-    })
-}
-
-/// `0100007F:1E00` is 127.0.0.1:7680: words of four bytes as the machine keeps them, and a port.
-fn address(text: &str) -> Option<SocketAddr> {
-    let (ip, port) = text.split_once(':')?;
-    let port = u16::from_str_radix(port, 16).ok()?;
-    let mut bytes = Vec::with_capacity(16);
-    for at in (0..ip.len()).step_by(8) {
-        bytes.extend(u32::from_str_radix(ip.get(at..at + 8)?, 16).ok()?.to_ne_bytes());
     }
-    let ip = match <[u8; 4]>::try_from(bytes.as_slice()) {
-        Ok(ipv4) => IpAddr::from(Ipv4Addr::from(ipv4)),
-        Err(_) => IpAddr::from(Ipv6Addr::from(<[u8; 16]>::try_from(bytes.as_slice()).ok()?)).to_canonical(),
-    };
-    Some(SocketAddr::new(ip, port))
+
+    async fn owners(&self, ends: Vec<Ends>) -> io::Result<Vec<Option<u32>>> {
+        let (respond, answered) = oneshot::channel();
+        let asked = async {
+            let sent = self.queries.send(Query { ends, respond }).await;
+            sent.map_err(io::Error::other)?;
+            answered.await.map_err(io::Error::other)?
+        };
+        timeout(Duration::from_millis(OWNER_MS_MAX), asked)
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
 }
 
-#[cfg(all(test, target_os = "linux", target_endian = "little"))]
+#[cfg(target_os = "linux")]
+fn lookup() -> io::Result<Lookup> {
+    let mut kernel = SockDiag::open()?;
+    Ok(Box::new(move |(theirs, ours)| kernel.owner(theirs, ours)))
+}
+
+/// Other systems have no such query: there the token and the origin of each start keep other users out.
+#[cfg(not(target_os = "linux"))]
+fn lookup() -> io::Result<Lookup> {
+    Ok(Box::new(|_| Ok(Some(rustix::process::geteuid().as_raw()))))
+}
+
+#[cfg(test)]
 mod tests {
+    use std::sync::mpsc as blocking;
+
+    use tokio::net::TcpListener;
+
     use super::*;
 
-    const TABLE: &str = "\
-  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 0100007F:1E00 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 11 1 0 100 0 0 10 0
-   1: 0100007F:C001 0100007F:1E00 01 00000000:00000000 00:00000000 00000000  1001        0 12 1 0 20 4 30 10 -1
-   2: 0100007F:1E00 0100007F:C001 01 00000000:00000000 00:00000000 00000000  1000        0 13 1 0 20 4 30 10 -1
-   3: 0100007F:C002 0100007F:1E00 05 00000000:00000000 00:00000000 00000000     0        0 0 1 0 20 4 30 10 -1
-   4: 0000000000000000FFFF00000100007F:C003 0000000000000000FFFF00000100007F:1E00 01 0:0 00:0 0 1002 0 14 1
-";
+    /// A connection, and its other end.
+    async fn connection() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let client = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("connected");
+        (listener.accept().await.expect("accepted").0, client)
+    }
 
-    #[test]
-    fn the_row_of_the_other_end_says_whose_it_is() {
-        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let check = |port, expected| assert_eq!(find(TABLE, at(port), at(0x1e00)), expected, "{port:x}");
-        check(0xc001, Some(Owner::User(1001)));
-        check(0xc002, Some(Owner::Nobody));
-        check(0xc003, Some(Owner::User(1002)));
-        check(0xc004, None);
+    /// Returns true if `check` admits a connection of this process.
+    async fn admits(check: &OwnerCheck) -> bool {
+        let (stream, _client) = connection().await;
+        !check.admit(vec![stream]).await.is_empty()
+    }
+
+    async fn is_admitted(answer: fn() -> io::Result<Option<u32>>) -> bool {
+        admits(&OwnerCheck::with(Box::new(move |_| answer())).expect("a thread")).await
     }
 
     #[tokio::test]
-    async fn our_own_connections_stay() {
-        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-        let client = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("connected");
-        let (stream, _) = listener.accept().await.expect("accepted");
-        assert!(may_connect(&stream).await);
-        drop(client);
+    async fn only_own_and_root_connections_are_admitted() {
+        assert!(admits(&OwnerCheck::start().expect("the kernel")).await);
+        assert!(is_admitted(|| Ok(Some(0))).await);
+        assert!(is_admitted(|| Ok(Some(rustix::process::geteuid().as_raw()))).await);
+        assert!(!is_admitted(|| Ok(Some(rustix::process::geteuid().as_raw() + 1))).await);
+        assert!(!is_admitted(|| Ok(None)).await);
+        assert!(!is_admitted(|| Err(io::ErrorKind::OutOfMemory.into())).await);
+    }
+
+    #[tokio::test]
+    async fn batches_keep_only_admitted_connections() {
+        let (first, second) = (connection().await, connection().await);
+        let kept = second.0.peer_addr().expect("an address");
+        let lookup = move |(theirs, _)| Ok((theirs == kept).then_some(0));
+        let check = OwnerCheck::with(Box::new(lookup)).expect("a thread");
+        let admitted = check.admit(vec![first.0, second.0]).await;
+        let admitted: Vec<_> = admitted.iter().map(|stream| stream.peer_addr().expect("an address")).collect();
+        assert_eq!(admitted, [kept]);
+    }
+
+    #[tokio::test]
+    async fn late_answers_refuse_and_are_asked_one_at_a_time() {
+        let (release, held) = blocking::channel::<()>();
+        let (begin, begun) = blocking::channel::<()>();
+        let lookup = move |_| {
+            begin.send(()).expect("the test listens");
+            _ = held.recv();
+            Ok(Some(0))
+        };
+        let check = OwnerCheck::with(Box::new(lookup)).expect("a thread");
+        assert_eq!(tokio::join!(admits(&check), admits(&check), admits(&check)), (false, false, false));
+        assert_eq!(begun.try_iter().count(), 1);
+        // The kernel answers again: the queries that were given up are not asked any more.
+        drop(release);
+        assert!(admits(&check).await);
+        assert_eq!(begun.try_iter().count(), 1);
     }
 }

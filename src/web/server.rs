@@ -9,19 +9,20 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::StatusCode;
+use futures::FutureExt as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceExt as _;
 
 use super::Shared;
 use super::conn::{Conn, Meter, Stream};
-use super::door::Doors;
-use super::owner;
+use super::door::{Doors, PortGuard};
+use super::guard::PortHost;
 use super::seat::{Seat, Seats};
-use crate::proto::limits::{REQUEST_MS_MAX, WARN_EVERY_MS};
+use crate::proto::limits::{OWNER_BATCH_MAX, REQUEST_MS_MAX, WARN_EVERY_MS};
 use crate::system::said;
 
 /// How long connections may take to end, so that the whole is within 3 s.
@@ -31,9 +32,10 @@ const STOP_MS_MAX: u64 = 2_500;
 pub(super) async fn serve(shared: Arc<Shared>, doors: Doors) {
     let router = super::http::router(shared.clone());
     let seats = Seats::default();
-    let (tcp, unix) = doors.split();
+    let (tcp, unix, guard) = doors.split();
+    let tcp = tcp.into_iter().map(|listener| Listener::Tcp { listener, guard: guard.clone(), admitted: Vec::new() });
     shared.tasks.spawn(shared.hub.clone().run(shared.stop.clone()));
-    for listener in [tcp.map(Listener::Tcp), unix.map(Listener::Unix)].into_iter().flatten() {
+    for listener in tcp.chain(unix.map(Listener::Unix)) {
         shared.tasks.spawn(accept(listener, shared.clone(), router.clone(), seats.clone()));
     }
     shared.stop.cancelled().await;
@@ -45,20 +47,52 @@ pub(super) async fn serve(shared: Arc<Shared>, doors: Doors) {
 }
 
 enum Listener {
-    Tcp(TcpListener),
+    Tcp {
+        listener: TcpListener,
+        guard: Option<PortGuard>,
+        /// Connections that passed the guard and have not been handed out.
+        admitted: Vec<TcpStream>,
+    },
     Unix(UnixListener),
 }
 
 impl Listener {
-    async fn accept(&self) -> io::Result<Stream> {
+    /// The next connection; on the port of a shared machine the next one of this user. Others are closed without a word,
+    /// before they take a seat. Only so many are looked at: the rest waits in the kernel.
+    async fn accept(&mut self) -> io::Result<Stream> {
         match self {
-            Self::Tcp(listener) => Ok(Stream::Tcp(listener.accept().await?.0)),
+            Self::Tcp { listener, guard: None, .. } => Ok(Stream::Tcp(listener.accept().await?.0)),
+            Self::Tcp { listener, guard: Some(guard), admitted } => loop {
+                if let Some(stream) = admitted.pop() {
+                    return Ok(Stream::Tcp(stream));
+                }
+                let mut waiting = vec![listener.accept().await?.0];
+                while waiting.len() < OWNER_BATCH_MAX
+                    && let Some(Ok((stream, _))) = listener.accept().now_or_never()
+                {
+                    waiting.push(stream);
+                }
+                let count = waiting.len();
+                if let Some(owners) = &guard.owners {
+                    *admitted = owners.admit(waiting).await;
+                }
+                tracing::debug!("{} of {count} connections to the page were refused", count - admitted.len());
+            },
             Self::Unix(listener) => Ok(Stream::Unix(listener.accept().await?.0)),
+        }
+    }
+
+    /// The one name that requests without a token need, if any.
+    fn host(&self) -> Option<PortHost> {
+        match self {
+            Self::Tcp { guard, .. } => guard.as_ref().map(|guard| PortHost(guard.host.clone())),
+            Self::Unix(_) => None,
         }
     }
 }
 
-async fn accept(listener: Listener, shared: Arc<Shared>, router: Router, seats: Seats) {
+async fn accept(mut listener: Listener, shared: Arc<Shared>, router: Router, seats: Seats) {
+    let host = listener.host();
     let mut warned: Option<Instant> = None;
     while let Some(accepted) = shared.stop.run_until_cancelled(listener.accept()).await {
         let stream = match accepted {
@@ -74,20 +108,13 @@ async fn accept(listener: Listener, shared: Arc<Shared>, router: Router, seats: 
             }
         };
         if let Some(seat) = seats.take() {
-            shared.tasks.spawn(connection(stream, seat, shared.clone(), router.clone()));
+            shared.tasks.spawn(connection(stream, host.clone(), seat, shared.clone(), router.clone()));
         }
     }
 }
 
 /// Serves one connection to its end, or until it became a socket.
-async fn connection(stream: Stream, seat: Seat, shared: Arc<Shared>, router: Router) {
-    // Before a byte is read: connections of other users of this machine are closed without a word.
-    if let Stream::Tcp(stream) = &stream
-        && !owner::may_connect(stream).await
-    {
-        tracing::debug!("a connection of another user was closed");
-        return;
-    }
+async fn connection(stream: Stream, host: Option<PortHost>, seat: Seat, shared: Arc<Shared>, router: Router) {
     let meter = Meter::default();
     let conn = Conn::new(stream, meter.clone(), seat.clone(), shared.tasks.clone());
     let service = {
@@ -97,6 +124,7 @@ async fn connection(stream: Stream, seat: Seat, shared: Arc<Shared>, router: Rou
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(seat.clone());
             request.extensions_mut().insert(meter.clone());
+            host.clone().and_then(|host| request.extensions_mut().insert(host));
             let (answer, seat) = (router.clone().oneshot(request), seat.clone());
             async move {
                 let response = answer.await;

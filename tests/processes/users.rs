@@ -1,11 +1,14 @@
 //! Other users of the same machine: the port of the page is not for them, and one that they took over opens nothing.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use super::common::lab::Lab;
-use super::common::node::PROGRAM;
+use super::common::node::{Node, PROGRAM};
+use super::common::wait::until;
 use super::common::{Context, Result, ensure};
 
 /// The user that owns nothing.
@@ -14,8 +17,14 @@ const NOBODY: &str = "65534";
 /// What makes a program run as that user.
 const AS_NOBODY: [&str; 6] = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"];
 
-/// Asks whether the node is there, and gives the whole answer.
-const ASK: &str = r#"exec 3<>"/dev/tcp/127.0.0.1/$0" && printf 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3 && cat <&3"#;
+/// Asks `$0` at port `$1` under the name `$2` whether the node is there, and gives the whole answer.
+const ASK: &str = r#"exec 3<>"/dev/tcp/$0/$1" && printf 'GET /healthz HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$2" >&3 && cat <&3"#;
+
+/// The addresses at which a browser looks for the page, and one as programs that know only IPv6 write it.
+const ADDRESSES: [&str; 3] = ["127.0.0.1", "::ffff:127.0.0.1", "::1"];
+
+/// How often two threads of another user connect in the test of a flood.
+const FLOOD: usize = 3_000;
 
 /// Whether there is a second user to be had; where there is none, that is said.
 fn has_second_user() -> Result<bool> {
@@ -43,19 +52,112 @@ fn home_of_nobody(lab: &Lab) -> Result<(PathBuf, PathBuf)> {
     Ok((program, data_dir))
 }
 
+/// The name and the port of a node's page.
+fn host_and_port(node: &Node) -> Result<(&str, &str)> {
+    let link = node.web()?.strip_prefix("http://").context("a link")?;
+    link.split_once('/').and_then(|(host, _)| host.split_once(':')).context("a port")
+}
+
+/// What a user is answered who asks a node at `address`.
+fn ask(as_user: &[&str], node: &Node, address: &str) -> Result<String> {
+    let (host, port) = host_and_port(node)?;
+    let words = [as_user, &["bash", "-c", ASK, address, port, host]].concat();
+    let output = Command::new(words[0]).args(&words[1..]).output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A number in `/proc/PID/status`.
+fn status(node: &Node, field: &str) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", node.pid()))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).context("a line")?;
+    Ok(line.trim_start_matches(':').trim_end_matches("kB").trim().parse()?)
+}
+
 #[tokio::test]
-async fn connections_of_other_users_to_the_page_are_closed() -> Result<()> {
+async fn connections_of_other_users_are_closed_if_shared() -> Result<()> {
     if !has_second_user()? {
         return Ok(());
     }
     let lab = Lab::new()?;
-    let node = lab.node("anna").host("127.0.0.1").start()?;
-    let web = node.web()?;
-    let port = web.split(['/', ':']).nth(4).context("a port")?;
-    let ours = Command::new("bash").args(["-c", ASK, port]).output()?;
-    ensure!(String::from_utf8_lossy(&ours.stdout).ends_with("ok"), "our own: {ours:?}");
-    let theirs = Command::new(AS_NOBODY[0]).args(&AS_NOBODY[1..]).args(["bash", "-c", ASK, port]).output()?;
-    ensure!(theirs.stdout.is_empty(), "another user's: {theirs:?}");
+    let node = lab.node("anna").host("127.0.0.1").option("--shared", "yes").start()?;
+    for address in ADDRESSES {
+        let ours = ask(&[], &node, address)?;
+        ensure!(ours.ends_with("ok"), "our own at {address}: {ours:?}");
+        let theirs = ask(&AS_NOBODY, &node, address)?;
+        ensure!(theirs.is_empty(), "another user's at {address}: {theirs:?}");
+    }
+    // On a machine that is not shared there is nobody to be kept out, and nothing is looked up.
+    let node = node.stop()?.option("--shared", "no").start()?;
+    let theirs = ask(&AS_NOBODY, &node, "127.0.0.1")?;
+    ensure!(theirs.ends_with("ok"), "{theirs:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn other_users_stay_out_without_descriptors() -> Result<()> {
+    if !has_second_user()? {
+        return Ok(());
+    }
+    let lab = Lab::new()?;
+    let node = lab.node("anna").host("127.0.0.1").option("--shared", "yes").start()?;
+    // One descriptor is left: the connection itself takes it, and no file can be opened to look at it.
+    let open = std::fs::read_dir(format!("/proc/{}/fd", node.pid()))?.flatten();
+    let open: BTreeSet<u32> = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    let second_free = (0..).filter(|number| !open.contains(number)).nth(1).context("a number")?;
+    let limit = format!("--nofile={second_free}");
+    let limited = Command::new("prlimit").args(["--pid", &node.pid().to_string(), &limit]).status()?;
+    ensure!(limited.success(), "prlimit: {limited}");
+    for _ in 0..3 {
+        let theirs = ask(&AS_NOBODY, &node, "127.0.0.1")?;
+        ensure!(theirs.is_empty(), "another user's: {theirs:?}");
+    }
+    until("our own is answered", async || {
+        let ours = ask(&[], &node, "127.0.0.1")?;
+        ensure!(ours.ends_with("ok"), "our own: {ours:?}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn floods_of_connections_cost_no_threads_or_memory() -> Result<()> {
+    if !has_second_user()? {
+        return Ok(());
+    }
+    let lab = Lab::new()?;
+    let node = lab.node("anna").host("127.0.0.1").option("--shared", "yes").start()?;
+    let port: u16 = host_and_port(&node)?.1.parse()?;
+    node.api.get("/api/v1/node").await?;
+    let (threads, kib) = (status(&node, "Threads")?, status(&node, "VmRSS")?);
+
+    let attackers: Vec<_> = (0..2).map(|_| std::thread::spawn(move || flood(port))).collect();
+    let (mut threads_max, mut kib_max) = (threads, kib);
+    while attackers.iter().any(|attacker| !attacker.is_finished()) {
+        // Commands and the chat go on meanwhile.
+        node.api.get("/api/v1/node").await?;
+        threads_max = threads_max.max(status(&node, "Threads")?);
+        kib_max = kib_max.max(status(&node, "VmRSS")?);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for attacker in attackers {
+        attacker.join().map_err(|_| anyhow::anyhow!("an attacker panicked"))??;
+    }
+    println!("threads {threads} to {threads_max}, memory {kib} to {kib_max} KiB");
+    ensure!(threads_max < threads + 16, "{threads} threads became {threads_max}");
+    ensure!(kib_max < kib + 32 * 1024, "{kib} KiB became {kib_max}");
+    let ours = ask(&[], &node, "127.0.0.1")?;
+    ensure!(ours.ends_with("ok"), "our own: {ours:?}");
+    Ok(())
+}
+
+/// Connects again and again as another user. Each connection leaves a row in the kernel's table of sockets.
+fn flood(port: u16) -> Result<()> {
+    let nobody = rustix::thread::Uid::from_raw(NOBODY.parse()?);
+    rustix::thread::set_thread_res_uid(None, nobody, None)?;
+    for _ in 0..FLOOD {
+        // A full queue refuses some.
+        drop(std::net::TcpStream::connect(("127.0.0.1", port)));
+    }
     Ok(())
 }
 
