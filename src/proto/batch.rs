@@ -117,8 +117,11 @@ pub struct Verified {
     bytes: Bytes,
     header: Header,
     hash: Hash,
-    bodies: Vec<Option<Range<usize>>>,
+    bodies: BodyRanges,
 }
+
+/// Where the body of each entry stands in the bytes of a batch; none where it was deleted.
+pub type BodyRanges = Vec<Option<Range<usize>>>;
 
 impl Verified {
     /// The batch as it was signed or received.
@@ -220,9 +223,9 @@ pub fn verify(bytes: &Bytes, room: &RoomId) -> Result<Verified, BatchError> {
     Ok(Verified { bytes: bytes.clone(), header, hash, bodies })
 }
 
-/// Where the bodies of a batch stand that was verified once, if its header still hashes to `hash`, and they to what it says.
-/// Far cheaper than [`verify`], which alone sees whether the signature is still the one that was made.
-pub fn unchanged(bytes: &Bytes, hash: &Hash) -> Result<Vec<Option<Range<usize>>>, BatchError> {
+/// Reads the header of a batch that was verified once, and where its bodies stand. Fails unless the header still hashes to
+/// `hash`, and the bodies to what it says. Far cheaper than [`verify`], which alone sees a change to the signature.
+pub fn unchanged(bytes: &Bytes, hash: &Hash) -> Result<(Header, BodyRanges), BatchError> {
     let mut decoder = Decoder::new(bytes);
     decoder.array()?;
     let signed = decoder.bytes()?;
@@ -230,15 +233,13 @@ pub fn unchanged(bytes: &Bytes, hash: &Hash) -> Result<Vec<Option<Range<usize>>>
     if blake3::hash(signed).as_bytes() != &hash.0 {
         return Err(BatchError::Signature);
     }
-    read_bodies(&mut decoder, &Decoder::new(signed).decode()?, hash)
+    let header = Decoder::new(signed).decode()?;
+    let bodies = read_bodies(&mut decoder, &header, hash)?;
+    Ok((header, bodies))
 }
 
 /// Reads the bodies and checks each against its slot. Where one was deleted, nothing stands.
-fn read_bodies(
-    decoder: &mut Decoder<'_>,
-    header: &Header,
-    hash: &Hash,
-) -> Result<Vec<Option<Range<usize>>>, BatchError> {
+fn read_bodies(decoder: &mut Decoder<'_>, header: &Header, hash: &Hash) -> Result<BodyRanges, BatchError> {
     if decoder.array()? != Some(header.entries.len() as u64) {
         return Err(BatchError::Malformed("a batch has a body or a deletion for each slot"));
     }

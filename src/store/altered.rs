@@ -26,14 +26,13 @@ struct Stored {
     at: Gone,
     log: i64,
     key: LogKey,
-    hash: Blob32,
     bytes: Bytes,
 }
 
 impl Stored {
     fn find(db: &Connection, which: &str, params: impl Params) -> Result<Option<Self>, StoreError> {
         let mut statement = db.prepare_cached(&format!(
-            "SELECT b.batch, b.first_seq, b.last_seq, b.log, b.hash, b.bytes, l.id, a.key FROM batch b
+            "SELECT b.batch, b.first_seq, b.last_seq, b.log, b.bytes, l.id, a.key FROM batch b
              JOIN log l ON l.log = b.log JOIN author a ON a.author = l.author WHERE {which}"
         ))?;
         let read = |row: &rusqlite::Row<'_>| {
@@ -44,21 +43,16 @@ impl Stored {
                     last: row.get::<_, Count>(2)?.0,
                 },
                 log: row.get(3)?,
-                hash: row.get(4)?,
-                bytes: Bytes::from(row.get::<_, Vec<u8>>(5)?),
-                key: LogKey { log: row.get::<_, LogColumn>(6)?.0, author: NodeId(row.get::<_, Blob32>(7)?.0) },
+                bytes: Bytes::from(row.get::<_, Vec<u8>>(4)?),
+                key: LogKey { log: row.get::<_, LogColumn>(5)?.0, author: NodeId(row.get::<_, Blob32>(6)?.0) },
             })
         };
         Ok(statement.query_row(params, read).optional()?)
     }
 
-    /// Whether it is what was signed, and stands where it belongs.
+    /// True if it is what was signed.
     fn is_sound(&self, room: &RoomId) -> bool {
-        verify(&self.bytes, room).is_ok_and(|batch| {
-            let header = batch.header();
-            let place = (header.key(), header.first_seq, header.last_seq(), batch.hash().0);
-            place == (self.key, self.at.first, self.at.last, self.hash.0)
-        })
+        verify(&self.bytes, room).is_ok()
     }
 }
 
@@ -69,14 +63,14 @@ impl Appender {
         let room = room(db)?;
         let Some(found) = Stored::find(db, "b.batch = ?1", [int(batch)])? else { return Ok(None) };
         if found.is_sound(&room) {
-            // Then what is wrong lies elsewhere, and only a new database is free of it.
-            return Err(StoreError::Damaged("a message can't be read, though it is what was signed".to_owned()));
+            // Then what is wrong stands beside it.
+            return Err(StoreError::inconsistent("a message can't be read, though it is what was signed"));
         }
         let (key, log) = (found.key, found.log);
         let mut gone = Vec::new();
         let mut next = Some(found);
         while let Some(changed) = next.take_if(|next| !next.is_sound(&room)) {
-            db.prepare_cached("INSERT INTO damaged (batch, log, first_seq, bytes) VALUES (?1, ?2, ?3, ?4)")?
+            db.prepare_cached("INSERT OR REPLACE INTO damaged (batch, log, first_seq, bytes) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![int(changed.at.batch), log, int(changed.at.first), changed.bytes.as_ref()])?;
             gone.push(changed.at);
             let behind = params![log, int(changed.at.last + 1)];
@@ -109,7 +103,10 @@ pub(super) fn put_back(db: &Connection, log: i64, start: Arrival, batch: &Verifi
 impl Writer {
     /// Has a batch set aside that somebody read and that is not what was signed, and tells the engine what is lacking now.
     pub(super) fn set_aside(&mut self, batch: Arrival) -> Result<(), StoreError> {
-        let changed = self.committed(|writer| writer.appender.set_aside(&writer.db, batch))?;
+        let changed = match self.committed(|writer| writer.appender.set_aside(&writer.db, batch)) {
+            Err(StoreError::Inconsistent(reason)) => return self.rebuild(&reason),
+            changed => changed?,
+        };
         if let Some(changed) = changed {
             self.mended.add(ALTERED);
             if self.altered_told.is_none_or(|told| told.elapsed() > Duration::from_millis(WARN_EVERY_MS)) {

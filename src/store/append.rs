@@ -7,9 +7,10 @@ use rusqlite::{Connection, params};
 use super::altered::put_back;
 use super::error::StoreError;
 use super::fall::{Falls, said_again};
+use super::find::find;
 use super::line::{Lines, Row, rows};
 use super::numbers::{Numbers, extend};
-use super::places::{Settling, find};
+use super::places::Settling;
 use super::sql::{Blob32, int, log_id};
 use crate::proto::batch::Verified;
 use crate::proto::body::Body;
@@ -36,6 +37,16 @@ pub(super) struct Appended {
     pub(super) moved: Vec<Line>,
     /// What was refused, or had to go.
     pub(super) changed: Changed,
+}
+
+/// A batch that was stored.
+pub(super) struct Put {
+    /// The number of its log.
+    pub(super) log: i64,
+    /// The arrival number of its first entry.
+    pub(super) start: Arrival,
+    /// The entries outside it whose place changed.
+    pub(super) moved: Vec<(LogKey, Seq)>,
 }
 
 impl Appender {
@@ -82,7 +93,20 @@ impl Appender {
         append: &Append,
         falls: &mut Falls,
     ) -> Result<Option<Vec<(LogKey, Seq)>>, StoreError> {
-        let batch = &append.batch;
+        let Some(Put { log, start, moved }) = self.put(db, &append.batch, falls)? else { return Ok(None) };
+        if append.batch.header().author == self.own {
+            self.own_batch(db, log, start, &append.batch, append.own.as_ref())?;
+        }
+        Ok(Some(moved))
+    }
+
+    /// Stores a batch under the next arrival numbers, with everything that follows from its signed content alone.
+    pub(super) fn put(
+        &mut self,
+        db: &Connection,
+        batch: &Verified,
+        falls: &mut Falls,
+    ) -> Result<Option<Put>, StoreError> {
         let header = batch.header();
         let number = self.numbers.log_of(db, header)?;
         if !self.admit(db, number, batch, falls)? {
@@ -110,13 +134,10 @@ impl Appender {
         let places = std::mem::take(&mut settling.places);
 
         self.entries(db, number, start, batch, &places)?;
-        if header.author == self.own {
-            self.own_batch(db, number, start, batch, append.own.as_ref())?;
-        }
         if let Some(log) = self.numbers.log(db, header.key())? {
             extend(db, log, batch)?;
         }
-        Ok(Some(moved))
+        Ok(Some(Put { log: number, start, moved }))
     }
 
     /// Messages behind a name that came late: they were told under an earlier one. The newest are enough, since pages

@@ -40,6 +40,10 @@ pub enum StoreError {
     /// The file is no database of this program any more, or parts of it are unreadable.
     #[error("the database is damaged: {0}")]
     Damaged(String),
+    /// The tables contradict the signed batches or each other, or refer to nothing. The file itself can be read: the writer
+    /// rebuilds the tables from the batches, and the caller repeats what failed.
+    #[error("the tables do not fit the messages: {0}")]
+    Inconsistent(String),
     /// The batch with this number is not what was signed any more: the disk changed it. Whoever reads has it set aside, and
     /// reads again.
     #[error("the disk changed a message")]
@@ -67,17 +71,40 @@ pub enum StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        let damaged = error
-            .sqlite_error_code()
-            .is_some_and(|code| matches!(code, ffi::ErrorCode::DatabaseCorrupt | ffi::ErrorCode::NotADatabase));
-        // What a STRICT table would never hand out is damage as well.
-        let foreign =
-            matches!(error, rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..));
-        if damaged || foreign { Self::Damaged(error.to_string()) } else { Self::Sqlite(error) }
+        use rusqlite::Error::{
+            FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows, Utf8Error,
+        };
+        match error.sqlite_error_code() {
+            Some(ffi::ErrorCode::DatabaseCorrupt | ffi::ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
+            // The writer never stores a row twice: a table records less than is there.
+            Some(ffi::ErrorCode::ConstraintViolation) => Self::Inconsistent(error.to_string()),
+            _ => match error {
+                // A value of another type or out of its range, text that is none, or a reference to nothing.
+                FromSqlConversionFailure(..)
+                | IntegralValueOutOfRange(..)
+                | InvalidColumnType(..)
+                | QueryReturnedNoRows
+                | Utf8Error(..) => Self::Inconsistent(error.to_string()),
+                other => Self::Sqlite(other),
+            },
+        }
     }
 }
 
 impl StoreError {
+    /// What is wrong with the tables, in a few words.
+    pub(super) fn inconsistent(what: &str) -> Self {
+        Self::Inconsistent(what.to_owned())
+    }
+
+    /// Damage that a rebuild of the tables did not cure: only a new database is free of it.
+    pub(super) fn incurable(self) -> Self {
+        match self {
+            Self::Inconsistent(reason) => Self::Damaged(reason),
+            other => other,
+        }
+    }
+
     /// Whether there is no room on the disk. The wal-index is a file too, and grows before the log does.
     pub fn is_disk_full(&self) -> bool {
         let Self::Sqlite(error) = self else { return false };

@@ -66,3 +66,14 @@ impl Failure {
         }
     }
 }
+
+/// Reports a failure if its thread panics.
+pub(super) struct PanicGuard(pub(super) Failure);
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.tell(&StoreError::Closed);
+        }
+    }
+}

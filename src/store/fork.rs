@@ -8,7 +8,7 @@ use tracing::warn;
 use super::append::Appender;
 use super::error::StoreError;
 use super::fall::{Falls, Gone, Why};
-use super::places::find;
+use super::find::find;
 use super::sql::{Blob32, Count, int};
 use crate::proto::batch::{Verified, verify};
 use crate::proto::fork::{End, Fork, Held, Signed, found, told};

@@ -32,26 +32,21 @@ impl Writer {
                 self.indexed = indexed;
                 self.wal.as_mut().map_or(Ok(()), |wal| wal.grown(&self.db, bytes))
             }
-            Err(error) if error.is_disk_full() => {
-                self.index_waits = true;
-                Ok(())
-            }
             // It holds nothing that is not elsewhere; if the rest is damaged as well, this shows it.
             Err(StoreError::Damaged(_)) => self.reindex(),
-            Err(StoreError::Altered(batch)) => match self.set_aside(batch) {
-                Err(error) if error.is_disk_full() => {
-                    self.index_waits = true;
-                    Ok(())
-                }
-                done => done,
-            },
+            Err(StoreError::Altered(batch)) => self.set_aside(batch),
+            Err(StoreError::Inconsistent(reason)) => self.rebuild(&reason),
             Err(error) => Err(error),
         }
+        .or_else(|error| {
+            self.index_waits |= error.is_disk_full();
+            if self.index_waits { Ok(()) } else { Err(error) }
+        })
     }
 
     pub(super) fn reindex(&mut self) -> Result<(), StoreError> {
         warn!("the index of words is made anew");
-        super::search::clear(&mut self.db)?;
+        self.committed(|writer| super::search::clear(&writer.db))?;
         self.indexed = 0;
         Ok(())
     }

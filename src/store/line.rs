@@ -1,17 +1,19 @@
 //! From rows to lines: what a reader sees of a message, put together from its row, its batch's bytes, the names its
 //! author had, and the receipts of others.
+//!
+//! The signed batch is the truth. A row that contradicts it is never shown: reading it fails, and the tables are rebuilt.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ops::Range;
 use std::rc::Rc;
 
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StoreError;
+use super::find::{expected_place, find};
 use super::look::Holders;
 use super::sql::{Blob32, Count, LogColumn};
-use crate::proto::batch::unchanged;
+use crate::proto::batch::{BodyRanges, Header, unchanged};
 use crate::proto::body::Body;
 use crate::proto::clock::Stamp;
 use crate::proto::ids::{Arrival, EntryId, Hash, LogKey, NodeId, Seq};
@@ -41,7 +43,7 @@ pub(super) struct Row {
     batch: i64,
     conversation: i64,
     place: Place,
-    time: Stamp,
+    pub(super) time: Stamp,
     pub(super) seq: Seq,
     log: i64,
     key: LogKey,
@@ -75,19 +77,35 @@ impl Row {
     }
 }
 
-/// Where bodies stand in a batch that was verified when it was stored, and has not changed since.
+/// The header of a batch that was verified when it was stored and has not changed since, and where its bodies stand.
 struct Loaded {
     hash: Hash,
+    header: Header,
     bytes: Bytes,
-    bodies: Vec<Option<Range<usize>>>,
+    bodies: BodyRanges,
+}
+
+impl Loaded {
+    /// What the batch says at an index; `None` if that is not here, or can't be shown.
+    fn body(&self, index: usize) -> Option<Body> {
+        let range = self.bodies.get(index)?.clone()?;
+        Body::decode(&self.bytes[range])
+    }
+}
+
+/// The content of a message.
+struct Said {
+    kind: LineKind,
+    text: String,
+    channel: Option<String>,
+    reply_to: Option<EntryId>,
 }
 
 /// What was said at an index of a batch, and what it answers; `None` if that is not here, or no message.
-fn said(batch: &Loaded, index: usize) -> Option<(LineKind, String, Option<EntryId>)> {
-    let range = batch.bodies.get(index)?.clone()?;
-    match Body::decode(&batch.bytes[range])? {
-        Body::Say { text, reply_to, .. } => Some((LineKind::Say, text, reply_to)),
-        Body::Hooray { text, .. } => Some((LineKind::Hooray, text, None)),
+fn said(batch: &Loaded, index: usize) -> Option<Said> {
+    match batch.body(index)? {
+        Body::Say { text, channel, reply_to } => Some(Said { kind: LineKind::Say, text, channel, reply_to }),
+        Body::Hooray { text, channel } => Some(Said { kind: LineKind::Hooray, text, channel, reply_to: None }),
         Body::Edit { .. } | Body::Delete { .. } | Body::React { .. } | Body::Profile { .. } | Body::File { .. } => None,
     }
 }
@@ -114,6 +132,8 @@ pub(super) struct Lines<'a> {
     hidden: BTreeSet<NodeId>,
     loaded: Vec<(i64, Rc<Loaded>)>,
     conversations: HashMap<i64, Conversation>,
+    /// By log and by the number of the entry that gives the name.
+    profiles: HashMap<(i64, Seq), Name>,
     reaches: HashMap<i64, Rc<Vec<i64>>>,
     receipts: HashMap<i64, Receipts>,
 }
@@ -128,6 +148,7 @@ impl<'a> Lines<'a> {
             hidden: BTreeSet::new(),
             loaded: Vec::new(),
             conversations: HashMap::new(),
+            profiles: HashMap::new(),
             reaches: HashMap::new(),
             receipts: HashMap::new(),
         }
@@ -161,8 +182,13 @@ impl<'a> Lines<'a> {
             return Ok(None);
         }
         let batch = self.batch(row.batch)?;
-        let Some((kind, text, reply_to)) = said(&batch, row.index()) else { return Ok(None) };
+        self.check(row, &batch)?;
+        let Some(Said { kind, text, channel, reply_to }) = said(&batch, row.index()) else { return Ok(None) };
         let conversation = self.conversation(row.conversation)?;
+        let Header { author, audience, .. } = batch.header;
+        if Conversation::of(self.own, author, audience, channel.as_deref()).as_ref() != Some(&conversation) {
+            return Err(StoreError::inconsistent("a message stands in another conversation than it was said in"));
+        }
         let own = row.key.author == self.own;
         let to = match &conversation {
             Conversation::Channel(_) => None,
@@ -186,7 +212,21 @@ impl<'a> Lines<'a> {
     /// The text of a row alone; `None` where its body is gone.
     pub(super) fn text(&mut self, row: &Row) -> Result<Option<String>, StoreError> {
         let batch = self.batch(row.batch)?;
-        Ok(said(&batch, row.index()).map(|(_, text, _)| text))
+        Ok(said(&batch, row.index()).map(|said| said.text))
+    }
+
+    /// Compares a row with the header that was signed: author, log, number, time and, where it is not simply the time, the
+    /// place.
+    fn check(&self, row: &Row, batch: &Loaded) -> Result<(), StoreError> {
+        let (header, index) = (&batch.header, row.index());
+        let signed = header.entries.get(index).map(|slot| (header.key(), header.first_seq + index as Seq, slot.time));
+        if signed != Some((row.key, row.seq, row.time.0)) {
+            return Err(StoreError::inconsistent("a message stands under another author, number or time"));
+        }
+        if row.place != row.time.0 && row.place != expected_place(self.db, row.log, header, index)? {
+            return Err(StoreError::inconsistent("a message stands at another place"));
+        }
+        Ok(())
     }
 
     /// The lines of all rows that `sql` selects.
@@ -201,10 +241,10 @@ impl<'a> Lines<'a> {
     }
 
     /// The id of a row's entry: whatever became of its body.
-    pub(super) fn id(&self, row: &Row) -> Result<EntryId, StoreError> {
-        let mut statement = self.db.prepare_cached("SELECT hash FROM batch WHERE batch = ?1")?;
-        let hash = Hash(statement.query_row([row.batch], |row| row.get::<_, Blob32>(0))?.0);
-        Ok(EntryId::new(row.key, row.seq, &hash, row.index()))
+    pub(super) fn id(&mut self, row: &Row) -> Result<EntryId, StoreError> {
+        let batch = self.batch(row.batch)?;
+        self.check(row, &batch)?;
+        Ok(EntryId::new(row.key, row.seq, &batch.hash, row.index()))
     }
 
     /// The conversation of a row.
@@ -263,8 +303,8 @@ impl<'a> Lines<'a> {
         let mut statement = self.db.prepare_cached("SELECT hash, bytes FROM batch WHERE batch = ?1")?;
         let (hash, bytes): (Blob32, Vec<u8>) = statement.query_row([batch], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let (bytes, hash) = (Bytes::from(bytes), Hash(hash.0));
-        let bodies = unchanged(&bytes, &hash).map_err(|_| StoreError::Altered(batch.unsigned_abs()))?;
-        let loaded = Rc::new(Loaded { hash, bytes, bodies });
+        let (header, bodies) = unchanged(&bytes, &hash).map_err(|_| StoreError::Altered(batch.unsigned_abs()))?;
+        let loaded = Rc::new(Loaded { hash, header, bytes, bodies });
         if self.loaded.len() == BATCHES_LOADED_MAX {
             self.loaded.remove(0);
         }
@@ -285,19 +325,43 @@ impl<'a> Lines<'a> {
     }
 
     /// What the author was called then; as long as that has not come, see [`Names`].
-    fn name(&self, row: &Row) -> Result<Name, StoreError> {
-        const KNOWN: &str =
-            "SELECT coalesce((SELECT name FROM profile WHERE log = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1),
-                             (SELECT name FROM author WHERE key = ?3), '')";
-        const SIGNED: &str =
-            "SELECT coalesce((SELECT name FROM profile WHERE log = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1),
-                             (SELECT name FROM profile WHERE log = ?1 AND seq > ?2 ORDER BY seq LIMIT 1), '')";
-        let (log, seq, author) = (row.log, super::sql::int(row.seq), Blob32(row.key.author.0));
-        let name: String = match self.names {
-            Names::Known => self.db.prepare_cached(KNOWN)?.query_row(params![log, seq, author], |row| row.get(0))?,
-            Names::Signed => self.db.prepare_cached(SIGNED)?.query_row(params![log, seq], |row| row.get(0))?,
+    fn name(&mut self, row: &Row) -> Result<Name, StoreError> {
+        const THEN: &str = "SELECT seq, name FROM profile WHERE log = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1";
+        const NEXT: &str = "SELECT seq, name FROM profile WHERE log = ?1 AND seq > ?2 ORDER BY seq LIMIT 1";
+        let name = match (self.profile(row, THEN)?, self.names) {
+            (Some(name), _) => Some(name),
+            (None, Names::Signed) => self.profile(row, NEXT)?,
+            (None, Names::Known) => {
+                let mut statement = self.db.prepare_cached("SELECT name FROM author WHERE key = ?1")?;
+                let name: Option<Option<String>> =
+                    statement.query_row([Blob32(row.key.author.0)], |row| row.get(0)).optional()?;
+                name.flatten().map(|name| Name::lossy(&name, &row.key.author.short()))
+            }
         };
-        Ok(Name::lossy(&name, &row.key.author.short()))
+        Ok(name.unwrap_or_else(|| Name::lossy("", &row.key.author.short())))
+    }
+
+    /// The name that `which` finds for a row. It is compared with what was signed, once.
+    fn profile(&mut self, row: &Row, which: &str) -> Result<Option<Name>, StoreError> {
+        let db = self.db;
+        let mut statement = db.prepare_cached(which)?;
+        let mut rows = statement.query(params![row.log, super::sql::int(row.seq)])?;
+        let Some(found) = rows.next()? else { return Ok(None) };
+        let seq = found.get::<_, Count>(0)?.0;
+        if let Some(name) = self.profiles.get(&(row.log, seq)) {
+            return Ok(Some(name.clone()));
+        }
+        let differs = || StoreError::inconsistent("a name is not the one that was signed");
+        let name: String = found.get(1)?;
+        let place = find(db, row.log, seq)?.ok_or_else(differs)?;
+        let batch = self.batch(super::sql::int(place.batch))?;
+        match batch.body(usize::try_from(place.arrival - place.batch).unwrap_or(usize::MAX)) {
+            Some(Body::Profile { name: signed, .. }) if signed == name && batch.header.key() == row.key => {}
+            _ => return Err(differs()),
+        }
+        let name = Name::lossy(&name, &row.key.author.short());
+        self.profiles.insert((row.log, seq), name.clone());
+        Ok(Some(name))
     }
 
     fn held(&mut self, row: &Row) -> Result<Held, StoreError> {

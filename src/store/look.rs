@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::append::row;
 use super::error::StoreError;
+use super::find::by_id;
 use super::line::{Lines, rows};
-use super::places::by_id;
 use super::sql::{Blob32, Count, int, log_id};
 use crate::proto::batch::{Verified, verify};
 use crate::proto::clock::Stamp;
@@ -58,10 +58,14 @@ pub(super) fn line(db: &Connection, own: NodeId, id: EntryId) -> Result<Option<L
 
 /// A message by the name that its caller gave it.
 pub(super) fn by_ref(db: &Connection, own: NodeId, name: &str) -> Result<Option<(Ref, Line)>, StoreError> {
-    let mut statement = db.prepare_cached("SELECT arrival, content FROM ref WHERE name = ?1")?;
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Count>(0)?.0, row.get::<_, Blob32>(1)?));
-    let Some((arrival, content)) = statement.query_row([name], read).optional()? else { return Ok(None) };
+    let mut statement = db.prepare_cached("SELECT arrival, content, said_ms FROM ref WHERE name = ?1")?;
+    let read =
+        |row: &rusqlite::Row<'_>| Ok((row.get::<_, Count>(0)?.0, row.get::<_, Blob32>(1)?, row.get::<_, Count>(2)?.0));
+    let Some((arrival, content, said_ms)) = statement.query_row([name], read).optional()? else { return Ok(None) };
     let row = row(db, arrival)?.ok_or(StoreError::Awaited)?;
+    if row.order().author != own || row.time.ms() != said_ms {
+        return Err(StoreError::inconsistent("a caller's own name stands at another message"));
+    }
     let line = Lines::new(db, own).line(&row)?;
     Ok(line.map(|line| (Ref { name: name.to_owned(), content: Hash(content.0) }, line)))
 }
@@ -74,6 +78,9 @@ pub(super) fn own_newest(db: &Connection, own: NodeId, limit: usize) -> Result<V
         "WHERE e.conversation IS NOT NULL ORDER BY o.batch DESC, e.arrival DESC LIMIT ?1"
     );
     let mut lines = Lines::new(db, own).all(OWN, [int(limit as u64)])?;
+    if lines.iter().any(|line| line.order.author != own) {
+        return Err(StoreError::inconsistent("a message of another member stands among the own ones"));
+    }
     lines.reverse();
     Ok(lines)
 }
@@ -111,7 +118,7 @@ fn lacking(db: &Connection) -> Result<Vec<(NodeId, u64)>, rusqlite::Error> {
 pub(super) fn history(db: &Connection, room: &RoomId, fetch: Fetch) -> Result<HistoryPage, StoreError> {
     let mut page = HistoryPage { fetch, batches: Vec::new() };
     let mut statement = db.prepare_cached(
-        "SELECT b.batch, b.bytes FROM log l JOIN batch b ON b.log = l.log
+        "SELECT b.batch, b.bytes, l.audience, b.first_seq, b.last_seq, b.hash FROM log l JOIN batch b ON b.log = l.log
          WHERE l.id = ?1 AND l.author = (SELECT author FROM author WHERE key = ?2)
          AND b.first_seq <= ?3 AND b.last_seq >= ?4 ORDER BY b.first_seq DESC",
     )?;
@@ -129,6 +136,16 @@ pub(super) fn history(db: &Connection, room: &RoomId, fetch: Fetch) -> Result<Hi
         }
         let batch = verify(&bytes, room).ok().filter(|batch| batch.header().key() == fetch.key);
         let Some(batch) = batch else { return Err(StoreError::Altered(row.get::<_, Count>(0)?.0)) };
+        let stored = (
+            row.get::<_, Option<Blob32>>(2)?.map(|id| NodeId(id.0)),
+            row.get::<_, Count>(3)?.0,
+            row.get::<_, Count>(4)?.0,
+            row.get::<_, Blob32>(5)?.0,
+        );
+        let header = batch.header();
+        if stored != (header.audience, header.first_seq, header.last_seq(), batch.hash().0) {
+            return Err(StoreError::inconsistent("a batch stands under another audience, number or hash"));
+        }
         if !precedes(page.batches.last(), &batch) {
             break;
         }

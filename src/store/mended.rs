@@ -17,6 +17,11 @@ impl Mended {
         }
     }
 
+    /// True if a sentence is told.
+    pub(super) fn has(&self, sentence: &str) -> bool {
+        self.told().is_some_and(|told| told.contains(sentence))
+    }
+
     /// All that was mended so far.
     pub(super) fn told(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

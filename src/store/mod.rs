@@ -10,15 +10,18 @@
 
 mod altered;
 mod append;
+mod audit;
 mod checkpoint;
 mod error;
 mod export;
 mod failure;
 mod fall;
+mod find;
 mod fork;
 mod indexing;
 mod keep;
 mod line;
+mod local_rows;
 mod look;
 mod marks;
 mod mended;
@@ -28,15 +31,19 @@ mod open;
 mod page;
 mod page_storage;
 mod places;
+mod rebuild;
 mod rescue;
 mod schema;
+mod scrub;
 mod search;
 mod snapshot;
 mod sql;
+mod survey;
 mod welcome;
 mod writer;
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
@@ -60,6 +67,7 @@ pub use welcome::{Resumed, Welcome};
 
 use failure::Failure;
 use mended::Mended;
+use scrub::Scrub;
 use writer::{Job, Writer};
 
 /// A handle to a room's database; cheap to clone. When the last one is gone the database is closed, as by
@@ -90,6 +98,7 @@ struct Inner {
     readers: Readers,
     failure: Failure,
     mended: Mended,
+    rebuilds: Arc<AtomicU64>,
     writer: Mutex<Option<JoinHandle<()>>>,
     room: RoomId,
     own: NodeId,
@@ -110,7 +119,7 @@ impl Store {
     /// The caller holds the lock of the data directory: two programs on one database would stop each other.
     pub fn open(location: Location, room: RoomId, own: NodeId, wall_ms: u64) -> Result<(Self, Opened), StoreError> {
         let owner = open::Owner { room: &room, own, wall_ms };
-        let open::Ready { db, appender, run, snapshot, own_name, mended } = open::ready(&location, owner)?;
+        let open::Ready { db, appender, run, snapshot, own_name, mended, unchecked } = open::ready(&location, owner)?;
         let arrival = appender.highest;
         let indexed = search::indexed(&db)?;
 
@@ -122,6 +131,7 @@ impl Store {
             }
             None => None,
         };
+        let rebuilds = Arc::new(AtomicU64::new(0));
         let (jobs, queue) = mpsc::channel();
         let (answering, answers) = tokio::sync::mpsc::unbounded_channel();
         let writer = Writer {
@@ -137,6 +147,8 @@ impl Store {
             altered_told: None,
             indexed,
             index_waits: false,
+            scrub: Scrub::up_to(unchecked),
+            rebuilds: rebuilds.clone(),
         };
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(|source| StoreError::File { path: "thread of the store".into(), source })?;
@@ -146,7 +158,7 @@ impl Store {
             }
             Location::Memory => Readers::Writer,
         };
-        let inner = Inner { jobs, readers, failure, mended, writer: Mutex::new(Some(thread)), room, own };
+        let inner = Inner { jobs, readers, failure, mended, rebuilds, writer: Mutex::new(Some(thread)), room, own };
         let opened = Opened { snapshot, run, arrival, own_name, answers };
         Ok((Self { inner: Arc::new(inner) }, opened))
     }
@@ -310,17 +322,24 @@ impl Store {
         result
     }
 
-    /// The same, where damage need not be the end. What the disk changed is set aside, and read is what is left: each time
-    /// there is less that it can have changed.
+    /// The same, where damage need not be the end. What the disk changed is repaired or set aside, and read is what is left:
+    /// each time there is less that it can have changed.
     async fn read_signed<T: Send + 'static>(
         &self,
         read: impl Fn(&Connection) -> Result<T, StoreError> + Clone + Send + 'static,
     ) -> Result<T, StoreError> {
         loop {
+            let seen = self.inner.rebuilds.load(Ordering::Acquire);
             match self.try_read(read.clone()).await {
                 Err(StoreError::Altered(batch)) => {
                     let (answer, answered) = oneshot::channel();
                     self.inner.jobs.send(Job::SetAside(batch, answer)).map_err(|_| StoreError::Closed)?;
+                    answered.await.map_err(|_| StoreError::Closed)??;
+                }
+                Err(StoreError::Inconsistent(reason)) => {
+                    let (answer, answered) = oneshot::channel();
+                    let job = Job::Rebuild(reason, seen, answer);
+                    self.inner.jobs.send(job).map_err(|_| StoreError::Closed)?;
                     answered.await.map_err(|_| StoreError::Closed)??;
                 }
                 done => return done,

@@ -12,7 +12,7 @@ use crate::proto::batch::{Header, Verified};
 use crate::proto::clock::Stamp;
 use crate::proto::fork::Fork;
 use crate::proto::ids::{Arrival, Hash, LogKey, NodeId, Seq};
-use crate::proto::limits::{CONVERSATIONS_REMEMBERED_MAX, LOGS_REMEMBERED_MAX};
+use crate::proto::limits::{ARRIVAL_MAX, CONVERSATIONS_REMEMBERED_MAX, LOGS_REMEMBERED_MAX};
 use crate::proto::log::{Fit, Ranges};
 use crate::proto::record::Run;
 use crate::proto::timeline::Conversation;
@@ -240,13 +240,17 @@ pub(super) fn put_span(db: &Connection, log: i64, span: &Run) -> Result<(), Stor
     Ok(())
 }
 
-/// The highest number that an entry or a notice ever had here.
+/// The highest number that an entry or a notice ever had here. Fails if a number stands there that was never given.
 pub(super) fn highest(db: &Connection) -> Result<Arrival, StoreError> {
     let mut statement = db.prepare_cached(
         "SELECT max(coalesce((SELECT max(arrival) FROM entry), 0), coalesce((SELECT max(arrival) FROM notice), 0),
                     coalesce((SELECT max(start) FROM run), 0))",
     )?;
-    Ok(statement.query_row([], |row| row.get::<_, Count>(0))?.0)
+    let highest = statement.query_row([], |row| row.get::<_, Count>(0))?.0;
+    if highest > ARRIVAL_MAX {
+        return Err(StoreError::inconsistent("an arrival number out of range"));
+    }
+    Ok(highest)
 }
 
 #[cfg(test)]

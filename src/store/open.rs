@@ -12,16 +12,18 @@ use tracing::{info, warn};
 
 use super::altered::ALTERED;
 use super::append::{Appender, forget_refs};
+use super::audit::at_start;
 use super::checkpoint::checkpoint;
 use super::error::StoreError;
 use super::failure::SUSPECT;
 use super::keep::last_name;
 use super::mended::Mended;
+use super::rebuild::{REBUILT, Rebuilt, rebuild};
 use super::rescue::{set_aside, take_over};
 use super::schema::{beside, check_file, check_sqlite, has_log, prepare, remove_if_there};
 use super::snapshot::snapshot;
 use super::sql::int;
-use crate::proto::ids::{NodeId, RoomId};
+use crate::proto::ids::{Arrival, NodeId, RoomId};
 use crate::proto::limits::RUNS_KEPT;
 use crate::proto::name::Name;
 use crate::proto::record::Snapshot;
@@ -64,6 +66,8 @@ pub(super) struct Ready {
     pub(super) snapshot: Snapshot,
     pub(super) own_name: Option<Name>,
     pub(super) mended: Mended,
+    /// Batches up to this number were not compared with the tables yet.
+    pub(super) unchecked: Option<Arrival>,
 }
 
 /// Whose database is opened, and when.
@@ -81,10 +85,11 @@ pub(super) fn ready(location: &Location, owner: Owner<'_>) -> Result<Ready, Stor
         let mut db = Connection::open_in_memory()?;
         set_up(&db)?;
         prepare(&mut db, None, owner.room, &owner.own)?;
-        return loaded(db, owner, Mended::default());
+        return loaded(db, owner, Mended::default(), false);
     };
-    let opened = match file(path, owner).and_then(|db| loaded(db, owner, Mended::default())) {
-        Err(StoreError::Damaged(reason)) => mend(path, owner, &reason),
+    let is_suspect = beside(path, SUSPECT).exists();
+    let opened = match file(path, owner).and_then(|db| loaded(db, owner, Mended::default(), is_suspect)) {
+        Err(StoreError::Damaged(reason) | StoreError::Inconsistent(reason)) => mend(path, owner, &reason),
         opened => opened,
     };
     opened.map_err(|error| match error {
@@ -113,23 +118,55 @@ fn file(path: &Path, owner: Owner<'_>) -> Result<Connection, StoreError> {
     Ok(db)
 }
 
-/// Begins a run, and reads what an engine has to know.
-fn loaded(mut db: Connection, owner: Owner<'_>, mended: Mended) -> Result<Ready, StoreError> {
-    let run = begin_run(&mut db, owner.wall_ms)?;
-    let mut appender = Appender::new(&db, owner.own)?;
-    let snapshot = loop {
-        match snapshot(&db, owner.own) {
+/// Begins a run, and reads what an engine has to know. Tables that do not fit the batches are rebuilt from them.
+fn loaded(mut db: Connection, owner: Owner<'_>, mended: Mended, is_suspect: bool) -> Result<Ready, StoreError> {
+    loop {
+        match begin(&mut db, owner, &mended, is_suspect) {
+            Err(StoreError::Inconsistent(reason)) if !mended.has(REBUILT) => {
+                warn!(reason, "{REBUILT}");
+                let transaction = db.transaction()?;
+                let Rebuilt { is_lossy, .. } = rebuild(&transaction, owner.own).map_err(StoreError::incurable)?;
+                transaction.commit()?;
+                mended.add(REBUILT);
+                if is_lossy {
+                    mended.add(ALTERED);
+                }
+            }
+            begun => {
+                let Begun { appender, run, snapshot, own_name, unchecked } = begun.map_err(StoreError::incurable)?;
+                return Ok(Ready { db, appender, run, snapshot, own_name, mended, unchecked });
+            }
+        }
+    }
+}
+
+/// A run that has begun.
+struct Begun {
+    appender: Appender,
+    run: String,
+    snapshot: Snapshot,
+    own_name: Option<Name>,
+    unchecked: Option<Arrival>,
+}
+
+fn begin(db: &mut Connection, owner: Owner<'_>, mended: &Mended, is_suspect: bool) -> Result<Begun, StoreError> {
+    let run = begin_run(db, owner.wall_ms)?;
+    let mut appender = Appender::new(db, owner.own)?;
+    loop {
+        let read = at_start(db, owner.own, is_suspect).and_then(|unchecked| Ok((unchecked, snapshot(db, owner.own)?)));
+        match read {
             Err(StoreError::Altered(batch)) => {
                 let transaction = db.transaction()?;
                 appender.set_aside(&transaction, batch)?;
                 transaction.commit()?;
                 mended.add(ALTERED);
             }
-            snapshot => break snapshot?,
+            read => {
+                let (unchecked, snapshot) = read?;
+                return Ok(Begun { appender, run, snapshot, own_name: last_name(db)?, unchecked });
+            }
         }
-    };
-    let own_name = last_name(&db)?;
-    Ok(Ready { db, appender, run, snapshot, own_name, mended })
+    }
 }
 
 /// Puts a new database in the place of a damaged one.
@@ -147,7 +184,7 @@ fn mend(path: &Path, owner: Owner<'_>, reason: &str) -> Result<Ready, StoreError
     );
     let mended = Mended::default();
     mended.add(&sentence);
-    loaded(db, owner, mended)
+    loaded(db, owner, mended, false)
 }
 
 /// Makes the file, if it is not there, for nobody but this user. What SQLite puts beside it has the same mode.

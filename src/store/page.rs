@@ -9,9 +9,9 @@
 use rusqlite::{Connection, params};
 
 use super::error::StoreError;
+use super::find::by_id;
 use super::line::{Lines, Row, rows};
 use super::numbers::{find_conversation, highest};
-use super::places::by_id;
 use super::sql::{Blob32, Count, int, log_id};
 use crate::proto::history::{At, Page, PageQuery};
 use crate::proto::ids::{Arrival, EntryId, LogId, NodeId};
@@ -268,7 +268,7 @@ pub(super) fn stream(
 macro_rules! notice_rows {
     ($rest:expr) => {
         concat!(
-            "SELECT n.arrival, n.wall_ms, n.kind, a.key, n.name FROM notice n JOIN author a ON a.author = n.member ",
+            "SELECT n.arrival, n.wall_ms, n.kind, a.key, n.name FROM notice n LEFT JOIN author a ON a.author = n.member ",
             $rest
         )
     };
@@ -285,7 +285,9 @@ fn notices(db: &Connection, sql: &str, bounds: [i64; 2]) -> Result<Vec<Notice>, 
     let mut notices = Vec::new();
     while let Some(row) = rows.next()? {
         let member = NodeId(row.get::<_, Blob32>(3)?.0);
-        let Some(kind) = super::keep::kind_of(&row.get::<_, String>(2)?) else { continue };
+        let Some(kind) = super::keep::kind_of(&row.get::<_, String>(2)?) else {
+            return Err(StoreError::inconsistent("a notice of no known kind"));
+        };
         notices.push(Notice {
             arrival: row.get::<_, Count>(0)?.0,
             wall_ms: row.get::<_, Count>(1)?.0,

@@ -3,11 +3,12 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StoreError;
+use super::find::{Found, by_id, find, named};
 use super::numbers::Numbers;
 use super::sql::{Blob32, Count, LogColumn, int, log_id};
 use crate::proto::batch::Verified;
 use crate::proto::clock::Stamp;
-use crate::proto::ids::{Arrival, EntryId, Hash, LogId, LogKey, NodeId, Seq};
+use crate::proto::ids::{Arrival, EntryId, LogId, LogKey, NodeId, Seq};
 use crate::proto::timeline::{Place, Places};
 
 /// See the module. The batch's own row and what it names are stored already, its entries are not.
@@ -117,59 +118,6 @@ impl Places for Settling<'_> {
         ])?;
         Ok(())
     }
-}
-
-/// Where an entry is stored.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Found {
-    pub(super) arrival: Arrival,
-    /// The arrival number of the first of its batch.
-    pub(super) batch: Arrival,
-    pub(super) hash: Hash,
-}
-
-/// Finds an entry by its log and number there.
-pub(super) fn find(db: &Connection, log: i64, seq: Seq) -> Result<Option<Found>, StoreError> {
-    let mut statement = db.prepare_cached(
-        "SELECT batch, first_seq, last_seq, hash FROM batch WHERE log = ?1 AND first_seq <= ?2
-         ORDER BY first_seq DESC LIMIT 1",
-    )?;
-    let read = |row: &rusqlite::Row<'_>| {
-        let (batch, first, last) = (row.get::<_, Count>(0)?.0, row.get::<_, Count>(1)?.0, row.get::<_, Count>(2)?.0);
-        let found = Found { arrival: batch + (seq - first), batch, hash: Hash(row.get::<_, Blob32>(3)?.0) };
-        Ok((seq <= last).then_some(found))
-    };
-    Ok(statement.query_row(params![log, int(seq)], read).optional()?.flatten())
-}
-
-/// Finds an entry by its id: by log and number, and then its check is compared.
-pub(super) fn by_id(db: &Connection, id: EntryId) -> Result<Option<(LogKey, Found)>, StoreError> {
-    if id.seq > i64::MAX as u64 {
-        return Ok(None);
-    }
-    let mut statement =
-        db.prepare_cached("SELECT l.log, a.key FROM log l JOIN author a ON a.author = l.author WHERE l.id = ?1")?;
-    let mut rows = statement.query([log_id(id.log)])?;
-    while let Some(row) = rows.next()? {
-        let key = LogKey { author: NodeId(row.get::<_, Blob32>(1)?.0), log: id.log };
-        let Some(found) = find(db, row.get(0)?, id.seq)? else { continue };
-        let index = usize::try_from(found.arrival - found.batch).unwrap_or(usize::MAX);
-        if EntryId::new(key, id.seq, &found.hash, index) == id {
-            return Ok(Some((key, found)));
-        }
-    }
-    Ok(None)
-}
-
-/// What a batch names in `after`.
-fn named(db: &Connection, batch: Arrival) -> Result<Option<EntryId>, StoreError> {
-    let mut statement = db.prepare_cached("SELECT id, seq, proof FROM named WHERE batch = ?1")?;
-    let read = |row: &rusqlite::Row<'_>| {
-        let (log, seq, proof): (LogColumn, Count, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let check = proof.try_into().map_err(|_| rusqlite::Error::IntegralValueOutOfRange(2, 16))?;
-        Ok(EntryId { log: log.0, seq: seq.0, check })
-    };
-    Ok(statement.query_row([int(batch)], read).optional()?)
 }
 
 /// The batches that name an entry from `first` to `last` of the log: the entry's number, and their own first entry.

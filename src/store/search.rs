@@ -20,11 +20,9 @@ use crate::proto::words::{Wanted, words};
 const CREATE: &str = "CREATE VIRTUAL TABLE search USING
     fts5 (words, content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '1 2')";
 
-/// Throws the index away and begins a new one.
-pub(super) fn clear(db: &mut Connection) -> Result<(), StoreError> {
-    let transaction = db.transaction()?;
-    transaction.execute_batch(&format!("DROP TABLE search; {CREATE}; UPDATE node SET indexed = 0"))?;
-    Ok(transaction.commit()?)
+/// Throws the index away and begins a new one, in the transaction of the caller.
+pub(super) fn clear(db: &Connection) -> Result<(), StoreError> {
+    Ok(db.execute_batch(&format!("DROP TABLE search; {CREATE}; UPDATE node SET indexed = 0"))?)
 }
 
 /// Messages up to this number are in the index.

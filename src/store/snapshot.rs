@@ -30,9 +30,9 @@ pub(super) fn snapshot(db: &Connection, own: NodeId) -> Result<Snapshot, StoreEr
     })
 }
 
-fn logs(db: &Connection) -> Result<Vec<LogRecord>, StoreError> {
+pub(super) fn logs(db: &Connection) -> Result<Vec<LogRecord>, StoreError> {
     let mut statement = db.prepare(
-        "SELECT l.log, l.id, a.key, l.audience, l.bytes FROM log l JOIN author a ON a.author = l.author ORDER BY a.key, l.id",
+        "SELECT l.log, l.id, a.key, l.audience, l.bytes FROM log l LEFT JOIN author a ON a.author = l.author ORDER BY a.key, l.id",
     )?;
     let mut rows = statement.query([])?;
     let mut logs = Vec::new();

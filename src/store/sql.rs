@@ -10,11 +10,6 @@ pub(super) fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// The reverse of [`int`]; no column that we write is negative.
-pub(super) fn uint(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
-}
-
 /// A log's random number, with the highest bit flipped: SQLite's signed order is then the order of the numbers.
 pub(super) fn log_id(id: LogId) -> i64 {
     (id.0 ^ 1 << 63) as i64
@@ -56,11 +51,12 @@ impl From<Hash> for Blob32 {
     }
 }
 
-/// A column that is a number of ours, from 0.
+/// A column that is a number of ours, from 0; the reverse of [`int`]. No column that we write is negative.
 pub(super) struct Count(pub(super) u64);
 
 impl FromSql for Count {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Ok(Self(uint(value.as_i64()?)))
+        let number = value.as_i64()?;
+        u64::try_from(number).map(Self).map_err(|_| FromSqlError::OutOfRange(number))
     }
 }

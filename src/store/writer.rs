@@ -2,6 +2,8 @@
 //! the commit is on the disk. It never tries a failed sync again: the system may have dropped what it could not write.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
@@ -13,11 +15,12 @@ use tracing::warn;
 use super::append::{Appended, Appender};
 use super::checkpoint::Wal;
 use super::error::StoreError;
-use super::failure::Failure;
+use super::failure::{Failure, PanicGuard};
 use super::fall::Falls;
 use super::keep::own_name;
 use super::mended::Mended;
 use super::page_storage::Change;
+use super::scrub::Scrub;
 use crate::proto::ids::Arrival;
 use crate::proto::limits::{
     COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, DISK_FULL_RETRY_MS, HEADER_BYTES_MAX, WARN_EVERY_MS, WRITES_DEFERRED_MAX,
@@ -36,6 +39,8 @@ pub(super) enum Job {
     SetAside(Arrival, oneshot::Sender<Result<(), StoreError>>),
     /// Change the storage of the user's pages. Answered with whether it fits, once it is on the disk.
     ChangePageStorage(Change, oneshot::Sender<Result<bool, StoreError>>),
+    /// A reader found that the tables do not fit the batches, after so many rebuilds. Answered when they do.
+    Rebuild(String, u64, oneshot::Sender<Result<(), StoreError>>),
     /// Finish.
     Close,
 }
@@ -60,25 +65,28 @@ pub(super) struct Writer {
     pub(super) indexed: Arrival,
     /// The index found no room on the disk: it goes on after something else did.
     pub(super) index_waits: bool,
+    /// How far the background check has got.
+    pub(super) scrub: Scrub,
+    /// Rebuilds in this run; shared with readers, so that what several of them find is repaired once.
+    pub(super) rebuilds: Arc<AtomicU64>,
 }
 
-/// What came with a group of writes and ends it.
+/// What follows a group of writes.
 enum Next {
     More,
     /// There is time for the index.
     Index,
-    Read(Box<dyn FnOnce(&mut Connection) + Send>),
-    Reindex(oneshot::Sender<()>),
-    SetAside(Arrival, oneshot::Sender<Result<(), StoreError>>),
-    ChangePageStorage(Change, oneshot::Sender<Result<bool, StoreError>>),
-    Close,
+    /// There is time for the background check.
+    Scrub,
+    /// A job that is no write.
+    Job(Job),
 }
 
 impl Writer {
     /// Works until it is closed, every [`super::Store`] is gone, or a failure stops it.
     pub(super) fn run(mut self) {
         // Should a bug end this thread, the node must hear of it.
-        let guard = Panicked(self.failure.clone());
+        let guard = PanicGuard(self.failure.clone());
         let end = loop {
             let (group, next) = self.gather();
             if self.failure.is_told() {
@@ -87,35 +95,16 @@ impl Writer {
             if let Err(error) = self.commit(group) {
                 break Err(error);
             }
-            match next {
-                Next::More if self.is_far_behind() => {
-                    if let Err(error) = self.index() {
-                        break Err(error);
-                    }
-                }
-                Next::More => {}
-                Next::Index => {
-                    if let Err(error) = self.index() {
-                        break Err(error);
-                    }
-                }
-                Next::Read(read) => read(&mut self.db),
-                Next::Reindex(done) => {
-                    if let Err(error) = self.reindex() {
-                        break Err(error);
-                    }
-                    // Whoever asked may have gone.
-                    let _ = done.send(());
-                }
-                Next::SetAside(batch, done) => match self.set_aside(batch) {
-                    Err(error) if !error.is_disk_full() => break Err(error),
-                    result => _ = done.send(result),
-                },
-                Next::ChangePageStorage(change, done) => match self.change_page_storage(&change) {
-                    Err(error) if !error.is_disk_full() => break Err(error),
-                    result => _ = done.send(result),
-                },
-                Next::Close => break Ok(()),
+            let done = match next {
+                Next::More if self.is_far_behind() => self.index(),
+                Next::More => Ok(()),
+                Next::Index => self.index(),
+                Next::Scrub => self.scrub(),
+                Next::Job(Job::Close) => break Ok(()),
+                Next::Job(job) => self.work(job),
+            };
+            if let Err(error) = done {
+                break Err(error.incurable());
             }
         };
         if let Err(error) = end {
@@ -127,6 +116,23 @@ impl Writer {
         drop(guard);
     }
 
+    /// Does a job that is no write. A caller is told of a full disk; any other failure stops the writer.
+    fn work(&mut self, job: Job) -> Result<(), StoreError> {
+        match job {
+            Job::Read(read) => read(&mut self.db),
+            Job::Reindex(done) => {
+                self.reindex()?;
+                // The caller may have gone.
+                let _ = done.send(());
+            }
+            Job::SetAside(batch, done) => answer(self.set_aside(batch), done)?,
+            Job::Rebuild(reason, seen, done) => answer(self.rebuild_once(&reason, seen), done)?,
+            Job::ChangePageStorage(change, done) => answer(self.change_page_storage(&change), done)?,
+            Job::Write(_) | Job::Close => {}
+        }
+        Ok(())
+    }
+
     /// Waits for work, then takes what else is there, up to what one commit may hold.
     fn gather(&mut self) -> (Vec<Write>, Next) {
         let mut group = Vec::new();
@@ -136,6 +142,13 @@ impl Writer {
             match self.jobs.try_recv() {
                 Err(TryRecvError::Empty) => return (group, Next::Index),
                 job => job,
+            }
+        } else if self.deferred.is_empty()
+            && let Some(pause) = self.scrub.pause()
+        {
+            match self.jobs.recv_timeout(pause) {
+                Err(RecvTimeoutError::Timeout) => return (group, Next::Scrub),
+                job => job.map_err(|_| TryRecvError::Disconnected),
             }
         } else if self.deferred.is_empty() {
             self.jobs.recv().map_err(|_| TryRecvError::Disconnected)
@@ -151,11 +164,8 @@ impl Writer {
                     bytes += weight(&write);
                     group.push(write);
                 }
-                Ok(Job::Read(read)) => return (group, Next::Read(read)),
-                Ok(Job::Reindex(done)) => return (group, Next::Reindex(done)),
-                Ok(Job::SetAside(batch, done)) => return (group, Next::SetAside(batch, done)),
-                Ok(Job::ChangePageStorage(change, done)) => return (group, Next::ChangePageStorage(change, done)),
-                Ok(Job::Close) | Err(TryRecvError::Disconnected) => return (group, Next::Close),
+                Ok(job) => return (group, Next::Job(job)),
+                Err(TryRecvError::Disconnected) => return (group, Next::Job(Job::Close)),
                 Err(TryRecvError::Empty) => return (group, Next::More),
             }
             if group.len() >= COMMIT_WRITES_MAX || bytes >= COMMIT_BYTES_MAX {
@@ -192,7 +202,7 @@ impl Writer {
         }
     }
 
-    /// All of the group or nothing of it. What it meets that the disk changed is set aside first.
+    /// All of the group or nothing of it. What it meets that the disk changed is repaired first.
     fn commit_signed(&mut self, group: &[Write]) -> Result<Vec<Written>, StoreError> {
         loop {
             let answers = self.committed(|writer| {
@@ -204,6 +214,7 @@ impl Writer {
             });
             match answers {
                 Err(StoreError::Altered(batch)) => self.set_aside(batch)?,
+                Err(StoreError::Inconsistent(reason)) => self.rebuild(&reason)?,
                 done => return done,
             }
         }
@@ -289,6 +300,18 @@ impl Writer {
     }
 }
 
+/// Answers a caller, unless the failure stops the writer.
+fn answer<T>(result: Result<T, StoreError>, done: oneshot::Sender<Result<T, StoreError>>) -> Result<(), StoreError> {
+    match result {
+        Err(error) if !error.is_disk_full() => Err(error),
+        result => {
+            // The caller may have gone.
+            let _ = done.send(result);
+            Ok(())
+        }
+    }
+}
+
 /// What a write puts into a commit, in bytes, roughly.
 fn weight(write: &Write) -> usize {
     match write {
@@ -296,16 +319,6 @@ fn weight(write: &Write) -> usize {
         Write::Receipts(receipts) => receipts.len() * 64,
         Write::Fork(_) => 2 * HEADER_BYTES_MAX,
         Write::Notice { .. } | Write::Member(_) | Write::OwnName(_) | Write::Mark { .. } | Write::Read { .. } => 256,
-    }
-}
-
-struct Panicked(Failure);
-
-impl Drop for Panicked {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.tell(&StoreError::Closed);
-        }
     }
 }
 
@@ -371,6 +384,8 @@ mod tests {
             altered_told: None,
             indexed: 0,
             index_waits: false,
+            scrub: Scrub::Done,
+            rebuilds: Arc::default(),
         };
         (writer, jobs, answered)
     }

@@ -8,6 +8,7 @@ mod marks;
 mod order;
 mod own;
 mod page_storage;
+mod rows;
 mod samples;
 mod search;
 mod support;

@@ -83,3 +83,18 @@ pub const BATCHES_LOADED_MAX: usize = 16;
 
 /// Authors that are named of those whose entries are missing: as many as a person reads.
 pub const LACKING_MAX: u64 = 16;
+
+/// The greatest arrival number: numbers up to it are exact in JSON. A billion messages a day reach it in 24,000 years.
+pub const ARRIVAL_MAX: u64 = (1 << 53) - 1;
+
+/// The newest batches that a start compares with the tables beside them: a few milliseconds, and more than a page shows.
+pub const CHECKED_AT_START: usize = 256;
+
+/// Batches that the background check compares in one step, between two commits: a few milliseconds.
+pub const SCRUB_BATCHES: usize = 64;
+
+/// The pause between two such steps, in milliseconds: 1,300 batches a second keep the disk and a core all but idle.
+pub const SCRUB_PAUSE_MS: u64 = 50;
+
+/// Rebuilds of the tables in one run. A disk that needs more is failing: the node stops, and the next start salvages.
+pub const REBUILDS_MAX: u64 = 3;

@@ -1,0 +1,375 @@
+//! The integrity check: compares the tables with the signed batches that they were made from.
+//!
+//! SQLite does not see a flipped bit in a value. Reading sees what contradicts the header of a message; this check also sees
+//! what is missing, and what no reader looks at.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension as _, Params, params};
+
+use super::error::StoreError;
+use super::find::{expected_place, find, named};
+use super::fork::fork;
+use super::line::conversation;
+use super::numbers::{find_conversation, highest, spans};
+use super::search::indexed;
+use super::sql::{Blob32, Count, LogColumn, int, log_id};
+use crate::proto::batch::{Header, unchanged};
+use crate::proto::body::Body;
+use crate::proto::ids::{Arrival, Hash, LogKey, NodeId, Seq};
+use crate::proto::limits::{BATCH_ENTRIES_MAX, CHECKED_AT_START};
+use crate::proto::record::Run;
+use crate::proto::timeline::Conversation;
+
+/// Checks what a start relies on: every log, the newest batches, and the small tables. Returns the number up to which older
+/// batches remain to be checked, if there are any. With `all`, none remain.
+pub(super) fn at_start(db: &Connection, own: NodeId, all: bool) -> Result<Option<Arrival>, StoreError> {
+    small_tables(db)?;
+    let mut statement = db.prepare_cached("SELECT log FROM log NOT INDEXED")?;
+    let logs: Vec<i64> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut audit = Audit::new(db, own);
+    for log in &logs {
+        audit.edges(*log)?;
+    }
+    let mut statement = db.prepare_cached("SELECT batch FROM batch ORDER BY batch DESC LIMIT 1 OFFSET ?1")?;
+    let oldest: Option<Count> = statement.query_row([int(CHECKED_AT_START as u64)], |row| row.get(0)).optional()?;
+    let rest = oldest.map(|oldest| oldest.0).filter(|_| !all);
+    audit.batches(rest.map_or(0, |rest| rest + 1), Arrival::MAX, usize::MAX)?;
+    if rest.is_none() {
+        for log in logs {
+            log_bytes(db, log)?;
+        }
+    }
+    Ok(rest)
+}
+
+/// Compares the size that a log's row gives with its batches.
+pub(super) fn log_bytes(db: &Connection, log: i64) -> Result<(), StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT bytes = (SELECT coalesce(sum(length(b.bytes)), 0) FROM batch b WHERE b.log = log.log) FROM log WHERE log = ?1",
+    )?;
+    let equal: Option<bool> = statement.query_row([log], |row| row.get(0)).optional()?;
+    holds(equal != Some(false), "the size of a log")
+}
+
+/// Succeeds if something is as it was written.
+fn holds(is_right: bool, what: &str) -> Result<(), StoreError> {
+    if is_right { Ok(()) } else { Err(StoreError::inconsistent(what)) }
+}
+
+/// True if a query finds a row.
+fn exists(db: &Connection, sql: &str, params: impl Params) -> Result<bool, StoreError> {
+    Ok(db.prepare_cached(sql)?.exists(params)?)
+}
+
+/// Checks references and ranges that need no batch to be read.
+fn small_tables(db: &Connection) -> Result<(), StoreError> {
+    for (wrong, what) in DANGLING {
+        holds(!exists(db, wrong, [])?, what)?;
+    }
+    let highest = int(highest(db)?);
+    for (wrong, what) in BEYOND {
+        holds(!exists(db, wrong, [highest])?, what)?;
+    }
+    holds(!exists(db, UNWRITTEN, [BATCH_ENTRIES_MAX as i64])?, "a receipt is out of range")
+}
+
+/// References to nothing, and values that are never written.
+const DANGLING: [(&str, &str); 6] = [
+    ("SELECT 1 FROM span WHERE log NOT IN (SELECT log FROM log)", "a log is missing"),
+    ("SELECT 1 FROM fork WHERE log NOT IN (SELECT log FROM log)", "the log of a fork is missing"),
+    ("SELECT 1 FROM notice WHERE member NOT IN (SELECT author FROM author)", "the member of a notice is missing"),
+    ("SELECT 1 FROM receipt WHERE member NOT IN (SELECT author FROM author)", "the member of a receipt is missing"),
+    ("SELECT 1 FROM receipt WHERE log NOT IN (SELECT log FROM log)", "the log of a receipt is missing"),
+    (
+        "SELECT 1 FROM author WHERE max(verified, muted, blocked, coalesce(lost, 0)) > 1
+         OR min(verified, muted, blocked, coalesce(lost, 0)) < 0",
+        "the marks of a member",
+    ),
+];
+
+/// Numbers beyond the highest that was given.
+const BEYOND: [(&str, &str); 2] = [
+    ("SELECT 1 FROM conversation WHERE read NOT BETWEEN 0 AND ?1 OR unread NOT BETWEEN 0 AND ?1", "a read mark"),
+    ("SELECT 1 FROM node WHERE indexed NOT BETWEEN 0 AND ?1", "the cursor of the index of words"),
+];
+
+/// Receipts for what was never written. A log that was cut, or lost batches to the disk, keeps the receipts for them.
+const UNWRITTEN: &str = "SELECT 1 FROM receipt r WHERE first_seq < 1 OR first_seq > last_seq
+    OR (log NOT IN (SELECT log FROM fork) AND last_seq > max(
+        coalesce((SELECT max(s.last_seq) FROM span s WHERE s.log = r.log), 0),
+        coalesce((SELECT max(d.first_seq) + ?1 FROM damaged d WHERE d.log = r.log), 0)))";
+
+/// A batch with its columns.
+struct Stored {
+    number: Arrival,
+    log: i64,
+    first: Seq,
+    last: Seq,
+    hash: Hash,
+    bytes: Bytes,
+}
+
+impl Stored {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            number: row.get::<_, Count>(0)?.0,
+            log: row.get(1)?,
+            first: row.get::<_, Count>(2)?.0,
+            last: row.get::<_, Count>(3)?.0,
+            hash: Hash(row.get::<_, Blob32>(4)?.0),
+            bytes: Bytes::from(row.get::<_, Vec<u8>>(5)?),
+        })
+    }
+
+    /// What was signed, if nothing in it was changed.
+    fn open(&self) -> Result<Contents, StoreError> {
+        let (header, ranges) = unchanged(&self.bytes, &self.hash).map_err(|_| StoreError::Altered(self.number))?;
+        let is_here = ranges.iter().map(Option::is_some).collect();
+        let bodies = ranges.into_iter().map(|range| Body::decode(&self.bytes[range?])).collect();
+        Ok(Contents { header, bodies, is_here })
+    }
+}
+
+/// What a batch says.
+struct Contents {
+    header: Header,
+    /// What each entry says; none where it can't be shown.
+    bodies: Vec<Option<Body>>,
+    /// True where the body was not deleted.
+    is_here: Vec<bool>,
+}
+
+/// What the rows of a log are compared with.
+#[derive(Clone)]
+struct LogRow {
+    key: LogKey,
+    audience: Option<NodeId>,
+    spans: Vec<Run>,
+}
+
+/// One pass over some batches within one state of the database; remembers what they share.
+pub(super) struct Audit<'a> {
+    db: &'a Connection,
+    own: NodeId,
+    logs: HashMap<i64, LogRow>,
+    conversations: HashMap<Conversation, i64>,
+}
+
+impl<'a> Audit<'a> {
+    pub(super) fn new(db: &'a Connection, own: NodeId) -> Self {
+        Self { db, own, logs: HashMap::new(), conversations: HashMap::new() }
+    }
+
+    /// Checks at most `limit` batches with numbers in `from..=to`. Returns the next number, or none at the end.
+    pub(super) fn batches(&mut self, from: Arrival, to: Arrival, limit: usize) -> Result<Option<Arrival>, StoreError> {
+        let db = self.db;
+        let mut statement = db.prepare_cached(
+            "SELECT batch, log, first_seq, last_seq, hash, bytes FROM batch
+             WHERE batch BETWEEN ?1 AND ?2 ORDER BY batch",
+        )?;
+        let mut rows = statement.query([int(from), int(to)])?;
+        let mut count = 0;
+        while let Some(row) = rows.next()? {
+            let stored = Stored::read(row)?;
+            if count == limit {
+                return Ok(Some(stored.number));
+            }
+            count += 1;
+            self.batch(&stored)?;
+        }
+        Ok(None)
+    }
+
+    /// Checks one batch and every row that was made from it.
+    fn batch(&mut self, stored: &Stored) -> Result<(), StoreError> {
+        let contents = stored.open()?;
+        let header = &contents.header;
+        let log = self.log(stored.log)?;
+        let columns = (log.key, log.audience, stored.first, stored.last);
+        holds(
+            columns == (header.key(), header.audience, header.first_seq, header.last_seq()),
+            "a batch's log or number",
+        )?;
+        let found = find(self.db, stored.log, stored.first)?;
+        holds(found.is_some_and(|found| found.batch == stored.number), "the index of batches")?;
+        self.span(stored, header, &log.spans)?;
+        self.entries(stored, &contents)?;
+        self.beside(stored, &contents)
+    }
+
+    /// A log's row, as every index finds it.
+    fn log(&mut self, log: i64) -> Result<LogRow, StoreError> {
+        if let Some(known) = self.logs.get(&log) {
+            return Ok(known.clone());
+        }
+        let mut statement = self.db.prepare_cached(
+            "SELECT l.id, a.key, l.audience FROM log l LEFT JOIN author a ON a.author = l.author WHERE l.log = ?1",
+        )?;
+        let read = |row: &rusqlite::Row<'_>| {
+            let key = LogKey { log: row.get::<_, LogColumn>(0)?.0, author: NodeId(row.get::<_, Blob32>(1)?.0) };
+            Ok((key, row.get::<_, Option<Blob32>>(2)?.map(|id| NodeId(id.0))))
+        };
+        let (key, audience) = statement.query_row([log], read)?;
+        holds(exists(self.db, LOG_BY_KEY, params![log, log_id(key.log), Blob32(key.author.0)])?, "the index of logs")?;
+        let row = LogRow { key, audience, spans: spans(self.db, log)? };
+        self.logs.insert(log, row.clone());
+        Ok(row)
+    }
+
+    /// Checks a log by its first and last batches: whose it is, for whom, what is held of it, and where it ends.
+    fn edges(&mut self, log: i64) -> Result<(), StoreError> {
+        let row = self.log(log)?;
+        if exists(self.db, "SELECT 1 FROM fork WHERE log = ?1", [log])? {
+            holds(fork(self.db, log)?.is_some_and(|fork| fork.key() == row.key), "the proof of a fork")?;
+        }
+        let edge = |which: &str| -> Result<Option<Stored>, StoreError> {
+            let sql = format!("SELECT batch, log, first_seq, last_seq, hash, bytes FROM batch WHERE log = ?1 {which}");
+            Ok(self.db.prepare_cached(&sql)?.query_row([log], Stored::read).optional()?)
+        };
+        let (first, last) = (edge("ORDER BY first_seq LIMIT 1")?, edge("ORDER BY first_seq DESC LIMIT 1")?);
+        let stored = first.as_ref().zip(last.as_ref()).map(|(first, last)| (first.first, last.last));
+        let told = row.spans.first().zip(row.spans.last()).map(|(first, last)| (first.first, last.last));
+        holds(stored == told, "what is held of a log")?;
+        holds(row.spans.windows(2).all(|pair| pair[0].last < pair[1].first), "the ranges of a log")?;
+        for batch in [first, last].into_iter().flatten() {
+            let Contents { header, .. } = batch.open()?;
+            holds((header.key(), header.audience) == (row.key, row.audience), "whose log it is")?;
+            self.span(&batch, &header, &row.spans)?;
+        }
+        for span in &row.spans {
+            let edges = find(self.db, log, span.first)?.zip(find(self.db, log, span.last)?);
+            let is_whole = edges.is_some_and(|(first, last)| first.arrival == first.batch && last.hash == span.head);
+            holds(is_whole, "the ends of a range of a log")?;
+        }
+        Ok(())
+    }
+
+    /// Checks that a batch is recorded as held, with its neighbours in the same range.
+    fn span(&self, stored: &Stored, header: &Header, spans: &[Run]) -> Result<(), StoreError> {
+        const WHAT: &str = "what is held of a log";
+        let span = spans.iter().find(|span| span.first <= header.first_seq && header.last_seq() <= span.last);
+        let Some(span) = span else { return Err(StoreError::inconsistent(WHAT)) };
+        if span.first == header.first_seq {
+            let first_time = header.entries.first().map_or(0, |slot| slot.time);
+            holds((span.prev, span.first_time.0) == (header.prev, first_time), WHAT)?;
+        } else {
+            let before = find(self.db, stored.log, header.first_seq - 1)?;
+            holds(before.is_some_and(|before| Some(before.hash) == header.prev), WHAT)?;
+        }
+        if span.last == header.last_seq() {
+            return holds((span.head, span.last_time) == (stored.hash, header.last_time()), WHAT);
+        }
+        let next = find(self.db, stored.log, header.last_seq() + 1)?;
+        holds(next.is_some_and(|next| next.arrival == next.batch), WHAT)
+    }
+
+    /// Checks one row for each entry: number, time, conversation and place, and that the indexes find it.
+    fn entries(&mut self, stored: &Stored, contents: &Contents) -> Result<(), StoreError> {
+        let Contents { header, bodies, is_here } = contents;
+        let db = self.db;
+        let mut statement = db.prepare_cached(
+            "SELECT arrival, batch, conversation, place, time FROM entry WHERE arrival BETWEEN ?1 AND ?2 ORDER BY arrival",
+        )?;
+        let mut rows = statement.query([int(stored.number), int(stored.number + header.entries.len() as u64 - 1)])?;
+        let mut place = expected_place(db, stored.log, header, 0)?;
+        let indexed = indexed(db)?;
+        for (index, slot) in header.entries.iter().enumerate() {
+            place = place.max(slot.time);
+            let row = rows.next()?.ok_or(StoreError::inconsistent("an entry is missing"))?;
+            let arrival = stored.number + index as u64;
+            let found = [0, 1, 3, 4].map(|column| row.get::<_, Count>(column).map(|count| count.0));
+            let expected = [arrival, stored.number, place, slot.time];
+            holds(
+                found.iter().zip(expected).all(|(found, expected)| found.as_ref().ok() == Some(&expected)),
+                "an entry",
+            )?;
+            place += 1;
+            let number: Option<i64> = row.get(2)?;
+            if is_here[index] {
+                let body = bodies[index].as_ref().filter(|body| body.is_message());
+                let expected =
+                    body.and_then(|body| Conversation::of(self.own, header.author, header.audience, body.channel()));
+                let expected = match expected {
+                    Some(conversation) => Some(self.conversation(&conversation)?),
+                    None => None,
+                };
+                holds(number == expected, "the conversation of a message")?;
+            }
+            if let Some(number) = number {
+                let at = params![int(arrival), int(expected[2]), number];
+                holds(exists(db, BY_PLACE, at)? && exists(db, BY_CONVERSATION, at)?, "the order of messages")?;
+                if is_here[index] && arrival <= indexed {
+                    // The index of words may be damaged itself; a rebuild makes it anew.
+                    let is_indexed = exists(db, "SELECT 1 FROM search_docsize WHERE id = ?1", [int(arrival)]);
+                    holds(matches!(is_indexed, Ok(true)), "the index of words")?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of a conversation, as every index finds it.
+    fn conversation(&mut self, wanted: &Conversation) -> Result<i64, StoreError> {
+        if let Some(number) = self.conversations.get(wanted) {
+            return Ok(*number);
+        }
+        let missing = || StoreError::inconsistent("a conversation is missing");
+        let number = find_conversation(self.db, wanted)?.ok_or_else(missing)?;
+        let mut statement =
+            self.db.prepare_cached("SELECT channel, member FROM conversation WHERE conversation = ?1")?;
+        let stored = statement.query_row([number], |row| conversation(row, 0))?;
+        holds(stored == *wanted, "the name of a conversation")?;
+        self.conversations.insert(wanted.clone(), number);
+        Ok(number)
+    }
+
+    /// Checks what else stands for a batch: what it names, the names it gives, and what is kept beside an own one.
+    fn beside(&self, stored: &Stored, contents: &Contents) -> Result<(), StoreError> {
+        let Contents { header, bodies, .. } = contents;
+        let db = self.db;
+        let number = int(stored.number);
+        holds(named(db, stored.number)? == header.after, "what a batch stands on")?;
+        if let Some(after) = header.after {
+            let by_name = "SELECT 1 FROM named INDEXED BY named_entry WHERE id = ?1 AND seq = ?2 AND batch = ?3";
+            let is_found = exists(db, by_name, params![log_id(after.log), int(after.seq), number])?;
+            holds(is_found, "the index of what batches stand on")?;
+        }
+        for (index, body) in bodies.iter().enumerate() {
+            let Some(Body::Profile { name, .. }) = body else { continue };
+            let mut statement = db.prepare_cached("SELECT name FROM profile WHERE log = ?1 AND seq = ?2")?;
+            let seq = int(header.first_seq + index as Seq);
+            let stored_name: Option<String> =
+                statement.query_row(params![stored.log, seq], |row| row.get(0)).optional()?;
+            holds(stored_name.as_ref() == Some(name), "the name of an author")?;
+            let time = int(header.entries[index].time);
+            holds(!exists(db, NEVER_TAKEN, params![Blob32(header.author.0), time, name])?, "the name of a member")?;
+        }
+        let mut statement = db.prepare_cached("SELECT reach FROM own WHERE batch = ?1")?;
+        let own: Option<Option<i64>> = statement.query_row([number], |row| row.get(0)).optional()?;
+        holds(own.is_some() == (header.author == self.own), "the list of own messages")?;
+        if let Some(Some(reach)) = own {
+            let is_known = exists(db, "SELECT 1 FROM reach WHERE reach = ?1", [reach])?;
+            holds(is_known, "the members in reach of a message")?;
+        }
+        Ok(())
+    }
+}
+
+/// A log by the index of its author and number.
+const LOG_BY_KEY: &str = "SELECT 1 FROM log INDEXED BY sqlite_autoindex_log_1 WHERE log = ?1 AND id = ?2 AND author =
+    (SELECT author FROM author INDEXED BY sqlite_autoindex_author_1 WHERE key = ?3)";
+
+/// A member's name that was taken at a time, and is none of the names that this author ever signed. An author may sign two
+/// names for one time, and neither is damage.
+const NEVER_TAKEN: &str = "SELECT 1 FROM author a WHERE key = ?1 AND name_time = ?2 AND name <> ?3
+    AND name NOT IN (SELECT p.name FROM log l JOIN profile p ON p.log = l.log WHERE l.author = a.author)";
+
+/// An entry by the index of all places.
+const BY_PLACE: &str = "SELECT 1 FROM entry INDEXED BY entry_place
+    WHERE place = ?2 AND arrival = ?1 AND conversation IS NOT NULL AND ?3 IS NOT NULL";
+
+/// An entry by the index of its conversation.
+const BY_CONVERSATION: &str = "SELECT 1 FROM entry INDEXED BY entry_conversation
+    WHERE conversation = ?3 AND place = ?2 AND arrival = ?1";

@@ -1,0 +1,253 @@
+//! Rows that no batch can bring back: members, receipts, references, notices, what pages keep. A rebuild keeps each that is legible and refers
+//! to something that is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::error::StoreError;
+use super::keep::kind_of;
+use super::sql::{Blob32, int};
+use super::survey::Survey;
+use crate::proto::clock::Stamp;
+use crate::proto::ids::NodeId;
+use crate::proto::limits::{ARRIVAL_MAX, BATCH_ENTRIES_MAX};
+
+/// The names of authors before a rebuild, for those of whom no name is in their logs.
+pub(super) struct Names(Vec<(i64, Option<String>, Option<i64>)>);
+
+impl Names {
+    /// Gives an author the name from before, if the logs gave none.
+    pub(super) fn restore(self, db: &Connection) -> Result<(), StoreError> {
+        let mut statement =
+            db.prepare_cached("UPDATE author SET name = ?2, name_time = ?3 WHERE author = ?1 AND name IS NULL")?;
+        for (author, name, time) in self.0 {
+            statement.execute(params![author, name, time])?;
+        }
+        Ok(())
+    }
+}
+
+/// A column's text; none if it is illegible.
+fn text(row: &Row<'_>, column: usize) -> Option<String> {
+    row.get::<_, Option<String>>(column).ok().flatten()
+}
+
+/// A column's number from 0 up to `most`; none if it is out of range.
+fn number(row: &Row<'_>, column: usize, most: i64) -> Option<i64> {
+    row.get::<_, Option<i64>>(column).ok().flatten().filter(|number| (0..=most).contains(number))
+}
+
+/// A column's 32 bytes.
+fn bytes32(row: &Row<'_>, column: usize) -> Option<[u8; 32]> {
+    row.get::<_, Option<Blob32>>(column).ok().flatten().map(|blob| blob.0)
+}
+
+/// Everything that `sql` selects, as far as `read` makes something of it.
+fn all<T>(db: &Connection, sql: &str, read: impl Fn(&Row<'_>) -> Option<T>) -> Result<Vec<T>, StoreError> {
+    let mut statement = db.prepare(sql)?;
+    let rows: Vec<Option<T>> = statement.query_map([], |row| Ok(read(row)))?.collect::<Result<_, _>>()?;
+    Ok(rows.into_iter().flatten().collect())
+}
+
+/// Writes the rows of authors anew. A key that was changed is put right by the logs that name its row; a key that stands in a
+/// row stays there, so that marks never go from one member to another. Names that come from logs are left to the replay.
+pub(super) fn keep_authors(db: &Connection, survey: &Survey) -> Result<Names, StoreError> {
+    struct Author {
+        number: i64,
+        key: Option<[u8; 32]>,
+        name: (Option<String>, Option<i64>),
+        addresses: Option<String>,
+        seen: [Option<i64>; 3],
+        marks: [i64; 3],
+    }
+    let read = |row: &Row<'_>| {
+        Some(Author {
+            number: row.get(0).ok()?,
+            key: bytes32(row, 1),
+            name: (text(row, 2), number(row, 3, int(Stamp::END))),
+            addresses: text(row, 4),
+            seen: [number(row, 5, i64::from(u16::MAX)), number(row, 6, i64::MAX), number(row, 7, 1)],
+            // Another bit than the lowest was changed, if it is neither 0 nor 1.
+            marks: [8, 9, 10].map(|column| row.get::<_, i64>(column).unwrap_or(0) & 1),
+        })
+    };
+    let authors = all(
+        db,
+        "SELECT author, key, name, name_time, addresses, port, since_ms, lost, verified, muted, blocked
+         FROM author NOT INDEXED ORDER BY author",
+        read,
+    )?;
+    let known: BTreeSet<_> = authors.iter().filter_map(|author| author.key).collect();
+    let right: BTreeMap<_, _> =
+        survey.authors.iter().filter(|(id, _)| !known.contains(&id.0)).map(|(id, number)| (*number, id.0)).collect();
+    let with_logs: BTreeSet<_> = survey.logs.keys().map(|key| key.author.0).collect();
+    db.execute_batch("DELETE FROM author")?;
+    let mut insert = db.prepare_cached(
+        "INSERT OR IGNORE INTO author
+         (author, key, name, name_time, addresses, port, since_ms, lost, verified, muted, blocked)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    let mut names = Vec::new();
+    for Author { number, key, mut name, addresses, seen: [port, since, lost], marks: [verified, muted, blocked] } in
+        authors
+    {
+        let Some(key) = right.get(&number).copied().or(key) else { continue };
+        if with_logs.contains(&key) {
+            let (name, time) = std::mem::take(&mut name);
+            names.push((number, name, time));
+        }
+        let (name, time) = name;
+        insert.execute(params![
+            number,
+            Blob32(key),
+            name,
+            time,
+            addresses,
+            port,
+            since,
+            lost,
+            verified,
+            muted,
+            blocked
+        ])?;
+    }
+    Ok(Names(names))
+}
+
+/// Keeps the rest: what is known of own messages, receipts, references, notices.
+pub(super) fn keep_local(db: &Connection, own: NodeId) -> Result<(), StoreError> {
+    reaches(db)?;
+    let of_own =
+        "SELECT b.batch FROM batch b JOIN log l ON l.log = b.log JOIN author a ON a.author = l.author WHERE a.key = ?1";
+    db.execute(
+        &format!("DELETE FROM own WHERE batch NOT IN ({of_own}) AND batch NOT IN (SELECT batch FROM damaged)"),
+        [Blob32(own.0)],
+    )?;
+    db.execute(
+        &format!("INSERT INTO own (batch, reach) SELECT batch, NULL FROM ({of_own}) WHERE batch NOT IN (SELECT batch FROM own)"),
+        [Blob32(own.0)],
+    )?;
+    db.execute("UPDATE own SET reach = NULL WHERE reach NOT IN (SELECT reach FROM reach)", [])?;
+    receipts(db, own)?;
+    references(db)?;
+    notices(db)?;
+    page_storage(db)?;
+    // The name that this node had: what its own messages say, if the one kept for the start is illegible.
+    let name = db.query_row("SELECT name FROM node", [], |row| Ok(row.get::<_, Option<String>>(0).is_ok()))?;
+    if !name {
+        db.execute("UPDATE node SET name = (SELECT name FROM author WHERE key = ?1)", [Blob32(own.0)])?;
+    }
+    Ok(())
+}
+
+/// Sets of members in reach, without members that are not there.
+fn reaches(db: &Connection) -> Result<(), StoreError> {
+    let known: BTreeSet<i64> = all(db, "SELECT author FROM author", |row| row.get(0).ok())?.into_iter().collect();
+    let read = |row: &Row<'_>| Some((row.get::<_, i64>(0).ok()?, row.get::<_, Vec<u8>>(1).ok()?));
+    let sets = all(db, "SELECT reach, members FROM reach NOT INDEXED ORDER BY reach", read)?;
+    db.execute_batch("DELETE FROM reach")?;
+    let mut insert = db.prepare_cached("INSERT OR IGNORE INTO reach (reach, members) VALUES (?1, ?2)")?;
+    for (reach, members) in sets {
+        let number = |part: &&[u8]| part.iter().fold(0, |sum, byte| sum << 8 | i64::from(*byte));
+        let left: Vec<&[u8]> = members.chunks_exact(4).filter(|part| known.contains(&number(part))).collect();
+        if !left.is_empty() {
+            insert.execute(params![reach, left.concat()])?;
+        }
+    }
+    Ok(())
+}
+
+/// Receipts for own logs, up to what was written there.
+fn receipts(db: &Connection, own: NodeId) -> Result<(), StoreError> {
+    let read = |row: &Row<'_>| {
+        Some([row.get(0).ok()?, row.get(1).ok()?, number(row, 2, i64::MAX)?, number(row, 3, i64::MAX)?])
+    };
+    let receipts: Vec<[i64; 4]> = all(db, "SELECT log, member, first_seq, last_seq FROM receipt", read)?;
+    db.execute_batch("DELETE FROM receipt")?;
+    let mut written = db.prepare_cached(
+        "SELECT max(coalesce((SELECT max(last_seq) FROM span WHERE log = ?1), 0),
+                    coalesce((SELECT max(first_seq) + ?3 FROM damaged WHERE log = ?1), 0))
+         FROM log l JOIN author a ON a.author = l.author WHERE l.log = ?1 AND a.key = ?2",
+    )?;
+    let mut insert = db.prepare_cached(
+        "INSERT OR IGNORE INTO receipt (log, member, first_seq, last_seq)
+         SELECT ?1, author, ?3, ?4 FROM author WHERE author = ?2",
+    )?;
+    for [log, member, first, last] in receipts {
+        let params = params![log, Blob32(own.0), BATCH_ENTRIES_MAX as i64];
+        let written: i64 = written.query_row(params, |row| row.get(0)).optional()?.unwrap_or(0);
+        let last = last.min(written);
+        if (1..=last).contains(&first) {
+            insert.execute([log, member, first, last])?;
+        }
+    }
+    Ok(())
+}
+
+/// The callers' own names for messages. The time of a message tells whether a name stands at the right one.
+fn references(db: &Connection) -> Result<(), StoreError> {
+    let own = all(
+        db,
+        "SELECT e.arrival, e.time >> 16 FROM own o JOIN entry e ON e.batch = o.batch WHERE e.conversation IS NOT NULL",
+        |row| Some((row.get::<_, i64>(0).ok()?, row.get::<_, i64>(1).ok()?)),
+    )?;
+    let waiting = all(db, "SELECT batch FROM damaged", |row| row.get::<_, i64>(0).ok())?;
+    let read = |row: &Row<'_>| Some((row.get(0).ok()?, text(row, 1)?, bytes32(row, 2)?, row.get(3).ok()?));
+    let references: Vec<(i64, String, [u8; 32], i64)> =
+        all(db, "SELECT arrival, name, content, said_ms FROM ref NOT INDEXED ORDER BY arrival", read)?;
+    db.execute_batch("DELETE FROM ref")?;
+    let mut insert =
+        db.prepare_cached("INSERT OR IGNORE INTO ref (arrival, name, content, said_ms) VALUES (?1, ?2, ?3, ?4)")?;
+    for (arrival, name, content, said_ms) in references {
+        let is_waiting = waiting.iter().any(|batch| (*batch..batch + BATCH_ENTRIES_MAX as i64).contains(&arrival));
+        let stands = own.iter().find(|(message, _)| *message == arrival);
+        let right = match stands {
+            Some((_, ms)) if *ms == said_ms => Some((arrival, said_ms)),
+            None if is_waiting => Some((arrival, said_ms)),
+            _ => own.iter().find(|(_, ms)| *ms == said_ms).or(stands).copied(),
+        };
+        if let Some((arrival, said_ms)) = right {
+            insert.execute(params![arrival, name, Blob32(content), said_ms])?;
+        }
+    }
+    Ok(())
+}
+
+/// Notices about members that are known, of a kind that is.
+fn notices(db: &Connection) -> Result<(), StoreError> {
+    let read = |row: &Row<'_>| {
+        let kind = text(row, 2).filter(|kind| kind_of(kind).is_some())?;
+        let arrival = number(row, 0, int(ARRIVAL_MAX / 2))?;
+        let wall_ms = number(row, 1, int(Stamp(Stamp::END).ms()))?;
+        Some((arrival, wall_ms, kind, row.get::<_, i64>(3).ok()?, text(row, 4)?))
+    };
+    let notices =
+        all(db, "SELECT arrival, wall_ms, kind, member, name FROM notice NOT INDEXED ORDER BY arrival", read)?;
+    db.execute_batch("DELETE FROM notice")?;
+    let mut insert = db.prepare_cached(
+        "INSERT OR IGNORE INTO notice (arrival, wall_ms, kind, member, name)
+         SELECT ?1, ?2, ?3, author, ?5 FROM author WHERE author = ?4",
+    )?;
+    for (arrival, wall_ms, kind, member, name) in notices {
+        insert.execute(params![arrival, wall_ms, kind, member, name])?;
+    }
+    Ok(())
+}
+
+/// What the user's pages keep. A value may be the only copy of a message, so what is legible of it stays.
+fn page_storage(db: &Connection) -> Result<(), StoreError> {
+    let lossy = |row: &Row<'_>, column| match row.get_ref(column).ok()? {
+        ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
+        _ => None,
+    };
+    let read = |row: &Row<'_>| Some((row.get::<_, i64>(0).ok()?, lossy(row, 1)?, lossy(row, 2)?));
+    let items = all(db, "SELECT item, key, value FROM page_storage NOT INDEXED ORDER BY item", read)?;
+    db.execute_batch("DELETE FROM page_storage")?;
+    let mut insert = db.prepare_cached("INSERT OR IGNORE INTO page_storage (item, key, value) VALUES (?1, ?2, ?3)")?;
+    for item in items {
+        insert.execute(item)?;
+    }
+    Ok(())
+}

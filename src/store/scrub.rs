@@ -1,0 +1,111 @@
+//! The scrub: a background pass of the integrity check over what was stored before the start, in short steps while the writer
+//! has nothing else to do. And the rebuild that follows from what it, a reader or the writer itself finds.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rusqlite::OptionalExtension as _;
+use tracing::warn;
+
+use super::altered::ALTERED;
+use super::audit::{Audit, log_bytes};
+use super::error::StoreError;
+use super::rebuild::{REBUILT, Rebuilt, rebuild};
+use super::writer::Writer;
+use crate::proto::ids::Arrival;
+use crate::proto::limits::{REBUILDS_MAX, SCRUB_BATCHES, SCRUB_PAUSE_MS};
+use crate::proto::record::Written;
+
+/// How far the scrub has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scrub {
+    /// Compares batches from a number up to another.
+    Batches {
+        next: Arrival,
+        last: Arrival,
+    },
+    /// Compares the sizes of logs, from a row on.
+    Logs {
+        next: i64,
+    },
+    Done,
+}
+
+impl Scrub {
+    /// Begins with batches up to `last`; without, nothing is left to check.
+    pub(super) fn up_to(last: Option<Arrival>) -> Self {
+        last.map_or(Self::Done, |last| Self::Batches { next: 0, last })
+    }
+
+    /// The pause before the next step, if there is one.
+    pub(super) fn pause(self) -> Option<Duration> {
+        (self != Self::Done).then_some(Duration::from_millis(SCRUB_PAUSE_MS))
+    }
+}
+
+impl Writer {
+    /// Makes one step. What it finds is repaired at once.
+    pub(super) fn scrub(&mut self) -> Result<(), StoreError> {
+        match self.scrub_step() {
+            Ok(next) => {
+                self.scrub = next;
+                Ok(())
+            }
+            // Found again after the pause, when there may be room.
+            Err(StoreError::Altered(batch)) => self.set_aside(batch),
+            Err(StoreError::Inconsistent(reason)) => self.rebuild(&reason),
+            Err(error) => Err(error),
+        }
+        .or_else(|error| if error.is_disk_full() { Ok(()) } else { Err(error) })
+    }
+
+    fn scrub_step(&self) -> Result<Scrub, StoreError> {
+        match self.scrub {
+            Scrub::Batches { next, last } => {
+                let next = Audit::new(&self.db, self.appender.own).batches(next, last, SCRUB_BATCHES)?;
+                Ok(next.map_or(Scrub::Logs { next: i64::MIN }, |next| Scrub::Batches { next, last }))
+            }
+            Scrub::Logs { next } => {
+                let mut statement =
+                    self.db.prepare_cached("SELECT log FROM log WHERE log >= ?1 ORDER BY log LIMIT 1")?;
+                let Some(log) = statement.query_row([next], |row| row.get::<_, i64>(0)).optional()? else {
+                    return Ok(Scrub::Done);
+                };
+                log_bytes(&self.db, log)?;
+                Ok(log.checked_add(1).map_or(Scrub::Done, |next| Scrub::Logs { next }))
+            }
+            Scrub::Done => Ok(Scrub::Done),
+        }
+    }
+
+    /// Rebuilds the tables, unless that was done since a reader looked at them.
+    pub(super) fn rebuild_once(&mut self, reason: &str, seen: u64) -> Result<(), StoreError> {
+        if self.rebuilds.load(Ordering::Acquire) > seen { Ok(()) } else { self.rebuild(reason) }
+    }
+
+    /// Rebuilds the tables from the batches, and tells the engine what is held now. A disk that makes this necessary again and
+    /// again is failing.
+    pub(super) fn rebuild(&mut self, reason: &str) -> Result<(), StoreError> {
+        if self.rebuilds.load(Ordering::Acquire) >= REBUILDS_MAX {
+            return Err(StoreError::Damaged(reason.to_owned()));
+        }
+        warn!(reason, "{REBUILT}");
+        let rebuilt = self.committed(|writer| {
+            let Rebuilt { appender, changed, is_lossy } = rebuild(&writer.db, writer.appender.own)?;
+            writer.appender = appender;
+            Ok((changed, is_lossy))
+        });
+        let (changed, is_lossy) = rebuilt.map_err(StoreError::incurable)?;
+        self.rebuilds.fetch_add(1, Ordering::AcqRel);
+        self.mended.add(REBUILT);
+        if is_lossy {
+            self.mended.add(ALTERED);
+        }
+        self.indexed = 0;
+        // Every batch was verified just now.
+        self.scrub = Scrub::Done;
+        // Nobody listens any more while the node stops.
+        let _ = self.answers.send(Written::Changed(changed));
+        Ok(())
+    }
+}
