@@ -72,7 +72,8 @@ fn reach(found: &Findings<'_>) -> String {
     }
     if !found.here.is_empty() {
         let (count, are) = (found.here.len(), if found.here.len() == 1 { "other is" } else { "others are" });
-        return format!("All is well: {count} {are} in reach.{}", doubtful(found));
+        let well = if found.little_disk { "" } else { "All is well: " };
+        return format!("{well}{count} {are} in reach.{}", doubtful(found));
     }
     let doubtful = doubtful(found);
     if !doubtful.is_empty() {
@@ -202,7 +203,9 @@ mod tests {
             |found| (here(found), found.full = vec![("Mallory".to_owned(), 256)]).1,
             &["All is well", "Mallory has written 256 MiB", "--quota"],
         );
-        check(|found| (here(found), found.little_disk = true).1, &["disk", "almost full"]);
+        check(|found| (here(found), found.little_disk = true).1, &["2 others are in reach", "disk", "almost full"]);
+        let little = told(|found| (here(found), found.little_disk = true).1);
+        assert!(!little.contains("well"), "{little}");
         let unmet = refused(&[Cause::Unmet]);
         check(|found| (here(found), found.refused = unmet).1, &["All is well", "never met"]);
         let deaf = deaf("nobody answers there (timed out)", false);
