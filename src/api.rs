@@ -28,6 +28,11 @@ pub use label::Labels;
 pub use safety::Safety;
 pub use span::Span;
 
+use std::io;
+
+use serde::Serialize;
+
+use crate::proto::history::Sizes;
 use crate::proto::ids::NodeId;
 
 /// A wall-clock time as the contract writes it: `2026-11-22T14:05:00.123Z`.
@@ -43,6 +48,30 @@ pub fn time(wall_ms: u64) -> String {
 /// The 8 characters that people read, of a full id in hex; of anything else nothing.
 pub fn short(id: &str) -> String {
     NodeId::from_hex(id).map(|id| id.short()).unwrap_or_default()
+}
+
+/// What messages and notices take on a page, in bytes of JSON, each with the comma behind it.
+pub const PAGE_SIZES: Sizes =
+    Sizes { line: |line| json_len(&Message::from(line)) + 1, notice: |notice| json_len(&Notice::from(notice)) + 1 };
+
+/// As [`PAGE_SIZES`], of an export.
+pub const EXPORT_SIZES: Sizes = Sizes { line: |line| json_len(&Entry::from(line)) + 1, ..PAGE_SIZES };
+
+/// The length of the JSON of a form, in bytes, without writing it anywhere.
+pub fn json_len(form: &impl Serialize) -> usize {
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, form).expect("forms are plain structs with text keys, and counting never fails");
+    count.0
 }
 
 #[cfg(test)]

@@ -326,6 +326,9 @@ pub struct Messages {
     pub before: Option<String>,
     /// Where to go on towards the present.
     pub after: String,
+    /// With `since` only: the arrival number to go on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrival: Option<Arrival>,
 }
 
 /// `POST /api/v1/messages`, and, with its type beside it, the frame `say`. Only the text is needed.

@@ -21,6 +21,9 @@ pub struct Hit {
 pub struct Hits {
     /// Newest first.
     pub hits: Vec<Hit>,
+    /// Where to go on towards the past; missing if there is nothing more. An addition to the contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
 }
 
 impl Hit {

@@ -5,15 +5,27 @@ use super::tail::line;
 use super::{Error, Node, print};
 use crate::api::{Hits, Labels};
 
+/// Most hits that are printed.
+const HITS: usize = 50;
+
 /// Prints the newest hits: as `tail` prints messages, or one hit a line as JSON.
 pub async fn search(node: &Node, words: &[String], json: bool) -> Result<(), Error> {
-    let found: Hits = node.get(&format!("/api/v1/search?q={}", in_query(&words.join(" ")))).await?;
+    let (words, mut cursor) = (in_query(&words.join(" ")), String::new());
+    let mut hits = Vec::new();
+    while hits.len() < HITS {
+        let missing = HITS - hits.len();
+        let found: Hits = node.get(&format!("/api/v1/search?q={words}&limit={missing}{cursor}")).await?;
+        hits.extend(found.hits);
+        // A page of long messages ends early.
+        let Some(before) = found.before else { break };
+        cursor = format!("&before={before}");
+    }
     if json {
-        return found.hits.iter().try_for_each(print::json);
+        return hits.iter().try_for_each(print::json);
     }
     let mut labels: Labels = all(node).await?.iter().collect();
-    found.hits.iter().for_each(|hit| labels.insert(&hit.message.author, &hit.message.name));
-    found.hits.iter().try_for_each(|hit| print::line(&line(&hit.message, &labels)))
+    hits.iter().for_each(|hit| labels.insert(&hit.message.author, &hit.message.name));
+    hits.iter().try_for_each(|hit| print::line(&line(&hit.message, &labels)))
 }
 
 /// `text` as a value in the query of a URL.

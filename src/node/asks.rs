@@ -11,6 +11,7 @@ use super::turn::Turns;
 use crate::api;
 use crate::config::PeerText;
 use crate::proto::engine::{Answer, AskId, Input, Say};
+use crate::proto::history::{Budget, Sizes};
 use crate::proto::ids::{Hash, NodeId, RoomTag};
 use crate::proto::limits::HISTORY_BYTES_MAX;
 use crate::proto::marks::MarkChange;
@@ -117,7 +118,7 @@ impl Turns {
             Ask::Doctor { answer } => _ = answer.send(self.doctor()),
             Ask::Page { query, answer } => {
                 let store = self.store.clone();
-                reply(answer, async move { store.page(query, HISTORY_BYTES_MAX).await });
+                reply(answer, async move { store.page(query, page_of(api::PAGE_SIZES)).await });
             }
             Ask::Holders { id, answer } => {
                 let (store, since) = (self.store.clone(), self.engine.held_since(id));
@@ -126,11 +127,11 @@ impl Turns {
             Ask::AddPeer { address, answer } => _ = answer.send(self.add_peer(&address)),
             Ask::Export { query, answer } => {
                 let store = self.store.clone();
-                reply(answer, async move { store.export(query, HISTORY_BYTES_MAX).await });
+                reply(answer, async move { store.export(query, page_of(api::EXPORT_SIZES)).await });
             }
             Ask::Search { query, answer } => {
                 let store = self.store.clone();
-                reply(answer, async move { store.search(query).await });
+                reply(answer, async move { store.search(query, page_of(api::PAGE_SIZES)).await });
             }
             Ask::Welcome { resume, answer } => self.welcome(resume, answer),
         }
@@ -362,7 +363,7 @@ async fn welcome(
     resume: Option<ask::Resume>,
 ) -> Result<Welcome, StoreError> {
     let resumes = resume.is_some();
-    let found = store.welcome(resume.map(|resume| (resume.run, resume.after))).await?;
+    let found = store.welcome(resume.map(|resume| (resume.run, resume.after)), api::PAGE_SIZES).await?;
     let mut held = Vec::new();
     if resumes && !found.reset {
         let own = store.own_newest(crate::proto::limits::RESUME_HELD_MAX).await?;
@@ -382,6 +383,11 @@ async fn welcome(
         storage: found.storage,
         held,
     })
+}
+
+/// The budget of one answer that lists messages.
+fn page_of(sizes: Sizes) -> Budget {
+    Budget { bytes: HISTORY_BYTES_MAX, sizes }
 }
 
 /// Answers with what is read, beside the loop.

@@ -6,6 +6,24 @@ use super::ids::{Arrival, EntryId, NodeId};
 use super::timeline::{Conversation, Line, Notice, Order};
 use super::words::Wanted;
 
+/// How many bytes messages and notices take where they go: only the reader of a page knows its form.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// The size of a message.
+    pub line: fn(&Line) -> usize,
+    /// The size of a notice.
+    pub notice: fn(&Notice) -> usize,
+}
+
+/// What a page may hold at most. A page with any message holds at least one of them, so that its reader gets on.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// The limit in bytes.
+    pub bytes: usize,
+    /// What counts towards it.
+    pub sizes: Sizes,
+}
+
 /// Which page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageQuery {
@@ -91,6 +109,15 @@ pub struct Hit {
     pub line: Line,
     /// Where in its text, in bytes, ascending and apart.
     pub ranges: Vec<Range<usize>>,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Newest first.
+    pub hits: Vec<Hit>,
+    /// Where to go on towards the past; none if there is nothing more.
+    pub before: Option<Order>,
 }
 
 /// How far a conversation was read.

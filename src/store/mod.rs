@@ -52,7 +52,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::proto::frame::Fetch;
-use crate::proto::history::{Export, ExportQuery, Hit, Page, PageQuery, Reading, SearchQuery};
+use crate::proto::history::{Budget, Export, ExportQuery, Found, Page, PageQuery, Reading, SearchQuery, Sizes};
 use crate::proto::ids::{Arrival, EntryId, NodeId, RoomId};
 use crate::proto::limits::READERS;
 use crate::proto::name::Name;
@@ -192,23 +192,23 @@ impl Store {
         self.inner.failure.told().await
     }
 
-    /// Reads a page of at most `bytes` of messages (but at least one). `None`: the message of
-    /// [`At::Around`](crate::proto::history::At::Around) is not here.
-    pub async fn page(&self, query: PageQuery, bytes: usize) -> Result<Option<Page>, StoreError> {
+    /// Reads a page within a budget. `None`: the message of [`At::Around`](crate::proto::history::At::Around) is not
+    /// here.
+    pub async fn page(&self, query: PageQuery, budget: Budget) -> Result<Option<Page>, StoreError> {
         let own = self.inner.own;
-        self.read(move |db| page::page(db, own, &query, bytes)).await
+        self.read(move |db| page::page(db, own, &query, budget)).await
     }
 
-    /// Reads the next piece of an export, of at most `bytes` of messages (but at least one).
-    pub async fn export(&self, query: ExportQuery, bytes: usize) -> Result<Export, StoreError> {
+    /// Reads the next piece of an export within a budget.
+    pub async fn export(&self, query: ExportQuery, budget: Budget) -> Result<Export, StoreError> {
         let own = self.inner.own;
-        self.read(move |db| export::export(db, own, query, bytes)).await
+        self.read(move |db| export::export(db, own, query, budget)).await
     }
 
-    /// Looks for words, newest hits first.
-    pub async fn search(&self, search: SearchQuery) -> Result<Vec<Hit>, StoreError> {
+    /// Looks for words, newest hits first, within a budget.
+    pub async fn search(&self, search: SearchQuery, budget: Budget) -> Result<Found, StoreError> {
         let own = self.inner.own;
-        let look = move |db: &Connection| search::search(db, own, &search);
+        let look = move |db: &Connection| search::search(db, own, &search, budget);
         match self.read_signed(look.clone()).await {
             // The index alone may be damaged, which is none: it is made anew, and until it is, the newest are found.
             Err(StoreError::Damaged(_)) => {}
@@ -221,24 +221,26 @@ impl Store {
     }
 
     /// Reads what a tab missed that had got to `after` in `run`; `None` where it has to start afresh, because that
-    /// run or number is unknown or there is more than `limit` lines and notices, or `bytes`.
+    /// run or number is unknown or there is more than `limit` lines and notices, or than the budget.
     pub async fn resume(
         &self,
         run: String,
         after: Arrival,
         limit: usize,
-        bytes: usize,
+        budget: Budget,
     ) -> Result<Option<Resumed>, StoreError> {
         let own = self.inner.own;
-        self.read(move |db| welcome::resume(db, own, &run, after, limit, bytes)).await
+        self.read(move |db| welcome::resume(db, own, &run, after, limit, budget)).await
     }
 
     /// Reads all that a socket begins with, out of one state of the database. `after` is what the tab shows of an
     /// earlier socket: the run and the number it got to.
-    pub async fn welcome(&self, after: Option<(String, Arrival)>) -> Result<Welcome, StoreError> {
+    pub async fn welcome(&self, after: Option<(String, Arrival)>, sizes: Sizes) -> Result<Welcome, StoreError> {
         let own = self.inner.own;
-        self.read(move |db| welcome::welcome(db, own, after.as_ref().map(|(run, number)| (run.as_str(), *number))))
-            .await
+        self.read(move |db| {
+            welcome::welcome(db, own, after.as_ref().map(|(run, number)| (run.as_str(), *number)), sizes)
+        })
+        .await
     }
 
     /// Every conversation in which something was said.

@@ -13,9 +13,8 @@ use super::find::by_id;
 use super::line::{Lines, Row, rows};
 use super::numbers::{find_conversation, highest};
 use super::sql::{Blob32, Count, int, log_id};
-use crate::proto::history::{At, Page, PageQuery};
+use crate::proto::history::{At, Budget, Page, PageQuery, Sizes};
 use crate::proto::ids::{Arrival, EntryId, LogId, NodeId};
-use crate::proto::limits::LINE_OVERHEAD_BYTES;
 use crate::proto::name::Name;
 use crate::proto::timeline::{Line, Notice, Order, Place};
 
@@ -25,17 +24,33 @@ pub const BEGINNING: Order = Order { place: 0, author: NodeId([0; 32]), log: Log
 /// The cursor behind everything.
 const END: Order = Order { place: Place::MAX, author: NodeId([0xff; 32]), log: LogId(u64::MAX), seq: i64::MAX as u64 };
 
-/// What a line costs on its way to a page, in bytes.
-pub(super) fn weight(line: &Line) -> usize {
-    LINE_OVERHEAD_BYTES + 2 * line.text.len()
+/// Reads a page within a budget. `None`: the message of [`At::Around`] is not here.
+pub(super) fn page(
+    db: &Connection,
+    own: NodeId,
+    query: &PageQuery,
+    budget: Budget,
+) -> Result<Option<Page>, StoreError> {
+    let Some((page, bytes_left)) = page_of_lines(db, own, query, budget)? else { return Ok(None) };
+    let notices: usize = page.notices.iter().map(budget.sizes.notice).sum();
+    if notices <= bytes_left || page.lines.len() <= 1 {
+        return Ok(Some(page));
+    }
+    // Fewer messages cover less time, so no notice is added.
+    let bytes = budget.bytes.saturating_sub(notices);
+    Ok(page_of_lines(db, own, query, Budget { bytes, ..budget })?.map(|(page, _)| page))
 }
 
-/// Reads a page of at most `bytes` (but at least one line). `None`: the message of
-/// [`At::Around`] is not here.
-pub(super) fn page(db: &Connection, own: NodeId, query: &PageQuery, bytes: usize) -> Result<Option<Page>, StoreError> {
+/// As [`page`], but notices cost nothing. Returns what is left of the budget too.
+pub(super) fn page_of_lines(
+    db: &Connection,
+    own: NodeId,
+    query: &PageQuery,
+    budget: Budget,
+) -> Result<Option<(Page, usize)>, StoreError> {
     let &PageQuery { at, ref conversation, limit } = query;
     let covered = highest(db)?;
-    let mut reader = Reader::new(db, Lines::shown(db, own)?, bytes);
+    let mut reader = Reader::new(db, Lines::shown(db, own)?, budget);
     if let Some(conversation) = conversation {
         // A conversation in which nothing was said yet has no number; none has this one.
         reader.conversation = Some(find_conversation(db, conversation)?.unwrap_or(-1));
@@ -48,7 +63,7 @@ pub(super) fn page(db: &Connection, own: NodeId, query: &PageQuery, bytes: usize
             Some((lines, order)) => (lines, order),
             None => return Ok(None),
         },
-        At::Since(arrival) => return reader.since(arrival, limit, covered).map(Some),
+        At::Since(arrival) => return Ok(Some((reader.since(arrival, limit, covered)?, usize::MAX))),
     };
     let first = lines.first().map_or(cursor, |line| line.order);
     let last = lines.last().map_or(cursor, |line| line.order);
@@ -66,7 +81,8 @@ pub(super) fn page(db: &Connection, own: NodeId, query: &PageQuery, bytes: usize
         _ => u64::MAX,
     };
     let notices = notices(db, NOTICES_BETWEEN, [int(from_ms), int(to_ms)])?;
-    Ok(Some(Page { lines, notices, before: is_older.then_some(first), after: last, arrival: covered }))
+    let page = Page { lines, notices, before: is_older.then_some(first), after: last, arrival: covered };
+    Ok(Some((page, reader.bytes_left)))
 }
 
 /// Walks along the timeline.
@@ -74,14 +90,15 @@ pub(super) struct Reader<'a> {
     db: &'a Connection,
     pub(super) lines: Lines<'a>,
     conversation: Option<i64>,
-    /// What is left to spend.
-    bytes: usize,
+    sizes: Sizes,
+    /// What is left to spend on lines.
+    bytes_left: usize,
 }
 
 impl<'a> Reader<'a> {
-    /// Walks along all of it, and spends at most so many bytes on lines.
-    pub(super) fn new(db: &'a Connection, lines: Lines<'a>, bytes: usize) -> Self {
-        Self { db, lines, conversation: None, bytes }
+    /// Walks along all of it within a budget.
+    pub(super) fn new(db: &'a Connection, lines: Lines<'a>, budget: Budget) -> Self {
+        Self { db, lines, conversation: None, sizes: budget.sizes, bytes_left: budget.bytes }
     }
 
     fn older(&mut self, than: Order, limit: usize) -> Result<Vec<Line>, StoreError> {
@@ -99,12 +116,12 @@ impl<'a> Reader<'a> {
         let Some(row) = super::append::row(self.db, found.arrival)? else { return Ok(None) };
         let Some(middle) = self.lines.line(&row)? else { return Ok(None) };
         let rest = limit.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(weight(&middle));
-        let all = self.bytes;
-        self.bytes = all / 2;
+        self.bytes_left = self.bytes_left.saturating_sub((self.sizes.line)(&middle));
+        let all = self.bytes_left;
+        self.bytes_left = all / 2;
         let mut lines = self.collect(row.order(), false, rest / 2, false)?;
         lines.reverse();
-        self.bytes += all - all / 2;
+        self.bytes_left += all - all / 2;
         let newer = self.collect(row.order(), true, rest - rest / 2, false)?;
         let wanted = match self.conversation {
             Some(number) => self.lines.conversation(number).is_ok_and(|wanted| wanted == middle.conversation),
@@ -118,21 +135,21 @@ impl<'a> Reader<'a> {
     /// The nearest lines in one direction, nearest first; `one` of them at least, whatever it costs.
     fn collect(&mut self, from: Order, newer: bool, limit: usize, one: bool) -> Result<Vec<Line>, StoreError> {
         let mut lines = Vec::new();
-        let mut bytes = self.bytes;
+        let mut bytes_left = self.bytes_left;
         if limit == 0 {
             return Ok(lines);
         }
         self.scan(from, newer, |reader, row| {
             let Some(line) = reader.lines.line(&row)? else { return Ok(true) };
-            let weight = weight(&line);
-            if weight > bytes && !(one && lines.is_empty()) {
+            let size = (reader.sizes.line)(&line);
+            if size > bytes_left && !(one && lines.is_empty()) {
                 return Ok(false);
             }
-            bytes = bytes.saturating_sub(weight);
+            bytes_left = bytes_left.saturating_sub(size);
             lines.push(line);
             Ok(lines.len() < limit)
         })?;
-        self.bytes = bytes;
+        self.bytes_left = bytes_left;
         Ok(lines)
     }
 
@@ -191,7 +208,8 @@ impl<'a> Reader<'a> {
     }
 
     fn since(mut self, after: Arrival, limit: usize, covered: Arrival) -> Result<Page, StoreError> {
-        let found = stream(&mut self.lines, self.db, self.conversation, after, limit, self.bytes)?;
+        let budget = Budget { bytes: self.bytes_left, sizes: self.sizes };
+        let found = stream(&mut self.lines, self.db, self.conversation, after, limit, budget)?;
         let last = match found.lines.iter().map(|line| line.order).max() {
             Some(last) => last,
             // Whoever goes on from here must not get everything again.
@@ -208,18 +226,30 @@ pub(super) struct Arrived {
     pub(super) notices: Vec<Notice>,
     /// The number of the last one, if there is more.
     pub(super) cut: Option<Arrival>,
-    /// What the lines cost, in bytes.
+    /// What lines and notices cost, in bytes.
     pub(super) bytes: usize,
 }
 
-/// Reads what arrived after a number, at most `limit` lines and notices together and `bytes`, at least one.
+impl Arrived {
+    /// Adds the size of one more line or notice. Returns false if there is no room for it.
+    fn takes(&mut self, size: usize, limit: usize, bytes: usize) -> bool {
+        let count = self.lines.len() + self.notices.len();
+        if count >= limit || (count > 0 && self.bytes + size > bytes) {
+            return false;
+        }
+        self.bytes += size;
+        true
+    }
+}
+
+/// Reads what arrived after a number: at most `limit` lines and notices together, within a budget, at least one.
 pub(super) fn stream(
     lines: &mut Lines<'_>,
     db: &Connection,
     conversation: Option<i64>,
     after: Arrival,
     limit: usize,
-    bytes: usize,
+    budget: Budget,
 ) -> Result<Arrived, StoreError> {
     const ALL: &str = rows!("entry e", "WHERE e.arrival > ?1 AND e.conversation IS NOT NULL ORDER BY e.arrival");
     const OF: &str = rows!("entry e", "WHERE e.arrival > ?1 AND +e.conversation = ?2 ORDER BY e.arrival");
@@ -245,7 +275,7 @@ pub(super) fn stream(
         };
         let next = line.as_ref().map_or(Arrival::MAX, |line| line.arrival);
         while let Some(notice) = notices.next_if(|notice| notice.arrival < next) {
-            if arrived.lines.len() + arrived.notices.len() >= limit {
+            if !arrived.takes((budget.sizes.notice)(&notice), limit, budget.bytes) {
                 arrived.cut = Some(last);
                 return Ok(arrived);
             }
@@ -253,12 +283,10 @@ pub(super) fn stream(
             arrived.notices.push(notice);
         }
         let Some(line) = line else { return Ok(arrived) };
-        let count = arrived.lines.len() + arrived.notices.len();
-        if count >= limit || (count > 0 && arrived.bytes + weight(&line) > bytes) {
+        if !arrived.takes((budget.sizes.line)(&line), limit, budget.bytes) {
             arrived.cut = Some(last);
             return Ok(arrived);
         }
-        arrived.bytes += weight(&line);
         last = line.arrival;
         arrived.lines.push(line);
     }

@@ -11,7 +11,7 @@ use super::error::StoreError;
 use super::line::{Lines, Row, rows};
 use super::numbers::{find_conversation, highest};
 use super::sql::{Blob32, Count, int};
-use crate::proto::history::{Hit, SearchQuery};
+use crate::proto::history::{Budget, Found, Hit, SearchQuery};
 use crate::proto::ids::{Arrival, NodeId};
 use crate::proto::limits::{INDEX_BYTES_MAX, INDEX_ENTRIES_MAX, SEARCH_TIES_MAX, SEARCH_UNINDEXED_MAX};
 use crate::proto::words::{Wanted, words};
@@ -59,8 +59,14 @@ pub(super) fn index(db: &Connection, own: NodeId) -> Result<(Arrival, usize), St
     Ok((to, bytes))
 }
 
-/// The hits, newest first.
-pub(super) fn search(db: &Connection, own: NodeId, search: &SearchQuery) -> Result<Vec<Hit>, StoreError> {
+/// What the place of a word in a hit takes on a page, in bytes: two numbers of five digits.
+const RANGE_BYTES: usize = 16;
+
+/// What stands around a hit's message and places, in bytes.
+const HIT_BYTES: usize = 32;
+
+/// The hits, newest first, within a budget.
+pub(super) fn search(db: &Connection, own: NodeId, search: &SearchQuery, budget: Budget) -> Result<Found, StoreError> {
     let mut lines = Lines::shown(db, own)?;
     let hides = lines.hides_any();
     let mut found = candidates(db, search, hides, INDEXED, &fts(&search.wanted), search.limit + SEARCH_TIES_MAX)?;
@@ -73,16 +79,26 @@ pub(super) fn search(db: &Connection, own: NodeId, search: &SearchQuery) -> Resu
     found.retain(|row| search.after.is_none_or(|after| row.order() > after));
     found.sort_unstable_by_key(|row| std::cmp::Reverse(row.order()));
 
-    let mut hits = Vec::new();
+    let (mut hits, mut bytes): (Vec<Hit>, usize) = (Vec::new(), 0);
     for row in found {
+        if hits.len() == search.limit {
+            return Ok(cut(hits));
+        }
         let Some(ranges) = lines.text(&row)?.and_then(|text| search.wanted.find(&text)) else { continue };
         let Some(line) = lines.line(&row)? else { continue };
-        hits.push(Hit { line, ranges });
-        if hits.len() == search.limit {
-            break;
+        bytes += (budget.sizes.line)(&line) + HIT_BYTES + RANGE_BYTES * ranges.len();
+        if bytes > budget.bytes && !hits.is_empty() {
+            return Ok(cut(hits));
         }
+        hits.push(Hit { line, ranges });
     }
-    Ok(hits)
+    Ok(Found { hits, before: None })
+}
+
+/// Hits behind which there may be more.
+fn cut(hits: Vec<Hit>) -> Found {
+    let before = hits.last().map(|hit| hit.line.order);
+    Found { hits, before }
 }
 
 /// Messages whose words fit, from the index.

@@ -9,10 +9,10 @@ use super::error::StoreError;
 use super::line::{Lines, conversation, rows};
 use super::notices::may_be_gone;
 use super::numbers::highest;
-use super::page::{page, stream, weight};
+use super::page::{page_of_lines, stream};
 use super::page_storage;
 use super::sql::{Count, int};
-use crate::proto::history::{At, Page, PageQuery, Reading};
+use crate::proto::history::{At, Budget, Page, PageQuery, Reading, Sizes};
 use crate::proto::ids::{Arrival, NodeId};
 use crate::proto::limits::{
     CONVERSATIONS_LISTED_MAX, RESUME_BYTES_MAX, RESUME_ENTRIES_MAX, WELCOME_BYTES_MAX, WELCOME_MESSAGES,
@@ -54,19 +54,26 @@ pub struct Welcome {
 }
 
 /// Reads everything for a socket. `after` is the run and the number that the tab shows, if it has any.
-pub(super) fn welcome(db: &Connection, own: NodeId, after: Option<(&str, Arrival)>) -> Result<Welcome, StoreError> {
+pub(super) fn welcome(
+    db: &Connection,
+    own: NodeId,
+    after: Option<(&str, Arrival)>,
+    sizes: Sizes,
+) -> Result<Welcome, StoreError> {
     let conversations = conversations(db)?;
     let storage = page_storage::items(db)?;
     let resumed = match after {
-        Some((run, arrival)) => resume(db, own, run, arrival, RESUME_ENTRIES_MAX, RESUME_BYTES_MAX)?,
+        Some((run, arrival)) => {
+            resume(db, own, run, arrival, RESUME_ENTRIES_MAX, Budget { bytes: RESUME_BYTES_MAX, sizes })?
+        }
         None => None,
     };
     if let Some(Resumed { lines, notices, moved, arrival }) = resumed {
         return Ok(Welcome { reset: false, lines, notices, moved, before: None, conversations, arrival, storage });
     }
     let newest = PageQuery { at: At::Newest, conversation: None, limit: WELCOME_MESSAGES };
-    let fresh = page(db, own, &newest, WELCOME_BYTES_MAX)?;
-    let Page { lines, notices, before, arrival, .. } = fresh.ok_or(StoreError::Closed)?;
+    let fresh = page_of_lines(db, own, &newest, Budget { bytes: WELCOME_BYTES_MAX, sizes })?;
+    let (Page { lines, notices, before, arrival, .. }, _) = fresh.ok_or(StoreError::Closed)?;
     Ok(Welcome { reset: after.is_some(), lines, notices, moved: Vec::new(), before, conversations, arrival, storage })
 }
 
@@ -77,15 +84,15 @@ pub(super) fn resume(
     run: &str,
     after: Arrival,
     limit: usize,
-    bytes: usize,
+    budget: Budget,
 ) -> Result<Option<Resumed>, StoreError> {
     let arrival = highest(db)?;
     if last_of_run(db, run, arrival)?.is_none_or(|last| after > last) {
         return Ok(None);
     }
     let mut lines = Lines::shown(db, own)?;
-    let found = stream(&mut lines, db, None, after, limit, bytes)?;
-    if found.cut.is_some() || found.bytes > bytes || may_be_gone(db, after)? {
+    let found = stream(&mut lines, db, None, after, limit, budget)?;
+    if found.cut.is_some() || found.bytes > budget.bytes || may_be_gone(db, after)? {
         return Ok(None);
     }
     const MOVED: &str = rows!(
@@ -96,13 +103,14 @@ pub(super) fn resume(
     let mut statement = db.prepare_cached(MOVED)?;
     let mut rows = statement.query([int(after), int(limit as u64 + 1)])?;
     let mut moved = Vec::new();
-    let mut bytes_left = bytes - found.bytes;
+    let mut bytes_left = budget.bytes - found.bytes;
     while let Some(row) = rows.next()? {
         let Some(line) = lines.line(&super::line::Row::read(row)?)? else { continue };
-        if moved.len() == limit || weight(&line) > bytes_left {
+        let size = (budget.sizes.line)(&line);
+        if moved.len() == limit || size > bytes_left {
             return Ok(None);
         }
-        bytes_left -= weight(&line);
+        bytes_left -= size;
         moved.push(line);
     }
     Ok(Some(Resumed { lines: found.lines, notices: found.notices, moved, arrival }))

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
 use crate::api;
-use crate::proto::history::{Export, ExportQuery, Hit, Page, PageQuery, Reading, SearchQuery};
+use crate::proto::history::{Export, ExportQuery, Found, Page, PageQuery, Reading, SearchQuery};
 use crate::proto::ids::{Arrival, EntryId, NodeId};
 use crate::proto::marks::MarkChange;
 use crate::proto::name::Name;
@@ -132,7 +132,7 @@ pub enum Ask {
         /// Which.
         query: SearchQuery,
         /// Them, newest first.
-        answer: Answer<Vec<Hit>>,
+        answer: Answer<Found>,
     },
     /// What a page needs to begin, all of it from one snapshot of the database.
     Welcome {

@@ -18,7 +18,7 @@ use super::draft::{Draft, bad};
 use super::refused::Refused;
 use super::{Shared, assets, guard, members, page, query, socket};
 use crate::api::{self, Code, Cursor};
-use crate::proto::history::Page;
+use crate::proto::history::{At, Page};
 use crate::proto::ids::EntryId;
 
 type Answer = Result<Response, Refused>;
@@ -66,10 +66,11 @@ async fn doctor(State(shared): State<Arc<Shared>>) -> Answer {
 
 async fn messages(State(shared): State<Arc<Shared>>, uri: Uri) -> Answer {
     let query = query::page(&uri)?;
+    let polls = matches!(query.at, At::Since(_));
     let page = shared.ask(|answer| Ask::Page { query, answer }).await?;
     let page = page.ok_or_else(|| Refused::new(Code::NotFound, "This message is not known here, or not yet."))?;
     // Formatting hundreds of long texts takes longer than the other connections should wait.
-    let written = tokio::task::spawn_blocking(move || Json(written(&page)).into_response()).await;
+    let written = tokio::task::spawn_blocking(move || Json(written(&page, polls)).into_response()).await;
     written.map_err(|_| Code::Stopping.into())
 }
 
@@ -100,21 +101,26 @@ async fn export(State(shared): State<Arc<Shared>>, uri: Uri) -> Answer {
 }
 
 async fn search(State(shared): State<Arc<Shared>>, uri: Uri) -> Answer {
-    let Some(query) = query::search(&uri)? else { return Ok(Json(api::Hits { hits: Vec::new() }).into_response()) };
+    let Some(query) = query::search(&uri)? else {
+        return Ok(Json(api::Hits { hits: Vec::new(), before: None }).into_response());
+    };
     let found = shared.ask(|answer| Ask::Search { query, answer }).await?;
     let written = tokio::task::spawn_blocking(move || {
-        let hits = found.iter().map(|hit| api::Hit::new(&hit.line, &hit.ranges)).collect();
-        Json(api::Hits { hits }).into_response()
+        let hits = found.hits.iter().map(|hit| api::Hit::new(&hit.line, &hit.ranges)).collect();
+        let before = found.before.map(|order| Cursor(order).to_string());
+        Json(api::Hits { hits, before }).into_response()
     });
     written.await.map_err(|_| Code::Stopping.into())
 }
 
-fn written(page: &Page) -> api::Messages {
+/// `polls`: the page goes on by arrival numbers.
+fn written(page: &Page, polls: bool) -> api::Messages {
     api::Messages {
         messages: page.lines.iter().map(Into::into).collect(),
         notices: page.notices.iter().map(Into::into).collect(),
         before: page.before.map(|order| Cursor(order).to_string()),
         after: Cursor(page.after).to_string(),
+        arrival: polls.then_some(page.arrival),
     }
 }
 

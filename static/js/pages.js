@@ -6,7 +6,8 @@ import { takeAround, takeNewer, takeOlder } from "./ranges.js";
 import { conversation, isShort, placeOfKey, rangeOf, unseenOf } from "./state.js";
 
 const PAGE = 100;
-const UNREAD_MAX = 500; // how many are fetched at once to find where reading stopped
+const UNREAD_MAX = 500; // how many are fetched to find where reading stopped
+const FILLS_MAX = 4; // pages fetched for that at most: a page of long messages ends early
 
 /** `current()` is the conversation that is open, `draw()` shows what came. */
 export function startPages({ state, socket, current, draw }) {
@@ -55,8 +56,15 @@ export function startPages({ state, socket, current, draw }) {
       const key = current();
       const known = conversation(state, key);
       if (!isShort(state, known) || !socket.isOpen) return false;
-      const missing = known.unread - unseenOf(state, known).length;
-      return (await pages.older(Math.min(UNREAD_MAX, PAGE + Math.max(0, missing)))) > 0;
+      let wanted = Math.min(UNREAD_MAX, PAGE + Math.max(0, known.unread - unseenOf(state, known).length));
+      let came = 0;
+      for (let i = 0; i < FILLS_MAX && wanted > 0 && key === current() && isShort(state, known); i += 1) {
+        const count = await pages.older(wanted);
+        if (count === 0) break;
+        came += count;
+        wanted -= count;
+      }
+      return came > 0;
     },
 
     /** What comes when the reader nears an edge: one page, and never a second while it is on its way. */

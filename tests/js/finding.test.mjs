@@ -71,8 +71,9 @@ function nodeOf(all, asked = []) {
     asked.push(path);
     const older = all.filter((m) => (before === undefined || m.order < before) && (q === undefined || m.text.includes(q)));
     const page = older.slice(-Number(limit));
-    if (where.endsWith("/search")) return { hits: page.toReversed().map((message) => ({ message, ranges: [[0, 1]] })) };
-    return { messages: page, before: page.length < older.length ? page[0].order : null };
+    const rest = page.length < older.length ? page[0].order : null;
+    if (where.endsWith("/search")) return { hits: page.toReversed().map((message) => ({ message, ranges: [[0, 1]] })), ...(rest && { before: rest }) };
+    return { messages: page, before: rest };
   };
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use roomful::api;
 use roomful::proto::clock::Stamp;
-use roomful::proto::history::{At, Hit, Page, PageQuery, Reading};
+use roomful::proto::history::{At, Found, Hit, Page, PageQuery, Reading};
 use roomful::proto::ids::{Arrival, EntryId, LogId, NodeId};
 use roomful::proto::marks::MarkChange;
 use roomful::proto::name::Name;
@@ -398,7 +398,8 @@ async fn answer(stage: Arc<Mutex<Stage>>, hub: Hub, mut asked: mpsc::Receiver<As
             Ask::Page { query, answer } => answer.send(stage.page(&query)).is_ok(),
             Ask::Search { query, answer } => {
                 let hit = |line: &Line| Some(Hit { ranges: query.wanted.find(&line.text)?, line: line.clone() });
-                answer.send(stage.lines.iter().rev().filter_map(hit).take(query.limit).collect()).is_ok()
+                let hits = stage.lines.iter().rev().filter_map(hit).take(query.limit).collect();
+                answer.send(Found { hits, before: None }).is_ok()
             }
             Ask::Mark { member, change, answer } => answer.send(stage.marked(member, change)).is_ok(),
             Ask::Welcome { resume, answer } => answer.send(stage.welcome(resume.map(|resume| resume.after))).is_ok(),

@@ -14,7 +14,7 @@ use roomful::proto::timeline::{Held, Order};
 use roomful::store::{BEGINNING, Location, StoreError};
 use tempfile::TempDir;
 
-use crate::support::{Author, Bed, me, room, say, texts};
+use crate::support::{Author, Bed, budget, me, room, say, texts};
 
 /// Which part of a batch a disk changes.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +55,11 @@ async fn changed(bed: &mut Bed) -> Changed {
 
 /// Everything in the timeline's order, as an export has it.
 async fn exported(bed: &Bed) -> Vec<(Order, String)> {
-    let all =
-        bed.store.export(ExportQuery { after: None, direct: true, limit: 1_000 }, usize::MAX).await.expect("readable");
+    let all = bed
+        .store
+        .export(ExportQuery { after: None, direct: true, limit: 1_000 }, budget(usize::MAX))
+        .await
+        .expect("readable");
     all.lines.into_iter().map(|line| (line.order, line.text)).collect()
 }
 

@@ -12,7 +12,7 @@ use roomful::proto::timeline::Held;
 use roomful::store::{Location, Store, StoreError};
 use tempfile::TempDir;
 
-use crate::support::{Author, Bed, NOON, me, room, texts};
+use crate::support::{Author, Bed, NOON, SIZES, budget, me, room, texts};
 
 fn file(dir: &TempDir) -> PathBuf {
     match Location::in_dir(dir.path(), &room()) {
@@ -180,7 +180,7 @@ async fn damage_found_while_running_stops_the_store_and_the_next_start_mends_it(
     let pages = std::fs::metadata(&path).expect("a file").len() as usize / 4096;
     scribble(&path, pages / 2..pages / 2 + 3);
     let query = PageQuery { at: At::Newest, conversation: None, limit: 500 };
-    let read = bed.store.page(query, usize::MAX).await;
+    let read = bed.store.page(query, budget(usize::MAX)).await;
     assert!(matches!(read, Err(StoreError::Damaged(_))), "{read:?}");
     let told = tokio::time::timeout(std::time::Duration::from_secs(60), bed.store.failed()).await.expect("told");
     assert!(told.contains("damaged"), "{told}");
@@ -226,7 +226,7 @@ async fn what_the_user_thinks_of_others_and_what_fell_survive_a_rescue() {
     assert!(bed.store.mended().is_some());
     assert_eq!(bed.opened.snapshot.marks, marks);
     assert_eq!(bed.opened.snapshot.fallen, fallen);
-    let storage = bed.store.welcome(None).await.expect("readable").storage;
+    let storage = bed.store.welcome(None, SIZES).await.expect("readable").storage;
     assert_eq!(storage.get("draft").map(String::as_str), Some("begun"));
     assert_eq!(forks(&bed), 1);
     assert_eq!(bed.texts().await.len(), 1, "who is blocked is not shown");

@@ -7,14 +7,14 @@ use roomful::proto::record::{MemberRecord, Write};
 use roomful::proto::timeline::Line;
 use roomful::store::{BEGINNING, Location};
 
-use crate::support::{Author, Bed, NOON, me, say, texts};
+use crate::support::{Author, Bed, NOON, budget, me, say, texts};
 
 /// All of it, in pieces of `limit`.
 async fn exported(bed: &Bed, direct: bool, limit: usize) -> Vec<Line> {
     let (mut lines, mut after) = (Vec::new(), Some(BEGINNING));
     while let Some(order) = after {
         let query = ExportQuery { after: Some(order), direct, limit };
-        let piece = bed.store.export(query, usize::MAX).await.expect("readable");
+        let piece = bed.store.export(query, budget(usize::MAX)).await.expect("readable");
         assert!(piece.lines.len() <= limit && !piece.lines.is_empty());
         lines.extend(piece.lines);
         after = piece.after;
@@ -67,8 +67,8 @@ async fn direct_messages_only_if_asked_for() {
     assert_eq!(exported(&bed, true, 1).await.len(), 4);
     // Only direct ones are left behind this place: nothing follows.
     let from_the_beginning = |direct, limit| ExportQuery { after: None, direct, limit };
-    let last = bed.store.export(from_the_beginning(false, 2), usize::MAX).await.expect("readable");
+    let last = bed.store.export(from_the_beginning(false, 2), budget(usize::MAX)).await.expect("readable");
     assert_eq!((last.lines.len(), last.after), (2, None));
-    let least = bed.store.export(from_the_beginning(true, 9), 0).await.expect("readable");
+    let least = bed.store.export(from_the_beginning(true, 9), budget(0)).await.expect("readable");
     assert_eq!(least.lines.len(), 1, "one always comes");
 }

@@ -6,7 +6,7 @@ use roomful::proto::history::At;
 use roomful::proto::record::{Append, OwnBatch, Ref, Write, Written};
 use roomful::store::Location;
 
-use crate::support::{Author, Bed, NOON, me, say, texts};
+use crate::support::{Author, Bed, NOON, budget, me, say, texts};
 
 /// A log with one common entry and then two branches, the one that stays first.
 fn branches(author: Author) -> (Verified, Vec<Verified>, Vec<Verified>) {
@@ -77,7 +77,8 @@ async fn what_falls_leaves_no_trace_and_what_stood_on_it_finds_its_place() {
     crate::search::finds(&bed, "stands", &["stands on it"]).await;
     // Tabs can't go on: what they show is not there any more.
     let run = bed.changed.run.clone().expect("a run has begun");
-    let resume = async |run: &str| bed.store.resume(run.to_owned(), seen, 100, 1 << 20).await.expect("readable");
+    let resume =
+        async |run: &str| bed.store.resume(run.to_owned(), seen, 100, budget(1 << 20)).await.expect("readable");
     assert_eq!(resume(&bed.opened.run).await, None);
     assert!(resume(&run).await.is_some());
     assert_eq!(bed.changed.logs.len(), 1);

@@ -4,7 +4,7 @@ use roomful::proto::history::{At, ExportQuery};
 use roomful::proto::marks::{MarkChange, Marks};
 use roomful::proto::record::{Marked, Write, Written};
 
-use crate::support::{Author, Bed, NOON, texts};
+use crate::support::{Author, Bed, NOON, SIZES, budget, texts};
 
 const BLOCK: MarkChange = MarkChange { verified: None, muted: None, blocked: Some(true) };
 
@@ -53,18 +53,21 @@ async fn who_is_blocked_is_not_shown_and_later_is_again() {
     crate::search::indexed(dir.path()).await;
     crate::search::finds(&bed, "two", &["ana two"]).await;
     assert_eq!(bed.store.conversations().await.expect("readable")[0].unread, 2);
-    let exported =
-        bed.store.export(ExportQuery { after: None, direct: false, limit: 100 }, usize::MAX).await.expect("readable");
+    let exported = bed
+        .store
+        .export(ExportQuery { after: None, direct: false, limit: 100 }, budget(usize::MAX))
+        .await
+        .expect("readable");
     assert_eq!(exported.lines.len(), 5, "an export holds what is held");
 
     // A tab from before can't go on: it shows what is not to be shown.
-    assert!(bed.store.welcome(Some((old_run, 3))).await.expect("readable").reset);
-    let resumed = bed.store.welcome(Some((run.clone(), 3))).await.expect("readable");
+    assert!(bed.store.welcome(Some((old_run, 3)), SIZES).await.expect("readable").reset);
+    let resumed = bed.store.welcome(Some((run.clone(), 3)), SIZES).await.expect("readable");
     assert_eq!((texts(&resumed.lines), resumed.reset), (vec!["ana two".to_owned()], false));
 
     mark(&mut bed, &ben, MarkChange { blocked: Some(false), ..MarkChange::default() }).await;
     assert_eq!(bed.texts().await.len(), 5);
     crate::search::finds(&bed, "ben", &["ben three", "ben two", "ben first"]).await;
     assert_eq!(bed.store.conversations().await.expect("readable")[0].unread, 5);
-    assert!(bed.store.welcome(Some((run, 3))).await.expect("readable").reset);
+    assert!(bed.store.welcome(Some((run, 3)), SIZES).await.expect("readable").reset);
 }

@@ -6,7 +6,7 @@ use roomful::proto::history::At;
 use roomful::proto::record::Append;
 use roomful::store::Location;
 
-use crate::support::{Author, Bed, NOON, texts};
+use crate::support::{Author, Bed, NOON, budget, texts};
 
 #[tokio::test]
 async fn a_named_entry_that_comes_late_moves_what_stands_on_it_and_what_stands_on_that() {
@@ -38,10 +38,11 @@ async fn a_named_entry_that_comes_late_moves_what_stands_on_it_and_what_stands_o
         assert!(page.lines.contains(line), "what is told is what is stored");
     }
     // A tab that was away learns it too.
-    let missed = bed.store.resume(bed.opened.run.clone(), seen, 100, 1 << 20).await.expect("readable").expect("known");
+    let missed =
+        bed.store.resume(bed.opened.run.clone(), seen, 100, budget(1 << 20)).await.expect("readable").expect("known");
     assert_eq!(texts(&missed.lines), ["from ahead"]);
     assert_eq!(missed.moved.len(), 4);
-    let after = bed.store.resume(bed.opened.run.clone(), missed.arrival, 100, 1 << 20).await.expect("readable");
+    let after = bed.store.resume(bed.opened.run.clone(), missed.arrival, 100, budget(1 << 20)).await.expect("readable");
     assert_eq!(after.expect("known").moved, []);
 }
 

@@ -2,14 +2,14 @@
 
 use roomful::proto::limits::{PAGE_STORAGE_BYTES_MAX, PAGE_STORAGE_ITEMS_MAX, PAGE_STORAGE_VALUE_BYTES_MAX};
 
-use crate::support::Bed;
+use crate::support::{Bed, SIZES};
 
 async fn set(bed: &Bed, key: &str, value: Option<&str>) -> bool {
     bed.store.set_page_item(key.to_owned(), value.map(str::to_owned)).await.expect("written")
 }
 
 async fn items(bed: &Bed) -> Vec<(String, String)> {
-    bed.store.welcome(None).await.expect("readable").storage.into_iter().collect()
+    bed.store.welcome(None, SIZES).await.expect("readable").storage.into_iter().collect()
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use roomful::proto::timeline::Conversation;
 use roomful::proto::words::Wanted;
 use roomful::store::Location;
 
-use crate::support::{Author, Bed, NOON, me, say_in};
+use crate::support::{Author, Bed, NOON, budget, me, say_in};
 
 pub(crate) fn for_words(text: &str) -> SearchQuery {
     let wanted = Wanted::new(text).expect("words");
@@ -16,7 +16,7 @@ pub(crate) fn for_words(text: &str) -> SearchQuery {
 }
 
 async fn hits(bed: &Bed, search: SearchQuery) -> Vec<Hit> {
-    bed.store.search(search).await.expect("readable")
+    bed.store.search(search, budget(usize::MAX)).await.expect("readable").hits
 }
 
 fn texts(hits: &[Hit]) -> Vec<&str> {
@@ -113,6 +113,30 @@ async fn pages_of_hits_follow_each_other_also_at_equal_places() {
     let (newer, older) = (lines[3].order, lines[9].order);
     let between = hits(&bed, SearchQuery { before: Some(newer), after: Some(older), ..for_words("word") }).await;
     assert_eq!(between.into_iter().map(|hit| hit.line).collect::<Vec<_>>(), lines[4..9]);
+}
+
+#[tokio::test]
+async fn pages_of_hits_end_at_their_bytes() {
+    let mut bed = Bed::open(Location::Memory, NOON);
+    let mut ana = Author::new(2);
+    for number in 0..9 {
+        bed.append(&[&ana.say(&format!("found {number} {}", "x".repeat(1_000)))]).await;
+    }
+    let (mut before, mut found, mut pages) = (None, Vec::new(), 0);
+    loop {
+        let search = SearchQuery { before, ..for_words("found") };
+        let page = bed.store.search(search, budget(2_500)).await.expect("readable");
+        assert!(page.hits.len() <= 2);
+        found.extend(page.hits.iter().map(|hit| hit.line.arrival));
+        pages += 1;
+        before = page.before;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert_eq!((found, pages), ((1..=9).rev().collect::<Vec<_>>(), 5));
+    let one = bed.store.search(for_words("found"), budget(1)).await.expect("readable");
+    assert_eq!(one.hits.len(), 1, "one always comes");
 }
 
 #[tokio::test]

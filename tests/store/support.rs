@@ -4,7 +4,7 @@ use ed25519_dalek::SigningKey;
 use roomful::proto::batch::{HEADER_VERSION, Header, Verified, sign, slot};
 use roomful::proto::body::{Body, SALT_BYTES};
 use roomful::proto::clock::Stamp;
-use roomful::proto::history::{At, Page, PageQuery};
+use roomful::proto::history::{At, Budget, Page, PageQuery, Sizes};
 use roomful::proto::ids::{EntryId, Hash, LogId, LogKey, NodeId, RoomId};
 use roomful::proto::record::{Append, Changed, OwnBatch, Write, WriteError, Written};
 use roomful::proto::timeline::{Line, Notice, NoticeKind};
@@ -16,6 +16,14 @@ pub(crate) const NOON: u64 = 1_795_348_800_000;
 
 pub(crate) fn room() -> RoomId {
     RoomId::new("lobby", b"")
+}
+
+/// A message takes as much as its text, a notice 100 bytes.
+pub(crate) const SIZES: Sizes = Sizes { line: |line| line.text.len(), notice: |_| 100 };
+
+/// So many bytes, as [`SIZES`] has them.
+pub(crate) fn budget(bytes: usize) -> Budget {
+    Budget { bytes, sizes: SIZES }
 }
 
 /// Somebody who writes one log.
@@ -185,7 +193,7 @@ impl Bed {
     }
 
     pub(crate) async fn page(&self, at: At, limit: usize) -> Page {
-        let page = self.store.page(PageQuery { at, conversation: None, limit }, usize::MAX).await;
+        let page = self.store.page(PageQuery { at, conversation: None, limit }, budget(usize::MAX)).await;
         page.expect("readable").expect("found")
     }
 

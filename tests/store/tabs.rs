@@ -5,7 +5,7 @@ use roomful::proto::limits::{NOTICES_KEPT, NOTICES_WARNINGS_KEPT};
 use roomful::proto::timeline::NoticeKind;
 use roomful::store::{BEGINNING, Location};
 
-use crate::support::{Author, Bed, NOON, room, texts};
+use crate::support::{Author, Bed, NOON, SIZES, budget, room, texts};
 
 /// The numbers on a page, in the order of the two lists together.
 fn numbers(page: &Page) -> Vec<u64> {
@@ -66,7 +66,7 @@ async fn polling_misses_nothing_and_gives_nothing_twice() {
     }
     let conversation = Some(roomful::proto::timeline::Conversation::general());
     let query = PageQuery { at: At::Since(3), conversation, limit: 2 };
-    let page = bed.store.page(query, usize::MAX).await.expect("readable").expect("found");
+    let page = bed.store.page(query, budget(usize::MAX)).await.expect("readable").expect("found");
     assert_eq!((numbers(&page), page.arrival), (vec![4, 5], 5));
     let nothing_new = bed.page(At::Since(9), 100).await;
     assert_eq!((numbers(&nothing_new), nothing_new.arrival), (vec![], 9));
@@ -116,9 +116,12 @@ async fn the_newest_notices_are_kept() {
     let page = bed.page(At::Newest, 10).await;
     assert_eq!(numbers(&page), (6..=NOTICES_KEPT + 5).collect::<Vec<_>>());
     let run = bed.opened.run.clone();
-    let missed = bed.store.resume(run.clone(), 6, 10_000, 1 << 20).await.expect("readable");
+    let missed = bed.store.resume(run.clone(), 6, 10_000, budget(1 << 20)).await.expect("readable");
     assert_eq!(missed.expect("all are there").notices.len(), 999);
-    assert!(bed.store.resume(run, 3, 10_000, 1 << 20).await.expect("readable").is_none(), "some it missed are gone");
+    assert!(
+        bed.store.resume(run, 3, 10_000, budget(1 << 20)).await.expect("readable").is_none(),
+        "some it missed are gone"
+    );
 }
 
 #[tokio::test]
@@ -135,7 +138,7 @@ async fn flood_of_presence_evicts_no_conflict() {
     assert_eq!([kept[0].kind, kept[1].kind], [NoticeKind::Forked, NoticeKind::Conflict]);
     // Presence from number 505 on is still there.
     for (after, is_resumed) in [(1, false), (503, false), (505, true), (1_500, true)] {
-        let resumed = bed.store.resume(run.clone(), after, 10_000, 1 << 20).await.expect("readable");
+        let resumed = bed.store.resume(run.clone(), after, 10_000, budget(1 << 20)).await.expect("readable");
         assert_eq!(resumed.is_some(), is_resumed, "after {after}");
     }
 }
@@ -170,7 +173,7 @@ async fn a_tab_goes_on_where_it_was_or_starts_afresh() {
     assert_ne!(run, first_run);
 
     let resume = async |run: &str, after, limit| {
-        let missed = bed.store.resume(run.to_owned(), after, limit, 1 << 20).await.expect("readable");
+        let missed = bed.store.resume(run.to_owned(), after, limit, budget(1 << 20)).await.expect("readable");
         missed.map(|missed| (texts(&missed.lines), missed.notices.len(), missed.arrival))
     };
     let check = |texts: &[&str], notices| Some((texts.iter().map(|t| (*t).to_owned()).collect(), notices, 5));
@@ -183,12 +186,12 @@ async fn a_tab_goes_on_where_it_was_or_starts_afresh() {
     assert_eq!(resume(&first_run, 4, 10).await, None, "not given in that run");
     assert_eq!(resume("0123456789abcdef", 2, 10).await, None, "no such run");
 
-    let fresh = bed.store.welcome(None).await.expect("readable");
+    let fresh = bed.store.welcome(None, SIZES).await.expect("readable");
     assert_eq!((fresh.reset, texts(&fresh.lines).len(), fresh.notices.len(), fresh.arrival), (false, 3, 1, 5));
     assert_eq!((fresh.conversations.len(), fresh.conversations[0].unread), (1, 3));
-    let again = bed.store.welcome(Some((run, 4))).await.expect("readable");
+    let again = bed.store.welcome(Some((run, 4)), SIZES).await.expect("readable");
     assert_eq!((again.reset, texts(&again.lines)), (false, vec!["5".to_owned()]));
-    let reset = bed.store.welcome(Some(("nonsense".to_owned(), 4))).await.expect("readable");
+    let reset = bed.store.welcome(Some(("nonsense".to_owned(), 4)), SIZES).await.expect("readable");
     assert_eq!((reset.reset, texts(&reset.lines).len()), (true, 3));
 }
 
@@ -218,7 +221,7 @@ async fn a_backup_that_was_put_back_does_not_pass_for_what_a_tab_saw() {
     let mut bed = Bed::open(path, NOON);
     bed.append(&[&other.say("another 4"), &other.say("another 5"), &other.say("another 6")]).await;
     let resume = async |after| {
-        let missed = bed.store.resume(run.clone(), after, 100, 1 << 20).await.expect("readable");
+        let missed = bed.store.resume(run.clone(), after, 100, budget(1 << 20)).await.expect("readable");
         missed.map(|missed| texts(&missed.lines))
     };
     assert_eq!(resume(5).await, None, "4 and 5 were other messages then");

@@ -8,7 +8,7 @@ use roomful::proto::record::{Write, Written};
 use roomful::proto::timeline::Conversation;
 use roomful::store::{BEGINNING, Location};
 
-use crate::support::{Author, Bed, me, say_in, texts};
+use crate::support::{Author, Bed, budget, me, say_in, texts};
 
 #[tokio::test]
 async fn what_was_said_is_there_after_a_restart() {
@@ -62,12 +62,12 @@ async fn conversations_are_apart() {
     for line in &lines {
         let conversation = Some(line.conversation.clone());
         let query = PageQuery { at: At::Newest, conversation, limit: 10 };
-        let page = bed.store.page(query, usize::MAX).await.expect("readable").expect("found");
+        let page = bed.store.page(query, budget(usize::MAX)).await.expect("readable").expect("found");
         assert_eq!(page.lines, std::slice::from_ref(line));
     }
     let conversation = Some(Conversation::Direct(Author::new(9).id()));
     let nowhere = PageQuery { at: At::Newest, conversation, limit: 10 };
-    let page = bed.store.page(nowhere, usize::MAX).await.expect("readable").expect("found");
+    let page = bed.store.page(nowhere, budget(usize::MAX)).await.expect("readable").expect("found");
     assert!(page.lines.is_empty());
 }
 
@@ -122,11 +122,70 @@ async fn bytes_bound_a_page_but_one_message_always_comes() {
     let long = "x".repeat(30_000);
     let batches: Vec<_> = (0..4).map(|_| ana.say(&long)).collect();
     bed.append(&batches.iter().collect::<Vec<_>>()).await;
-    for (bytes, expected) in [(0, 1), (60_000, 1), (130_000, 2), (usize::MAX, 4)] {
+    for (bytes, expected) in [(0, 1), (59_999, 1), (60_000, 2), (usize::MAX, 4)] {
         let query = PageQuery { at: At::Newest, conversation: None, limit: 100 };
-        let page = bed.store.page(query, bytes).await.expect("readable").expect("found");
+        let page = bed.store.page(query, budget(bytes)).await.expect("readable").expect("found");
         assert_eq!(page.lines.len(), expected, "{bytes} bytes");
         assert_eq!(page.before.is_some(), expected < 4);
+    }
+}
+
+/// Ten messages of 10 bytes at whole seconds, each with a notice of 100 bytes behind it.
+async fn messages_and_notices() -> Bed {
+    let mut bed = Bed::open(Location::Memory, crate::support::NOON);
+    let mut ana = Author::new(2);
+    for number in 0..10 {
+        bed.append(&[&ana.say(&format!("number 0.{number}"))]).await;
+        bed.notice(crate::support::NOON + number * 1_000 + 500, ana.id()).await;
+    }
+    bed
+}
+
+#[tokio::test]
+async fn pages_of_few_bytes_follow_each_other() {
+    let bed = messages_and_notices().await;
+    let all = bed.page(At::Newest, 100).await;
+    for bytes in [1, 10, 110, 150, 330, 500, 1_100] {
+        let read = async |at| {
+            let query = PageQuery { at, conversation: None, limit: 100 };
+            let page = bed.store.page(query, budget(bytes)).await.expect("readable").expect("found");
+            let size = page.lines.len() * 10 + page.notices.len() * 100;
+            assert!(size <= bytes || page.lines.len() == 1, "{size} bytes of {bytes}");
+            page
+        };
+        let (mut lines, mut notices) = (Vec::new(), 0);
+        let mut page = read(At::Newest).await;
+        loop {
+            notices += page.notices.len();
+            lines.splice(0..0, page.lines);
+            let Some(cursor) = page.before else { break };
+            page = read(At::Before(cursor)).await;
+        }
+        assert_eq!((lines, notices), (all.lines.clone(), 10), "backwards by {bytes}");
+
+        let (mut lines, mut notices, mut cursor) = (Vec::new(), 0, BEGINNING);
+        while lines.len() < 10 {
+            let page = read(At::After(cursor)).await;
+            notices += page.notices.len();
+            lines.extend(page.lines);
+            cursor = page.after;
+        }
+        assert_eq!((lines, notices), (all.lines.clone(), 10), "forwards by {bytes}");
+
+        let (mut lines, mut notices, mut arrival) = (Vec::new(), 0, 0);
+        loop {
+            let query = PageQuery { at: At::Since(arrival), conversation: None, limit: 100 };
+            let page = bed.store.page(query, budget(bytes)).await.expect("readable").expect("found");
+            let count = page.lines.len() + page.notices.len();
+            assert!(page.lines.len() * 10 + page.notices.len() * 100 <= bytes || count == 1);
+            if count == 0 {
+                break;
+            }
+            notices += page.notices.len();
+            lines.extend(page.lines);
+            arrival = page.arrival;
+        }
+        assert_eq!((lines, notices), (all.lines.clone(), 10), "since by {bytes}");
     }
 }
 
@@ -146,7 +205,7 @@ async fn an_id_with_another_check_names_nothing() {
     wrong.seq = u64::MAX;
     assert_eq!(bed.store.line(wrong).await.expect("readable"), None);
     let unknown = PageQuery { at: At::Around(wrong), conversation: None, limit: 5 };
-    assert!(bed.store.page(unknown, 1_000).await.expect("readable").is_none());
+    assert!(bed.store.page(unknown, budget(1_000)).await.expect("readable").is_none());
 }
 
 #[tokio::test]
@@ -238,7 +297,7 @@ async fn of_very_many_conversations_those_that_matter_are_listed() {
     assert_eq!(listed, expected, "who writes to one, what one reads, and what is new");
     // What is not listed is there all the same.
     let query = PageQuery { at: At::Newest, conversation: Some(channel(0)), limit: 10 };
-    let page = bed.store.page(query, usize::MAX).await.expect("readable").expect("found");
+    let page = bed.store.page(query, budget(usize::MAX)).await.expect("readable").expect("found");
     assert_eq!(page.lines, lines[..1]);
 
     // Nor does a start remember where each of them ends.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use roomful::api;
 use roomful::api::doctor::{FailedDial, Files, Heard, Interface, Ports};
 use roomful::proto::clock::Stamp;
-use roomful::proto::history::{At, Export, Hit, Page, PageQuery, Reading};
+use roomful::proto::history::{At, Export, Found, Hit, Page, PageQuery, Reading};
 use roomful::proto::ids::{Arrival, EntryId, LogId, NodeId};
 use roomful::proto::name::Name;
 use roomful::proto::roster::{Member, State};
@@ -296,7 +296,7 @@ async fn answer(node: Arc<Mutex<Node>>, hub: Hub, keys: Keys, mut asked: mpsc::R
             Ask::Search { query, answer } => {
                 let hit = |line: &Line| Some(Hit { ranges: query.wanted.find(&line.text)?, line: line.clone() });
                 let hits = node.lines.iter().rev().filter_map(hit).take(query.limit).collect();
-                answer.send(hits).is_ok()
+                answer.send(Found { hits, before: None }).is_ok()
             }
             Ask::Holders { id, answer } => {
                 let holders = || api::Holders { held: Vec::new(), missing: vec![OTHER.to_string()] };

@@ -3,9 +3,6 @@
 /// Bytes that a tab which comes back may have missed; beyond, it starts afresh.
 pub const RESUME_BYTES_MAX: usize = 1024 * 1024;
 
-/// What one message costs on its way to a page beside its text (which stands there twice), in bytes.
-pub const LINE_OVERHEAD_BYTES: usize = 512;
-
 /// Longest path of a Unix socket in bytes: the system's structure holds 108, one of them the closing zero.
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 
@@ -89,8 +86,9 @@ pub const RESUME_ENTRIES_MAX: usize = 1_000;
 /// Own messages of which a page that comes back is told again how many hold them.
 pub const RESUME_HELD_MAX: usize = 200;
 
-/// Bytes of messages on one page of history; one message always goes.
-pub const HISTORY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of JSON of the messages and notices on one page of history, on one page of hits, in one piece of an export;
+/// one message always goes. The answer has at most 1 MiB: the rest is for the cursors around them.
+pub const HISTORY_BYTES_MAX: usize = 1024 * 1024 - 1024;
 
 /// Messages on one page of history, and how many if nobody says.
 pub const HISTORY_LIMIT: (usize, usize) = (500, 100);

@@ -14,6 +14,7 @@ const PAGE = 500; // hits asked for at once where only some of them fit
 const PAGES_MAX = 10;
 const NOTHING = { found: [], isWhole: true };
 const CONTEXT = 60; // characters before the first mark
+const HIT_MAX = 500; // characters of a hit that are shown
 
 /** Takes a search apart: `{ words, filters: { from, in, before, after } }`. Pure. */
 export function parseSearch(text) {
@@ -60,12 +61,16 @@ export function piecesOf(text, ranges) {
   let at = first > CONTEXT ? text.indexOf(" ", first - CONTEXT) + 1 || first : 0;
   if (at > first) at = first;
   const pieces = at > 0 ? [{ text: "… ", isMarked: false }] : [];
+  const last = at + HIT_MAX;
   for (const [start, end] of ranges) {
+    if (end > last) break;
     if (start > at) pieces.push({ text: text.slice(at, start), isMarked: false });
     pieces.push({ text: text.slice(start, end), isMarked: true });
     at = end;
   }
-  return at < text.length ? [...pieces, { text: text.slice(at), isMarked: false }] : pieces;
+  if (at < text.length) pieces.push({ text: text.slice(at, last), isMarked: false });
+  if (last < text.length) pieces.push({ text: "…", isMarked: false });
+  return pieces;
 }
 
 /**
@@ -91,8 +96,8 @@ export async function find(get, { words, filters, scope }, isStale) {
 
 /** Hits, newest first, and where to go on; null at the end. */
 async function pageOfHits(get, query) {
-  const { hits } = await get(`/api/v1/search?${new URLSearchParams(query)}`);
-  return { hits, before: hits.length < query.limit ? null : hits.at(-1).message.order };
+  const { hits, before = null } = await get(`/api/v1/search?${new URLSearchParams(query)}`);
+  return { hits, before };
 }
 
 /** The same, of all that was said. */
