@@ -338,7 +338,7 @@ async fn the_forms_are_those_of_the_contract() {
         concat!(
             r#"{{"id":"0000000000000007000000000000000109090909090909090909090909090909","author":"{0}","name":"Ana","#,
             r#""time":"2026-11-22T14:05:00.124Z","kind":"say","channel":"general","to":null,"text":"*hi*\n","spans":"#,
-            r#"[{{"type":"em","spans":[{{"type":"text","text":"hi"}}]}},{{"type":"break"}}],"reply_to":null,"held_by":0,"of":1,"#,
+            r#"[{{"type":"em","spans":[{{"type":"text","text":"hi"}}]}},{{"type":"text","text":"\n"}}],"reply_to":null,"held_by":0,"of":1,"#,
             r#""order":"{1:016x}{0}00000000000000070000000000000001","arrival":1}}"#
         ),
         OWN,

@@ -49,6 +49,10 @@ pub const REF_CHARS_MAX: usize = 64;
 /// Deepest nesting of formatted text: more than anybody writes, and little enough to draw by recursion.
 pub const SPAN_DEPTH_MAX: usize = 8;
 
+/// Most spans of a message, nested ones included: more formatting than a reader can use, and few enough elements for a
+/// page to draw at once. The remaining text is one span of text.
+pub const SPANS_MAX: usize = 1_000;
+
 /// The refs of the last messages said that are remembered, so that a repetition is seen before the store can know of it.
 pub const REFS_REMEMBERED_MAX: usize = 2 * SAYS_WAITING_MAX;
 

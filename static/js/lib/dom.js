@@ -104,13 +104,11 @@ function renderSpan(span, depth) {
   if (depth > 8) return document.createTextNode("");
   switch (span.type) {
     case "text":
-      return document.createTextNode(span.text);
-    case "break":
-      return document.createElement("br");
+      return document.createTextNode(linesOf(span.text));
     case "code":
       return make("code", "", span.text);
     case "pre":
-      return make("pre", "", span.text);
+      return make("pre", "", linesOf(span.text));
     case "em":
     case "strong":
       return within(make(span.type), span, depth);
@@ -122,6 +120,9 @@ function renderSpan(span, depth) {
       return span.spans ? within(make("span"), span, depth) : document.createTextNode(span.text ?? "");
   }
 }
+
+/** A browser draws a line end of two characters as a space and a line end. */
+const linesOf = (text) => text.replaceAll("\r\n", "\n");
 
 function within(element, span, depth) {
   renderSpans(element, span.spans ?? [], depth + 1);
@@ -137,7 +138,7 @@ function linkTo(span, depth) {
   link.target = "_blank";
   link.rel = "noopener noreferrer";
   link.tabIndex = -1; // in a row the arrows lead to it: Tab leaves the list
-  const goal = hiddenGoal(href, link.textContent);
+  const goal = endOf(hiddenGoal(href, link.textContent));
   if (!goal) return link;
   const both = make("span");
   both.append(link, " ", make("bdi", "goal", t("link.goal", { goal })));
@@ -149,6 +150,7 @@ function linkTo(span, depth) {
 // Where a link leads, and whether the words in it say so: a host can hide behind other words, in front of an @, or in
 // letters of another alphabet.
 
+const GOAL_MAX = 80;
 const SCHEMES = new Set(["http:", "https:", "mailto:"]);
 
 /** Characters that turn the order of those around them, or are not seen. */
@@ -158,6 +160,9 @@ const DECEIVING = /[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/;
 export function mayLead(href) {
   return URL.canParse(href) && SCHEMES.has(new URL(href).protocol);
 }
+
+/** As much of a host as can be read: who it belongs to stands at its end. */
+const endOf = (goal) => (goal.length > GOAL_MAX ? `…${goal.slice(1 - GOAL_MAX)}` : goal);
 
 /** The host or address that a link leads to, as a browser writes it, unless that is just what is shown. */
 export function hiddenGoal(href, shown) {
@@ -170,7 +175,7 @@ export function hiddenGoal(href, shown) {
 
 // --- emoji and the clipboard ---
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+export const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 const EMOJI = /^(?:\p{Extended_Pictographic}|\p{Regional_Indicator}{2})/u;
 
 /** Up to three emoji and nothing else are worth being seen. */
