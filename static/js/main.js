@@ -23,7 +23,7 @@ const FLOOD_MS_MAX = 250;
 
 const state = State.create();
 const outbox = Outbox.create();
-const unfolded = new Set(); // keys of the folded rows that are open
+const unfolded = new Set(); // keys of the rows that the reader has unfolded
 const keyNews = new BroadcastChannel("roomful.key"); // tells the other tabs of a new link
 
 let { key: openKey, id: wantedId } = State.placeOfAddress(location.hash);
@@ -344,9 +344,11 @@ function noticesOf(key) {
 // --- what the user does ---
 
 function onRow(name, row) {
-  if (name === "fold") {
+  if (name === "fold" || name === "more") {
     if (!unfolded.delete(row.key)) unfolded.add(row.key);
-  } else if (name === "retry") {
+    return timeline.refold(row.key, drawNow);
+  }
+  if (name === "retry") {
     Outbox.retry(outbox, row.ref);
     pump();
   } else if (name === "holders") {

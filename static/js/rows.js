@@ -43,7 +43,7 @@ export function buildRows({ state, known, notices, pending, hints, isOpen, taker
   if (isWhole && known.messages.length > 0) rows.push({ type: "begin", key: "begin" });
   // Where nobody else is there are better things to say.
   else if (isWhole && pending.length === 0 && (takerInReach || known.key !== GENERAL)) rows.push({ type: "begin", key: "empty" });
-  const context = { state, rows, day: null, previous: null, today: dayOf(now) };
+  const context = { state, rows, unfolded, day: null, previous: null, today: dayOf(now) };
 
   const entries = merge(known, notices, hints, pending);
   // The state stands in words under the last thing said; under earlier ones only when asked for.
@@ -113,8 +113,9 @@ function addMessage(context, message, state) {
   const ref = context.state.refs.get(message.id);
   const grouped = previous !== null && previous.author === message.author && previous.kind === message.kind
     && Math.abs(message.at - previous.at) <= GROUP_MS && previous.name === message.name;
+  const key = ref ? `r:${ref}` : `m:${message.id}`;
   context.rows.push({
-    type: "message", key: ref ? `r:${ref}` : `m:${message.id}`, head: !grouped,
+    type: "message", key, head: !grouped, open: context.unfolded.has(key),
     author: message.author, name: message.name, shared: isShared(context.state, message.name),
     kind: message.kind, at: message.at, skewed: message.skewed, own: state !== null,
     id: message.id, arrival: message.arrival, spans: message.spans, text: message.text, code: null, ...state,
@@ -132,6 +133,7 @@ function addPending(context, item, state) {
   }, state);
   const row = context.rows.at(-1);
   row.key = `r:${item.ref}`;
+  row.open = context.unfolded.has(row.key);
   row.ref = item.ref;
 }
 

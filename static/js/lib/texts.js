@@ -68,6 +68,8 @@ const catalogue = {
   "row.begin": "Beginning of this conversation",
   "row.empty": "Nothing was said here yet",
   "row.new": "New",
+  "row.more": "Show more",
+  "row.less": "Show less",
   "state.quiet": "",
   "state.waiting": "Waiting for your node",
   "state.sending": "Sending",

@@ -2,6 +2,7 @@
 // a receipt changes a word in it and nothing else on the screen.
 
 import { clone, fill, identicon, isLoneEmoji, make, nameOf, nameText, renderSpans, shortOf } from "../lib/dom.js";
+import { beginningOf, beginningOfText } from "../lib/clip.js";
 import { dayText, fullTimeText, listParts, t, timeText } from "../lib/texts.js";
 
 const TEMPLATES = { message: "t-message", notice: "t-notice", fold: "t-fold", hint: "t-hint" };
@@ -48,13 +49,26 @@ function drawMessage(element, row) {
   while (body.previousSibling) body.previousSibling.remove();
   body.before(...(row.head ? headOf(row) : [make("bdi", "hidden-text", nameText(row.author, row.name, row.shared))]));
   body.replaceChildren();
-  if (row.spans) renderSpans(body, row.spans);
-  else body.append(row.text || (row.kind === "hooray" ? t("hooray.text") : ""));
+  drawSaid(body, row);
 
   const full = row.skewed ? t("row.skewed", { time: fullTimeText(row.at) }) : fullTimeText(row.at);
   drawTime(element.querySelector(".time"), row.at, row.head ? timeText(row.at) : null, full);
   element.classList.toggle("skewed", row.skewed);
   drawState(element, row);
+}
+
+/** What was said: of a long message the beginning, unless the reader has unfolded it. */
+function drawSaid(body, row) {
+  const said = row.spans ?? [{ type: "text", text: row.text || (row.kind === "hooray" ? t("hooray.text") : "") }];
+  const { spans, isCut } = beginningOf(said);
+  renderSpans(body, row.open ? said : spans);
+  const next = body.nextElementSibling;
+  const more = next.classList.contains("more") ? next : null;
+  if (!isCut) return more?.remove();
+  const button = more ?? clone("t-more");
+  button.setAttribute("aria-expanded", String(row.open));
+  button.textContent = t(row.open ? "row.less" : "row.more");
+  if (!more) body.after(button);
 }
 
 function headOf(row) {
@@ -167,5 +181,5 @@ function drawHint(element, { hint }) {
 
 /** One line for those who hear the page instead of seeing it. */
 export function spokenLine(message, shared) {
-  return t("log.message", { name: nameText(message.author, message.name, shared), text: message.text });
+  return t("log.message", { name: nameText(message.author, message.name, shared), text: beginningOfText(message.text) });
 }

@@ -330,6 +330,19 @@ export class Timeline {
     return true;
   }
 
+  /** Runs `draw`, which unfolds or folds a row: its beginning stays where it is, or comes back into sight. */
+  refold(key, draw) {
+    const scroller = this.#scroller;
+    const topOf = () => this.#drawn.get(key).element.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
+    const top = Math.max(0, topOf());
+    this.#leave();
+    draw();
+    scroller.scrollTop += topOf() - top;
+    const gap = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop;
+    this.#stuck = gap <= STICK_PX && this.isWhole;
+    this.#settle();
+  }
+
   /** Sees to it that a row is in the document. */
   #bring(index) {
     if (index >= this.#start && index < this.#end) return;

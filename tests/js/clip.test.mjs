@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+process.env.TZ = "UTC";
+const { beginningOf, beginningOfText } = await import("../../static/js/lib/clip.js");
+const { buildRows } = await import("../../static/js/rows.js");
+const State = await import("../../static/js/state.js");
+const { T0, message, welcome } = await import("./frames.mjs");
+
+const text = (text) => ({ type: "text", text });
+const shown = (spans) => spans.map((span) => (span.spans ? shown(span.spans) : span.text)).join("");
+
+test("a message of 20 lines or 2,000 characters is shown whole", () => {
+  for (const spans of [
+    [], [text("a\n".repeat(20))], [text("a\n".repeat(19) + "a")], [text("x".repeat(2000))],
+    [text("a\n".repeat(18)), { type: "code", text: "b" }, text("\nc")],
+    [{ type: "pre", text: "a\n".repeat(19) + "a", lang: null }], [{ type: "quote", spans: [text("a\n".repeat(19) + "a")] }],
+  ]) {
+    assert.deepEqual(beginningOf(spans), { spans, isCut: false });
+  }
+});
+
+test("what is behind line 20 or character 2,000 is cut", () => {
+  for (const [spans, expected] of [
+    [[text("a\n".repeat(20) + "b")], "a\n".repeat(20)],
+    [[text("x".repeat(2001))], "x".repeat(2000)],
+    [[{ type: "strong", spans: [text("x".repeat(1999))] }, text("yz")], "x".repeat(1999) + "y"],
+    [[{ type: "pre", text: "a\n".repeat(30), lang: null }], "a\n".repeat(20)],
+    [[{ type: "pre", text: "a\n".repeat(19) + "a", lang: null }, text("b")], "a\n".repeat(19) + "a"],
+    [[text("a"), { type: "pre", text: "b\n".repeat(18) + "b", lang: null }, text("c")], "a" + "b\n".repeat(18) + "b"],
+    [Array.from({ length: 30 }, () => ({ type: "quote", spans: [] })), ""],
+    [[{ type: "quote", spans: [{ type: "em", spans: [text("\n".repeat(100))] }] }], "\n".repeat(20)],
+  ]) {
+    const { spans: begun, isCut } = beginningOf(spans);
+    assert.ok(isCut, JSON.stringify(spans).slice(0, 60));
+    assert.equal(shown(begun), expected);
+  }
+  assert.equal(beginningOf(Array.from({ length: 30 }, () => ({ type: "quote", spans: [] }))).spans.length, 20);
+});
+
+test("a cut parts no grapheme, and no character of an endless one", () => {
+  const family = "👩\u200d👩\u200d👧";
+  for (const [start, tail] of [["x".repeat(1999), "👍👍"], ["x".repeat(1997), family.repeat(2)], ["x".repeat(1999), "e\u0301\u0323."]]) {
+    assert.equal(shown(beginningOf([text(start + tail)]).spans), start, JSON.stringify(tail));
+  }
+  const endless = shown(beginningOf([text("👩\u200d".repeat(3000))]).spans);
+  assert.ok(endless.isWellFormed() && endless.length > 1900 && endless.length <= 2000, `${endless.length} characters`);
+});
+
+test("a text that is read out ends where the message is cut", () => {
+  assert.equal(beginningOfText("short"), "short");
+  assert.equal(beginningOfText("x".repeat(5000)), "x".repeat(2000) + "…");
+});
+
+test("a message stays unfolded under its key", () => {
+  const state = State.create();
+  State.apply(state, welcome([message(1)]), { now: T0 });
+  const known = State.conversation(state, State.GENERAL);
+  const parts = { state, known, notices: [], hints: [], isOpen: true, takerInReach: true, now: T0 };
+  const pending = [{ ref: "a", kind: "say", text: "x", at: T0, status: "sent" }];
+  const rows = buildRows({ ...parts, pending, unfolded: new Set(["m:id1", "r:a"]) });
+  assert.deepEqual(rows.filter((row) => row.type === "message").map((row) => row.open), [true, true]);
+  const folded = buildRows({ ...parts, pending, unfolded: new Set() });
+  assert.deepEqual(folded.filter((row) => row.type === "message").map((row) => row.open), [false, false]);
+});
