@@ -14,12 +14,13 @@ use roomful::proto::body::{Body, SALT_BYTES};
 use roomful::proto::clock::{Now, Stamp, next_stamp};
 use roomful::proto::frontier::Frontier;
 use roomful::proto::ids::{EntryId, LogId, NodeId, RoomId};
-use roomful::proto::limits::{AUTHOR_BYTES_MAX, CLOCK_AHEAD_MS_MAX};
+use roomful::proto::limits::{AUTHOR_BYTES_MAX, CLOCK_AHEAD_MS_MAX, NAME_MARKS_MAX};
 use roomful::proto::log::Fit;
 use roomful::proto::name::Name;
 use roomful::proto::record::{Append, MemberRecord, Write};
 use roomful::proto::roster::{Arrival, Member, Roster, State};
 use store::Disk;
+use unicode_segmentation::UnicodeSegmentation as _;
 
 const WALL_MS: u64 = 1_800_000_000_000;
 
@@ -181,6 +182,28 @@ proptest! {
             prop_assert!(!name.as_str().chars().any(char::is_control));
         }
         prop_assert!(Name::new(Name::lossy(&text, "?").as_str()).is_ok());
+    }
+
+    #[test]
+    fn a_clean_name_has_four_marks_on_a_letter(
+        parts in prop::collection::vec(
+            prop::sample::select(&[
+                "a", "e", "o", " ", "\u{301}", "\u{323}", "\u{31b}", "\u{20dd}", "\u{fe0f}", "\u{200d}", "\u{200c}", "👩", "❤",
+                "🇪", "\u{915}", "\u{94d}", "\u{937}", "\u{93f}", "\u{1100}", "\u{1161}", "\u{11a8}", "\u{e35}", "\u{600}", "\r", "\u{1f3fb}",
+            ][..]),
+            0..40,
+        )
+    ) {
+        let text = parts.concat();
+        let name = Name::lossy(&text, "?");
+        prop_assert_eq!(Name::new(name.as_str()), Ok(name.clone()));
+        for grapheme in name.as_str().graphemes(true) {
+            let marks = grapheme.chars().filter(|c| unicode_normalization::char::is_combining_mark(*c)).count();
+            prop_assert!(marks <= NAME_MARKS_MAX, "{marks} marks in {name:?} of {text:?}");
+        }
+        if let Ok(whole) = Name::new(&text) {
+            prop_assert_eq!(whole, name);
+        }
     }
 
     #[test]

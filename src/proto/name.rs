@@ -2,11 +2,13 @@
 //! imitate the program's own text: nothing invisible, nothing that turns the direction of what follows.
 
 use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use super::limits::{NAME_BYTES_MAX, NAME_GRAPHEMES_MAX};
+use super::limits::{NAME_BYTES_MAX, NAME_GRAPHEMES_MAX, NAME_MARKS_MAX};
 
-/// A cleaned name: NFC, trimmed, 1 to 32 graphemes, at most 64 bytes, no control, bidi-override or invisible characters.
+/// A cleaned name: NFC, trimmed, 1 to 32 graphemes, each with 4 marks at most, at most 64 bytes, no control,
+/// bidi-override or invisible characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
 
@@ -24,9 +26,7 @@ pub enum NameError {
 impl Name {
     /// Cleans `text` and checks what is left.
     pub fn new(text: &str) -> Result<Self, NameError> {
-        // Composed last: what stood apart may stand together once what was between is gone.
-        let visible: String = text.chars().map(space).filter(|c| !is_invisible(*c)).nfc().collect();
-        let name = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+        let name = clean(text);
         // A joiner holds together one emoji of several; alone it would be a name nobody can see.
         if name.chars().all(is_joiner) {
             return Err(NameError::Empty);
@@ -40,7 +40,7 @@ impl Name {
     /// As [`Name::new`], but cut to what fits, and `fallback` where nothing is left: for names that come from elsewhere.
     pub fn lossy(text: &str, fallback: &str) -> Self {
         let mut kept = String::new();
-        for grapheme in text.graphemes(true).take(NAME_GRAPHEMES_MAX) {
+        for grapheme in clean(text).graphemes(true).take(NAME_GRAPHEMES_MAX) {
             if kept.len() + grapheme.len() > NAME_BYTES_MAX {
                 break;
             }
@@ -59,6 +59,26 @@ impl std::fmt::Display for Name {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// `text` as names are written, of any length.
+fn clean(text: &str) -> String {
+    // Composed last: what stood apart may stand together once what was between is gone.
+    let visible: String = text.chars().map(space).filter(|c| !is_invisible(*c)).nfc().collect();
+    without_surplus_marks(&visible.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// `text` with the first marks of each grapheme only. Marks stack: 30 of them draw over the lines above.
+fn without_surplus_marks(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    for grapheme in text.graphemes(true) {
+        let mut marks = 0;
+        kept.extend(grapheme.chars().filter(|c| {
+            marks += usize::from(is_combining_mark(*c));
+            !is_combining_mark(*c) || marks <= NAME_MARKS_MAX
+        }));
+    }
+    kept
 }
 
 fn space(c: char) -> char {
@@ -98,6 +118,17 @@ mod tests {
         check("a\u{8fa}\u{8a}\u{8f3}\u{8fa}", Ok("a\u{8fa}\u{8f3}\u{8fa}".nfc().collect::<String>().as_str()));
         check("👩\u{200d}💻", Ok("👩\u{200d}💻"));
         check("שלום", Ok("שלום"));
+    }
+
+    #[test]
+    fn surplus_marks_of_a_letter_are_removed() {
+        let marked = |count| format!("o{}x", "\u{323}".repeat(count));
+        // The first joins its letter.
+        assert_eq!(Name::new(&marked(5)).unwrap().as_str(), marked(5).nfc().collect::<String>());
+        assert_eq!(Name::new(&marked(30)), Name::new(&marked(5)));
+        assert_eq!(Name::lossy(&marked(500), "?").as_str(), marked(5).nfc().collect::<String>());
+        check("न\u{93f}म\u{94d}न\u{93f}", Ok("न\u{93f}म\u{94d}न\u{93f}"));
+        check("ท\u{e35}\u{e48}", Ok("ท\u{e35}\u{e48}"));
     }
 
     #[test]

@@ -32,7 +32,8 @@
 //! | `address` | byte string: 4 or 16 bytes of IPv4 or IPv6, and 2 bytes of port |
 //!
 //! A room's name, like a member's and a channel's, is NFC, trimmed, has single spaces only, at most 32 graphemes and 64
-//! bytes, and no control, bidirectional-override or invisible characters. Names from others are cleaned the same way
+//! bytes, at most 4 combining marks in a grapheme (further ones are removed), and no control, bidirectional-override or
+//! invisible characters. Names from others are cleaned the same way
 //! and cut; where nothing is left, the first 8 characters of the id in base32 (RFC 4648, lower case) stand for them.
 //!
 //! # Beacon

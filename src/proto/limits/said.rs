@@ -6,6 +6,9 @@ pub const TEXT_BYTES_MAX: usize = 32 * 1024;
 /// Longest name, in characters as people see them (graphemes).
 pub const NAME_GRAPHEMES_MAX: usize = 32;
 
+/// Most combining marks on a character of a name. Scripts need up to 4; more only draw over the lines above and below.
+pub const NAME_MARKS_MAX: usize = 4;
+
 /// Longest name in bytes of UTF-8, so that a beacon stays below 512 bytes.
 pub const NAME_BYTES_MAX: usize = 64;
 
