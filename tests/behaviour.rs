@@ -14,6 +14,8 @@ mod page;
 mod people;
 #[path = "behaviour/reading.rs"]
 mod reading;
+#[path = "behaviour/shapes.rs"]
+mod shapes;
 #[path = "behaviour/shell.rs"]
 mod shell;
 #[path = "behaviour/telling.rs"]
