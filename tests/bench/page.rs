@@ -1,10 +1,12 @@
 //! What the page costs its reader, beside what it may cost at most: weight, the way to the first letter, each message, each move among
 //! 100,000 messages, memory. Measured in Chromium without a GPU on whatever machine this is: times are upper bounds, to be
 //! compared with each other; what the page works is processor time, which a busy machine does not change by much. Nothing
-//! here fails because it was slow. `cargo bench --bench page`.
+//! here fails because it was slow. `cargo bench --bench page`, or `cargo bench --bench page shapes` for messages of all shapes alone.
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/shapes.rs"]
+mod corpus;
 #[allow(dead_code, reason = "the bench needs one of the browsers")]
 #[path = "../browser/driver.rs"]
 mod driver;
@@ -13,6 +15,8 @@ mod memory;
 #[allow(dead_code, reason = "tests use what the bench does not")]
 #[path = "../browser/page.rs"]
 mod page;
+#[path = "page/shapes.rs"]
+mod shapes;
 #[path = "page/sheet.rs"]
 mod sheet;
 #[allow(dead_code, reason = "scenes use what the bench does not")]
@@ -59,6 +63,12 @@ async fn main() -> Result<()> {
     page.resize(1280, 800).await?;
     page.go(&world.link()).await?;
     let mut sheet = Sheet::default();
+    if std::env::args().any(|arg| arg == "shapes") {
+        page.wait_for_connection("saved on this machine").await?;
+        shapes::show(&page, &world, &mut sheet).await?;
+        sheet.print();
+        return page.close().await;
+    }
     weigh(&page, &mut sheet).await?;
     load(&page, &mut sheet).await?;
     talk(&page, &world, &mut sheet).await?;
@@ -66,6 +76,8 @@ async fn main() -> Result<()> {
     flood(&page, &world, &mut sheet).await?;
     remember(&page, &mut sheet).await?;
     choose(&page, &world, &mut sheet).await?;
+    page.key(Key::Escape).await?;
+    shapes::show(&page, &world, &mut sheet).await?;
     sheet.print();
     page.close().await
 }

@@ -77,6 +77,26 @@ globalThis.bench = (() => {
     });
   };
 
+  /** From the next frame with a message in it to the row of it. To be asked before it is said. */
+  bench.expectRow = () => {
+    const before = list().lastElementChild;
+    bench.expected = new Promise((done) => {
+      bench.onFrame = async (data) => {
+        if (!data.startsWith('{"type":"message"')) return;
+        bench.onFrame = null;
+        const begun = performance.now();
+        done((await shown(() => list().lastElementChild !== before)) - begun);
+      };
+    });
+  };
+
+  /** Unfolds or folds the last row, if it can be: from the click to the screen. */
+  bench.turnLast = async () => {
+    const begun = performance.now();
+    list().lastElementChild.querySelector(".more")?.click();
+    return (await painted()) - begun;
+  };
+
   /** From these letters in the field that has the focus to the screen. */
   bench.type = async (text) => {
     const begun = performance.now();
