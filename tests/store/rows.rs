@@ -16,7 +16,7 @@ use roomful::store::{Location, Store, StoreError};
 use rusqlite::types::Value;
 use tempfile::TempDir;
 
-use crate::support::{Author, Bed, NOON, me, profile, room, say, say_in};
+use crate::support::{Author, Bed, NOON, budget, me, profile, room, say, say_in};
 
 fn file(dir: &TempDir) -> PathBuf {
     let Location::File(path) = Location::in_dir(dir.path(), &room()) else { panic!("a file") };
@@ -70,12 +70,12 @@ fn seed_of(id: NodeId) -> u8 {
 
 async fn exported(store: &Store) -> Result<Vec<Line>, StoreError> {
     let query = ExportQuery { after: None, direct: true, limit: 1_000 };
-    Ok(signed(store.export(query, usize::MAX).await?.lines))
+    Ok(signed(store.export(query, budget(usize::MAX)).await?.lines))
 }
 
 async fn shown(store: &Store, conversation: Option<Conversation>) -> Result<Vec<Line>, StoreError> {
     let query = PageQuery { at: At::Newest, conversation, limit: 1_000 };
-    Ok(signed(store.page(query, usize::MAX).await?.expect("a page").lines))
+    Ok(signed(store.page(query, budget(usize::MAX)).await?.expect("a page").lines))
 }
 
 async fn twin() -> Twin {
