@@ -15,6 +15,8 @@ mod exporting;
 mod keys;
 #[path = "processes/meeting.rs"]
 mod meeting;
+#[path = "processes/planted.rs"]
+mod planted;
 #[path = "processes/presence.rs"]
 mod presence;
 #[path = "processes/searching.rs"]

@@ -53,6 +53,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A file or the socket of the node is not this user's own.
+    #[error("{} is not a file of yours alone, so it proves nothing\ncommands work for the user who runs the node", .0.display())]
+    Untrusted(PathBuf),
     /// A file of the node holds something else than a node writes.
     #[error("{} is damaged\nstart the node again to have it written anew", .0.display())]
     Damaged(PathBuf),

@@ -1,6 +1,8 @@
 //! The running node as a command sees it: where it is, what opens it, one request at a time.
 
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,6 +10,8 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
+use rustix::fs::OFlags;
+use rustix::process::geteuid;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
@@ -20,6 +24,9 @@ const ANSWER_SECONDS_MAX: u64 = 10;
 
 /// Longest answer that is taken: a page of 500 of the longest messages, with their spans, stays below.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Longest file of a node that is read: `run.json` with the longest path of a socket is far below.
+const FILE_BYTES_MAX: u64 = 4096;
 
 /// A running node.
 #[derive(Debug)]
@@ -53,10 +60,17 @@ impl Node {
 
     /// A connection to its socket.
     pub(super) async fn connect(&self) -> Result<UnixStream, Error> {
-        UnixStream::connect(&self.run.socket).await.map_err(|source| match source.kind() {
+        let path = &self.run.socket;
+        let unreadable = |source: io::Error| match source.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::NotRunning(self.dir.clone()),
-            _ => Error::Unreadable { path: self.run.socket.clone(), source },
-        })
+            _ => Error::Unreadable { path: path.clone(), source },
+        };
+        let stream = UnixStream::connect(path).await.map_err(unreadable)?;
+        // The token is for the user's own node, whatever else answers there.
+        if stream.peer_cred().map_err(unreadable)?.uid() != geteuid().as_raw() {
+            return Err(Error::Untrusted(path.clone()));
+        }
+        Ok(stream)
     }
 
     /// Asks for `path`, which may hold a query.
@@ -128,10 +142,29 @@ pub(super) fn is_token(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// Reads a file that the node wrote. Only the user's own is believed: it names the socket to which the token is sent.
 fn read(dir: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     let path = dir.join(name);
-    std::fs::read(&path).map(Zeroizing::new).map_err(|source| match source.kind() {
+    // Without following a link, and without waiting for a pipe: the node makes neither.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let opened = OpenOptions::new().read(true).custom_flags(flags).open(&path);
+    let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Error::NotRunning(dir.to_owned()),
-        _ => Error::Unreadable { path, source },
-    })
+        _ => Error::Unreadable { path: path.clone(), source },
+    };
+    let metadata = match &opened {
+        Ok(file) => file.metadata(),
+        Err(_) => fs::symlink_metadata(&path),
+    };
+    let metadata = metadata.map_err(unreadable)?;
+    if !metadata.is_file() || metadata.mode() & 0o022 != 0 || metadata.uid() != geteuid().as_raw() {
+        return Err(Error::Untrusted(path));
+    }
+    // Taken at once: a vector that grows leaves copies of a token behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_BYTES_MAX as usize + 1));
+    opened.and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(Error::Damaged(path));
+    }
+    Ok(bytes)
 }

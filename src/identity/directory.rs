@@ -10,7 +10,7 @@ use ed25519_dalek::SigningKey;
 use serde::Serialize;
 
 use super::lock::{Lock, Unlocked};
-use super::{Error, Token, file, key, new_token, socket, token};
+use super::{Error, Token, file, key, new_token, ownership, socket, token};
 use crate::proto::name::Name;
 
 /// By which commands find the node.
@@ -78,6 +78,7 @@ impl DataDir {
         }
         let lock = Lock::take(&path.join("lock")).map_err(|unlocked| match unlocked {
             Unlocked::Held(pid) => Error::InUse { dir: path.clone(), pid },
+            Unlocked::NotOurs(reason) => Error::Planted { path: path.join("lock"), reason },
             Unlocked::Failed(source) => Error::Unusable { dir: path.clone(), source },
         })?;
         // A crash may have left the last run's; until this one is announced, commands find nobody.
@@ -179,16 +180,26 @@ impl Drop for DataDir {
     }
 }
 
-/// Makes the directory, or checks that the one there is ours alone.
+/// Makes the directory, or checks that the one there is ours alone, with nothing in it that others made.
 fn prepare(dir: &Path) -> Result<(), Error> {
     let unusable = |source: io::Error| match source.kind() {
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => Error::NotADirectory(dir.to_owned()),
         _ => Error::Unusable { dir: dir.to_owned(), source },
     };
+    if let Some(path) = ownership::foreign_link(dir) {
+        return Err(Error::Planted { path, reason: "is a symbolic link of another user" });
+    }
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unusable)?;
     let metadata = fs::metadata(dir).map_err(unusable)?;
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
+    if !ownership::is_own(&metadata) {
         return Err(Error::NotOurs(dir.to_owned()));
+    }
+    // Closing it here would hide that others may have put something into it.
+    if ownership::is_writable_by_others(&metadata) {
+        return Err(Error::WritableByOthers(dir.to_owned()));
+    }
+    if let Some(path) = ownership::foreign_entry(dir).map_err(unusable)? {
+        return Err(Error::Planted { path, reason: "belongs to another user" });
     }
     if metadata.mode() & 0o077 == 0 {
         return Ok(());

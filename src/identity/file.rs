@@ -5,9 +5,11 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use super::Error;
+use super::ownership::{is_own, is_replaceable_in};
 
 /// More than any of these files holds.
 const BYTES_MAX: u64 = 4096;
@@ -19,22 +21,45 @@ pub(super) enum Unread {
     Missing,
     /// Another user may read or write it, or owns it.
     OpenToOthers,
+    /// It is a link, a directory, a pipe or a device.
+    NotAFile,
     /// It is longer than anything that was ever written there.
     TooLong,
     /// The system refused.
     Failed(io::Error),
 }
 
-/// Reads a private file. The memory is cleared when the caller drops it.
+/// Reads a private file that a node wrote. Links are not followed: the node makes none. The memory is cleared when the
+/// caller drops it.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Unread> {
+    let file = open(path, OFlags::NOFOLLOW).map_err(|unread| match unread {
+        // What stands there decides: the system names a link in words of its own.
+        Unread::Failed(_) if fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file()) => Unread::NotAFile,
+        other => other,
+    })?;
+    if !file.metadata().map_err(Unread::Failed)?.is_file() {
+        return Err(Unread::NotAFile);
+    }
+    read_private(file)
+}
+
+/// Reads a private file that the user named, which may be a link.
+pub(super) fn read_named(path: &Path) -> Result<Zeroizing<Vec<u8>>, Unread> {
+    read_private(open(path, OFlags::empty())?)
+}
+
+fn open(path: &Path, flags: OFlags) -> Result<File, Unread> {
     // Without blocking: a pipe in the place of a key must not hang the start.
-    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| match error.kind() {
+    let flags = (flags | OFlags::NONBLOCK).bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Unread::Missing,
         _ => Unread::Failed(error),
-    })?;
+    })
+}
+
+fn read_private(file: File) -> Result<Zeroizing<Vec<u8>>, Unread> {
     let metadata = file.metadata().map_err(Unread::Failed)?;
-    if metadata.mode() & 0o077 != 0 || metadata.uid() != rustix::process::geteuid().as_raw() {
+    if metadata.mode() & 0o077 != 0 || !is_own(&metadata) {
         return Err(Unread::OpenToOthers);
     }
     // Taken at once: a vector that grows leaves copies behind.
@@ -69,11 +94,23 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// A new directory with mode 0700 in the first of `parents` that takes one.
+/// A new directory with mode 0700 in the first of `parents` that takes one, and in which other users cannot replace it.
 pub(super) fn fresh_dir(parents: impl IntoIterator<Item = PathBuf>) -> Result<PathBuf, Error> {
     let mut refused = Error::NoPlace;
     for parent in parents {
         let dir = parent.join(format!("roomful-{:016x}", rand::random::<u64>()));
+        match is_replaceable_in(&parent) {
+            Ok(false) => {}
+            Ok(true) => {
+                let source = io::Error::other("other users can replace what is in it");
+                refused = Error::Unusable { dir: parent, source };
+                continue;
+            }
+            Err(source) => {
+                refused = Error::Unusable { dir: parent, source };
+                continue;
+            }
+        }
         // Not recursive: it fails rather than take a directory that somebody put there first.
         match DirBuilder::new().mode(0o700).create(&dir) {
             Ok(()) => return Ok(dir),

@@ -1,13 +1,15 @@
 //! Who this node is, and the directory that says so: key, name, token, lock, `run.json`, the page's last port and
 //! the place of the Unix socket.
 //!
-//! A directory belongs to one running node at a time, and to one user. What is damaged or open to others is refused in
+//! A directory belongs to one running node at a time, and to one user: where others can write, or wrote, no node starts.
+//! What is damaged or open to others is refused in
 //! a sentence, or made anew where nothing is lost by it (the token); a key is never overwritten. What a database is, nobody
 //! here knows.
 
 mod directory;
 mod file;
 mod lock;
+mod ownership;
 mod socket;
 
 use std::io;
@@ -68,6 +70,17 @@ pub enum Error {
     /// The directory is another user's.
     #[error("{} belongs to another user\nname a directory of your own with --data-dir", .0.display())]
     NotOurs(PathBuf),
+    /// Other users can write to the directory.
+    #[error("other users can write to {dir}, and so put files of theirs in the place of the node's\nclose it with: chmod 700 {dir}, or name another directory with --data-dir", dir = .0.display())]
+    WritableByOthers(PathBuf),
+    /// Something on the path of the directory or in it is not this user's, and could mislead the node.
+    #[error("{path} {reason}, so the node does not use it\nremove it if you do not need it, or name another directory with --data-dir", path = path.display())]
+    Planted {
+        /// Where.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The directory is open to others, and holds what is not ours to close.
     #[error("{dir} is open to other users and holds other things\nname one with --data-dir that is empty, or that only you can enter", dir = .0.display())]
     OpenToOthers(PathBuf),
@@ -159,6 +172,10 @@ fn key(dir: &Path) -> Result<SigningKey, Error> {
             return Ok(SigningKey::from_bytes(&seed));
         }
         Err(file::Unread::OpenToOthers) => return Err(Error::KeyOpen(path)),
+        Err(file::Unread::NotAFile) => {
+            let source = io::Error::other("it is not a regular file");
+            return Err(Error::KeyUnreadable { path, source });
+        }
         Err(file::Unread::TooLong) => return Err(Error::KeyDamaged(path)),
         Err(file::Unread::Failed(source)) => return Err(Error::KeyUnreadable { path, source }),
     };
@@ -168,8 +185,11 @@ fn key(dir: &Path) -> Result<SigningKey, Error> {
 
 /// The room's key in a file that only this user can read.
 pub fn room_key(path: &Path) -> Result<RoomKey, Error> {
-    let text = file::read(path).map_err(|unread| match unread {
+    let text = file::read_named(path).map_err(|unread| match unread {
         file::Unread::OpenToOthers => Error::RoomKeyOpen(path.to_owned()),
+        file::Unread::NotAFile => {
+            Error::RoomKeyUnreadable { path: path.to_owned(), source: io::ErrorKind::InvalidInput.into() }
+        }
         file::Unread::Missing => {
             Error::RoomKeyUnreadable { path: path.to_owned(), source: io::ErrorKind::NotFound.into() }
         }

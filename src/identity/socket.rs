@@ -2,10 +2,11 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+use super::ownership::{is_own, is_replaceable_in, is_writable_by_others};
 use super::{Error, file};
 use crate::proto::limits::SOCKET_PATH_BYTES_MAX;
 
@@ -47,6 +48,11 @@ impl Place {
     pub(super) fn listen(&mut self) -> Result<UnixListener, Error> {
         let path = self.path.clone();
         let failed = |source| Error::Socket { path: path.clone(), source };
+        let dir = self.path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Commands give the token to whatever answers there.
+        if is_replaceable_in(dir).map_err(failed)? {
+            return Err(failed(io::Error::other("other users can replace what is in its directory")));
+        }
         match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
@@ -87,8 +93,6 @@ fn fits(path: &Path) -> bool {
 
 /// Whether nobody else can put a socket of the same name there.
 fn is_private(dir: &Path) -> bool {
-    let ours = |metadata: fs::Metadata| {
-        metadata.is_dir() && metadata.mode() & 0o022 == 0 && metadata.uid() == rustix::process::geteuid().as_raw()
-    };
+    let ours = |metadata: fs::Metadata| metadata.is_dir() && !is_writable_by_others(&metadata) && is_own(&metadata);
     dir.is_absolute() && fs::metadata(dir).is_ok_and(ours)
 }

@@ -180,6 +180,67 @@ fn only_directories_of_our_own_are_closed_to_others() {
 }
 
 #[test]
+fn directory_writable_by_others_is_refused() {
+    for mode in [0o777, 0o1777, 0o770, 0o702] {
+        let parent = tempdir().unwrap();
+        fs::set_permissions(parent.path(), Permissions::from_mode(mode)).unwrap();
+        for ephemeral in [false, true] {
+            let error = DataDir::open(Some(parent.path()), ephemeral).unwrap_err();
+            assert!(error.to_string().contains(&format!("chmod 700 {}", parent.path().display())), "{error}");
+        }
+        assert_eq!((mode & 0o777, names(parent.path()).len()), (self::mode(parent.path()), 0));
+    }
+}
+
+#[test]
+fn lock_that_leads_elsewhere_is_refused() {
+    let outside = tempdir().unwrap();
+    let victim = outside.path().join("letter");
+    fs::write(&victim, "dear").unwrap();
+    type Make<'a> = &'a dyn Fn(&Path);
+    let makes: [(&str, Make<'_>); 5] = [
+        ("symbolic link", &|lock| symlink(&victim, lock).unwrap()),
+        ("symbolic link", &|lock| symlink(outside.path().join("not there"), lock).unwrap()),
+        ("hard link", &|lock| fs::hard_link(&victim, lock).unwrap()),
+        ("directory", &|lock| fs::create_dir(lock).unwrap()),
+        ("regular file", &|lock| drop(UnixListener::bind(lock).unwrap())),
+    ];
+    for (reason, make) in makes {
+        let parent = tempdir().unwrap();
+        make(&parent.path().join("lock"));
+        let error = DataDir::open(Some(parent.path()), false).unwrap_err();
+        assert!(error.to_string().contains(reason), "{reason}: {error}");
+        assert_eq!(error.to_string().lines().count(), 2);
+    }
+    assert_eq!(
+        (names(outside.path()), fs::read_to_string(&victim).unwrap()),
+        (vec!["letter".to_owned()], "dear".into())
+    );
+}
+
+#[test]
+fn links_are_replaced_and_not_followed() {
+    let outside = tempdir().unwrap();
+    let parent = tempdir().unwrap();
+    let digits = format!("{}\n", "ab".repeat(32));
+    for name in ["key", "token", "port", "name"] {
+        let target = outside.path().join(name);
+        fs::write(&target, &digits).unwrap();
+        fs::set_permissions(&target, Permissions::from_mode(0o600)).unwrap();
+        symlink(target, parent.path().join(name)).unwrap();
+    }
+    let dir = open(&parent);
+    assert!(matches!(dir.key(), Err(Error::KeyUnreadable { .. })), "a key is never replaced");
+    assert_ne!(*dir.token().unwrap().to_hex(), digits.trim());
+    dir.keep_served_port(7680).unwrap();
+    dir.keep_name(&Name::new("Ana").unwrap()).unwrap();
+    assert_eq!((dir.served_port(), dir.name()), (Some(7680), Name::new("Ana").ok()));
+    for name in names(outside.path()) {
+        assert_eq!(fs::read_to_string(outside.path().join(name)).unwrap(), digits);
+    }
+}
+
+#[test]
 fn an_ephemeral_node_leaves_nothing() {
     let mut dir = DataDir::open(None, true).unwrap();
     let path = dir.path().to_owned();

@@ -1,6 +1,8 @@
 //! A node's API with answers that a test chooses, on a real Unix socket.
 
 use std::collections::HashMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -51,8 +53,11 @@ impl Fake {
         let socket = dir.path().join("page.sock");
         let listener = tokio::net::UnixListener::bind(&socket).unwrap();
         let run = json!({"pid": pid, "socket": socket, "web": web, "started": "2026-11-22T14:05:00.123Z"});
-        std::fs::write(dir.path().join("run.json"), run.to_string()).unwrap();
-        std::fs::write(dir.path().join("token"), format!("{TOKEN}\n")).unwrap();
+        for (name, text) in [("run.json", run.to_string()), ("token", format!("{TOKEN}\n"))] {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+        }
         let answers = Answers { members: json!([]), messages: Vec::new(), posts: Vec::new(), breaks: 0, on_stop: None };
         let fake =
             Self { dir: Arc::new(dir), state: Arc::new(Mutex::new(answers)), frames: broadcast::channel(4096).0 };

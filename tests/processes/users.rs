@@ -12,10 +12,10 @@ use super::common::wait::until;
 use super::common::{Context, Result, ensure};
 
 /// The user that owns nothing.
-const NOBODY: &str = "65534";
+pub(super) const NOBODY: &str = "65534";
 
 /// What makes a program run as that user.
-const AS_NOBODY: [&str; 6] = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"];
+pub(super) const AS_NOBODY: [&str; 6] = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"];
 
 /// Asks `$0` at port `$1` under the name `$2` whether the node is there, and gives the whole answer.
 const ASK: &str = r#"exec 3<>"/dev/tcp/$0/$1" && printf 'GET /healthz HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$2" >&3 && cat <&3"#;
@@ -27,7 +27,7 @@ const ADDRESSES: [&str; 3] = ["127.0.0.1", "::ffff:127.0.0.1", "::1"];
 const FLOOD: usize = 3_000;
 
 /// Whether there is a second user to be had; where there is none, that is said.
-fn has_second_user() -> Result<bool> {
+pub(super) fn has_second_user() -> Result<bool> {
     let can_become = Command::new(AS_NOBODY[0]).args(&AS_NOBODY[1..]).arg("true").status()?.success();
     if !can_become {
         ensure!(std::env::var_os("CI").is_none(), "no second user can be had here, which CI must have");
@@ -37,7 +37,7 @@ fn has_second_user() -> Result<bool> {
 }
 
 /// A directory of the second user's in the lab, and a copy of the program that it can start.
-fn home_of_nobody(lab: &Lab) -> Result<(PathBuf, PathBuf)> {
+pub(super) fn home_of_nobody(lab: &Lab) -> Result<(PathBuf, PathBuf)> {
     let theirs = lab.dir().join("theirs");
     std::fs::create_dir(&theirs)?;
     for directory in [lab.dir(), &theirs] {
