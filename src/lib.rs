@@ -63,6 +63,9 @@
 //!   escapes all text.
 //! - Every list, queue and wait that others can make grow has a limit, with its reason, in [`proto::limits`]. Whoever
 //!   proves a key on a link is limited in how fast they come ([`proto::limits::NEWCOMERS_PER_ADDRESS`]), not in number.
+//! - The mesh never uses the file descriptors with which the page and the database are opened
+//!   ([`proto::link_budget`]), and a member that this node knows never loses its link to a stranger
+//!   ([`proto::eviction`]).
 //! - There are no cookies, and no connection between nodes without TLS.
 
 pub mod api;

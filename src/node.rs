@@ -32,12 +32,13 @@ use crate::proto::clock::Now;
 use crate::proto::engine::{Engine, Settings};
 use crate::proto::ids::{Instance, NodeId, RoomId, RoomTag};
 use crate::proto::limits::{ASKS_WAITING_MAX, NET_EVENTS_WAITING_MAX};
+use crate::proto::link_budget::LinkBudget;
 use crate::proto::name::Name;
 use crate::proto::record::Write;
 use crate::proto::room_key::RoomKey;
 use crate::signals::stop_on_signal;
 use crate::store::{Location, Opened, Store, StoreError};
-use crate::system::said;
+use crate::system::{raise_descriptors, said};
 use crate::web::{Hub, Keys, Web};
 use doors::DoorsError;
 use turn::Turns;
@@ -70,6 +71,7 @@ pub enum Error {
 
 /// Runs a node until it is asked to stop, by a signal, a command or its page.
 pub async fn run(config: Config) -> Result<(), Error> {
+    let budget = LinkBudget::new(raise_descriptors());
     let stop = stop_on_signal().map_err(Error::Signals)?;
     let mut directory = DataDir::open(config.data_dir.as_deref(), config.ephemeral)?;
     let key = directory.key()?;
@@ -85,8 +87,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     }
     let name = own_name(&config, &opened, &store, &directory)?;
 
-    let tracker = TaskTracker::new();
-    let tasks = CancellationToken::new();
+    let (tracker, tasks) = (TaskTracker::new(), CancellationToken::new());
     let (net_sender, net_events) = mpsc::channel(NET_EVENTS_WAITING_MAX);
     let (name_sender, name_receiver) = watch::channel(name.clone());
     let instance = Instance(rand::random());
@@ -98,6 +99,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
         room_key,
         key: key.clone(),
         instance,
+        budget,
     };
     let net = Net::start(settings, name_receiver, net_sender, tasks.clone(), tracker.clone())?;
 
@@ -126,6 +128,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
         addresses: Vec::new(),
         peers: config.peers.iter().map(target).collect(),
         quota: config.quota,
+        budget,
         seed: rand::random(),
     };
     let Opened { snapshot, run, answers, .. } = opened;

@@ -1,6 +1,30 @@
-//! The operating system's own words, as a person is told them.
+//! The operating system: its limits, and its own words as a person is told them.
 
 use std::io;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Open files that macOS allows at most, whatever its hard limit says.
+const MACOS_OPEN_MAX: u64 = 10_240;
+
+/// Raises the limit of file descriptors as far as this process may. Returns what it is now; `None`: there is no limit.
+///
+/// The usual soft limit of 1,024 is meant for programs that use `select`.
+pub fn raise_descriptors() -> Option<u64> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    for current in [maximum, Some(MACOS_OPEN_MAX)] {
+        let is_lower = getrlimit(Resource::Nofile).current.is_some_and(|now| current.is_none_or(|wanted| now < wanted));
+        if is_lower && setrlimit(Resource::Nofile, Rlimit { current, maximum }).is_ok() {
+            break;
+        }
+    }
+    descriptors()
+}
+
+/// The limit of file descriptors; `None`: there is none.
+pub fn descriptors() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
 
 /// What the system said, without its number, which tells nobody anything.
 pub fn said(error: &io::Error) -> String {
@@ -11,6 +35,17 @@ pub fn said(error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn descriptors_are_raised_to_the_hard_limit() {
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        // No lower than other tests of this process need.
+        let lower = current.map_or(4_096, |current| current - 1);
+        setrlimit(Resource::Nofile, Rlimit { current: Some(lower), maximum }).expect("lower is allowed");
+        let raised = raise_descriptors();
+        assert!(raised.is_none_or(|raised| raised > lower) || maximum == Some(lower), "{raised:?} of {maximum:?}");
+        assert_eq!(raised, descriptors());
+    }
 
     #[test]
     fn words_stay_and_the_number_goes() {

@@ -20,6 +20,7 @@ use tokio_util::codec::{Decoder as _, LengthDelimitedCodec};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::slots::{Slot, Slots};
 use super::tls::read_away;
 use super::{Event, Refusals};
 use crate::proto::batch::BatchError;
@@ -37,21 +38,15 @@ use crate::wire::frame::{LENGTH_BYTES, decode, encode_close};
 const READ_BYTES: usize = 16 * 1024;
 
 /// All links, by the numbers that this node gave them.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Links(Arc<Inner>);
 
 struct Inner {
+    slots: Slots,
     next: AtomicU64,
     open: Mutex<BTreeMap<LinkId, Handle>>,
     /// A permit for each byte of frames that may wait for the engine; whoever asked first gets it first.
     room_to_wait: Arc<Semaphore>,
-}
-
-impl Default for Inner {
-    fn default() -> Self {
-        let room_to_wait = Arc::new(Semaphore::new(FRAMES_WAITING_BYTES_MAX));
-        Self { next: AtomicU64::default(), open: Mutex::default(), room_to_wait }
-    }
 }
 
 /// What a frame that waits takes of the memory for all of them; it is given back with the last clone.
@@ -76,6 +71,7 @@ pub(super) struct Seat {
     frames: mpsc::Receiver<Bytes>,
     queued_bytes: Arc<AtomicUsize>,
     end: End,
+    slot: Slot,
 }
 
 /// That a link shall end, and what the other side is told. The first reason counts; without one it is that this
@@ -99,15 +95,31 @@ impl End {
 }
 
 impl Links {
+    /// Room for so many sockets of links, those that say goodbye included.
+    pub(super) fn new(most: usize) -> Self {
+        let room_to_wait = Arc::new(Semaphore::new(FRAMES_WAITING_BYTES_MAX));
+        Self(Arc::new(Inner {
+            slots: Slots::new(most),
+            next: AtomicU64::default(),
+            open: Mutex::default(),
+            room_to_wait,
+        }))
+    }
+
+    /// A slot for the socket of a new link, as soon as one is free. `None`: the node stops.
+    pub(super) async fn slot(&self) -> Option<Slot> {
+        self.0.slots.take().await
+    }
+
     /// A number and a queue for a new link from the own address `local`, which ends with a goodbye when `stop` is cancelled.
-    pub(super) fn open(&self, local: Option<IpAddr>, stop: &CancellationToken) -> Seat {
+    pub(super) fn open(&self, slot: Slot, local: Option<IpAddr>, stop: &CancellationToken) -> Seat {
         let link = LinkId(self.0.next.fetch_add(1, Ordering::Relaxed));
         let (sender, frames) = mpsc::channel(LINK_QUEUE_FRAMES_MAX);
         let queued_bytes = Arc::new(AtomicUsize::new(0));
         let end = End { token: stop.child_token(), reason: Arc::default() };
         let handle = Handle { frames: sender, queued_bytes: queued_bytes.clone(), local, end: end.clone() };
         self.lock().insert(link, handle);
-        Seat { link, frames, queued_bytes, end }
+        Seat { link, frames, queued_bytes, end, slot }
     }
 
     /// Puts an encoded frame into a link's queue. A queue that is full ends its link; a link that is gone takes nothing.
@@ -175,7 +187,7 @@ pub(super) struct Surroundings<'a> {
 pub(super) async fn run(stream: TlsStream<TcpStream>, mut seat: Seat, up: Event, around: Surroundings<'_>) {
     let Surroundings { links, room, events, tracker, refusals } = around;
     let link = seat.link;
-    let end = seat.end.clone();
+    let (end, slot) = (seat.end.clone(), seat.slot.clone());
     tell(events, &end, up).await;
     let (mut reader, mut writer) = tokio::io::split(stream);
     let writing = tracker.spawn(async move {
@@ -204,11 +216,18 @@ pub(super) async fn run(stream: TlsStream<TcpStream>, mut seat: Seat, up: Event,
         writing.abort();
         return;
     }
-    // The writer says goodbye and ends in time; it can't panic.
     end.token.cancel();
-    let Ok(writer) = writing.await else { return };
-    let mut stream = reader.unsplit(writer);
-    let _ = timeout(Duration::from_millis(FAREWELL_MS), read_away(&mut stream)).await;
+    let goodbye = slot.closing();
+    let abort = writing.abort_handle();
+    let say_goodbye = async {
+        // The writer ends in time; it can't panic.
+        let Ok(writer) = writing.await else { return };
+        let mut stream = reader.unsplit(writer);
+        let _ = timeout(Duration::from_millis(FAREWELL_MS), read_away(&mut stream)).await;
+    };
+    if goodbye.unless_cut_short(say_goodbye).await.is_none() {
+        abort.abort();
+    }
 }
 
 /// Under which cause a frame that breaks the protocol is counted.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rustls::pki_types::ServerName;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,8 @@ use zeroize::Zeroizing;
 use super::handshake::{HandshakeError, Setup, greet};
 use super::interfaces::{is_cut_off, own_address};
 use super::link::{Links, Surroundings, run};
-use super::pending::Pending;
+use super::pending::{Pending, Ticket};
+use super::slots::Slot;
 use super::tls::{Tls, exporter, identity};
 use super::warnings::Warnings;
 use super::wrong_keys::WrongKeys;
@@ -122,8 +123,18 @@ impl Mesh {
             match accepted {
                 Ok((stream, address)) => {
                     backoff_ms = ACCEPT_BACKOFF_MS_MIN;
+                    let ip = address.ip().to_canonical();
+                    if !self.wrong_keys.admits(ip) {
+                        self.refusals.count(Cause::WrongKey);
+                        continue;
+                    }
+                    let ticket = self.pending.enter(ip, self.stop.child_token());
+                    let Some(slot) = self.pending.slot(&ticket).await else {
+                        self.refusals.count(Cause::Displaced);
+                        continue;
+                    };
                     let mesh = self.clone();
-                    self.tracker.spawn(async move { mesh.accept(stream, address).await });
+                    self.tracker.spawn(async move { mesh.accept(stream, address, ticket, slot).await });
                 }
                 Err(error) => {
                     warnings.warn("a connection could not be accepted", &error);
@@ -134,32 +145,33 @@ impl Mesh {
         }
     }
 
-    async fn accept(self: Arc<Self>, stream: TcpStream, address: SocketAddr) {
-        let ip = address.ip().to_canonical();
-        if !self.wrong_keys.admits(ip) {
-            self.refusals.count(Cause::WrongKey);
-            return;
-        }
-        let ticket = self.pending.enter(ip, self.stop.child_token());
+    async fn accept(
+        self: Arc<Self>,
+        stream: TcpStream,
+        address: SocketAddr,
+        ticket: Ticket,
+        slot: OwnedSemaphorePermit,
+    ) {
         let answered = async {
             // Waits for the first byte; readiness alone is told too early.
             if stream.peek(&mut [0]).await? == 0 {
                 return Err(HandshakeError::HungUp);
             }
             ticket.heard();
-            self.answer(stream, address).await
+            let (stream, peer) = self.answer(stream, address).await?;
+            Ok((stream, peer, self.link_slot().await?))
         };
         let result = tokio::select! {
             result = within(answered) => result,
             () = ticket.taken() => Err(HandshakeError::Displaced),
         };
-        drop(ticket);
+        drop((ticket, slot));
         match result {
-            Ok((stream, peer)) => self.run(stream, None, peer).await,
+            Ok((stream, peer, slot)) => self.run(stream, None, peer, slot).await,
             Err(error) => {
                 self.refusals.count_some(error.cause());
                 if matches!(error, HandshakeError::RoomKey) {
-                    self.wrong_keys.warn(ip);
+                    self.wrong_keys.warn(address.ip().to_canonical());
                 }
                 self.tell_version(&address, &error);
                 tracing::debug!(%address, %error, "a connection became no link");
@@ -198,7 +210,7 @@ impl Mesh {
             () = self.stop.cancelled() => Err(HandshakeError::Displaced),
         };
         match result {
-            Ok((stream, peer)) => self.run(stream, Some(dial), peer).await,
+            Ok((stream, peer, slot)) => self.run(stream, Some(dial), peer, slot).await,
             Err(error) => {
                 self.refusals.count_some(error.cause());
                 self.tell_version(&target, &error);
@@ -224,7 +236,7 @@ impl Mesh {
         target: &Target,
         expected: Option<NodeId>,
         is_given: bool,
-    ) -> Result<(TlsStream<TcpStream>, Peer), HandshakeError> {
+    ) -> Result<(TlsStream<TcpStream>, Peer, Slot), HandshakeError> {
         let (stream, address) = self.open(target, is_given).await.map_err(HandshakeError::Connect)?;
         prepare(&stream);
         let connector = TlsConnector::from(self.tls.client.clone());
@@ -233,7 +245,13 @@ impl Mesh {
         let stream = connector.connect(name, stream).await.map_err(HandshakeError::Tls)?;
         let (_, state) = stream.get_ref();
         let value = exporter(|out, label, context| state.export_keying_material(out, label, context));
-        self.greet(stream.into(), value, Role::Dialler, expected, address).await
+        let (stream, peer) = self.greet(stream.into(), value, Role::Dialler, expected, address).await?;
+        Ok((stream, peer, self.link_slot().await?))
+    }
+
+    /// A slot for a link. The connection keeps the one that it has until then.
+    async fn link_slot(&self) -> Result<Slot, HandshakeError> {
+        self.links.slot().await.ok_or(HandshakeError::Displaced)
     }
 
     /// A connection to a target, whose name is looked up anew each time; of several addresses the first that answers.
@@ -326,9 +344,9 @@ impl Mesh {
         listens
     }
 
-    async fn run(self: Arc<Self>, stream: TlsStream<TcpStream>, dial: Option<DialId>, peer: Peer) {
+    async fn run(self: Arc<Self>, stream: TlsStream<TcpStream>, dial: Option<DialId>, peer: Peer, slot: Slot) {
         let local = stream.get_ref().0.local_addr().ok().map(|local| local.ip().to_canonical());
-        let seat = self.links.open(local, &self.stop);
+        let seat = self.links.open(slot, local, &self.stop);
         let up = Event::LinkUp { link: seat.link, dial, peer };
         let Self { links, room, events, tracker, refusals, .. } = &*self;
         run(stream, seat, up, Surroundings { links, room, events, tracker, refusals }).await;

@@ -14,6 +14,7 @@ mod mesh;
 mod pending;
 mod refusals;
 mod sieve;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -39,6 +40,7 @@ use crate::proto::book::Dial;
 use crate::proto::frame::{Beacon, CloseReason, Frame, Hello, Peer};
 use crate::proto::ids::{DialId, Instance, LinkId, NodeId, RoomId, RoomTag};
 use crate::proto::limits::{ANNOUNCEMENTS_WAITING_MAX, PROTOCOL_VERSIONS};
+use crate::proto::link_budget::LinkBudget;
 use crate::proto::name::Name;
 use crate::proto::refusal::Tally;
 use crate::proto::room_key::RoomKey;
@@ -67,6 +69,8 @@ pub struct Settings {
     pub key: SigningKey,
     /// Which start of the program.
     pub instance: Instance,
+    /// How many connections there may be.
+    pub budget: LinkBudget,
 }
 
 /// Why whoever answers a dial is not the one to talk to.
@@ -227,7 +231,7 @@ impl Net {
         tracker: TaskTracker,
     ) -> Result<Self, NetError> {
         check_host(settings.host)?;
-        let port = settings.port;
+        let (port, budget) = (settings.port, settings.budget);
         let ears = udp::Ears::open(settings.host, port).map_err(|error| NetError::Udp { port, error })?;
         let port = ears.port;
         let (listeners, ports) = mesh::listen(settings.host, port).map_err(|error| {
@@ -250,10 +254,10 @@ impl Net {
             started: Instant::now(),
             name,
             ports,
-            pending: pending::Pending::default(),
+            pending: pending::Pending::new(budget.handshakes),
             wrong_keys: wrong_keys::WrongKeys::default(),
             version_told: AtomicBool::new(false),
-            links: link::Links::default(),
+            links: link::Links::new(budget.links + budget.closing),
             refusals: refusals.clone(),
             events: events.clone(),
             stop: stop.clone(),

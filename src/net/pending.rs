@@ -1,17 +1,23 @@
 //! Connections that have not finished their greeting: so many and no more, and no address can crowd out the others.
+//!
+//! The place of a connection is free for another as soon as it is evicted, but its descriptor only once
+//! its task has closed it. So each connection also holds a slot as long as its socket is open.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::proto::limits::HANDSHAKES_MAX;
-
 /// All of them, oldest first.
-#[derive(Clone, Default)]
-pub(super) struct Pending(Arc<Mutex<Waiting>>);
+#[derive(Clone)]
+pub(super) struct Pending {
+    most: usize,
+    slots: Arc<Semaphore>,
+    waiting: Arc<Mutex<Waiting>>,
+}
 
 #[derive(Default)]
 struct Waiting {
@@ -34,13 +40,24 @@ pub(super) struct Ticket {
 }
 
 impl Pending {
+    /// Room for `most` connections.
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, slots: Arc::new(Semaphore::new(most)), waiting: Arc::default() }
+    }
+
+    /// A slot for the socket of a connection, as soon as one is free. `None` if the connection was evicted meanwhile.
+    pub(super) async fn slot(&self, ticket: &Ticket) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed.
+        ticket.entry.stop.run_until_cancelled(self.slots.clone().acquire_owned()).await?.ok()
+    }
+
     /// Takes a place for a connection from `address`. Where all are taken, another connection loses its own.
     pub(super) fn enter(&self, address: IpAddr, stop: CancellationToken) -> Ticket {
         let mut waiting = self.lock();
         waiting.next += 1;
         let entry = Entry { number: waiting.next, address, heard: Arc::default(), stop };
         waiting.entries.push(entry.clone());
-        if waiting.entries.len() > HANDSHAKES_MAX {
+        if waiting.entries.len() > self.most {
             let loser = loser(&waiting.entries);
             waiting.entries.remove(loser).stop.cancel();
         }
@@ -48,7 +65,7 @@ impl Pending {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -85,7 +102,10 @@ fn loser(entries: &[Entry]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
+    use crate::proto::limits::HANDSHAKES_MAX;
 
     fn from(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
@@ -101,7 +121,7 @@ mod tests {
 
     #[test]
     fn one_address_crowds_out_only_itself() {
-        let pending = Pending::default();
+        let pending = Pending::new(HANDSHAKES_MAX);
         let honest = enter(&pending, 1);
         let flood: Vec<_> = (0..200).map(|_| enter(&pending, 2)).collect();
         assert!(!is_taken(&honest));
@@ -111,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_silent_go_first_then_the_oldest() {
-        let pending = Pending::default();
+        let pending = Pending::new(HANDSHAKES_MAX);
         let tickets: Vec<_> = (0..HANDSHAKES_MAX).map(|_| enter(&pending, 1)).collect();
         tickets.iter().filter(|ticket| ticket.entry.number != 5).for_each(Ticket::heard);
         let more = enter(&pending, 1);
@@ -123,9 +143,26 @@ mod tests {
         assert_eq!(loser(&entries), 0, "the oldest, where none is silent");
     }
 
+    #[tokio::test]
+    async fn evicted_connection_keeps_its_slot_until_it_is_closed() {
+        let pending = Pending::new(1);
+        let first = enter(&pending, 1);
+        let slot = pending.slot(&first).await.expect("the only slot");
+        let second = enter(&pending, 1);
+        assert!(is_taken(&first));
+        let mut waits = std::pin::pin!(pending.slot(&second));
+        assert!(waits.as_mut().now_or_never().is_none());
+        drop(slot);
+        let slot = waits.await.expect("it is closed");
+        let third = enter(&pending, 1);
+        assert!(pending.slot(&second).await.is_none(), "evicted while it waited");
+        drop(slot);
+        assert!(pending.slot(&third).await.is_some());
+    }
+
     #[test]
     fn a_finished_one_frees_its_place() {
-        let pending = Pending::default();
+        let pending = Pending::new(HANDSHAKES_MAX);
         let first = enter(&pending, 1);
         for _ in 0..1000 {
             drop(enter(&pending, 1));

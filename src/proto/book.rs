@@ -112,6 +112,8 @@ pub struct Dial {
 pub struct Book {
     rows: BTreeMap<RowKey, Row>,
     dialling: BTreeMap<DialId, RowKey>,
+    /// Most dials at a time.
+    most: usize,
     dials: u64,
     failures: Bucket,
     failures_at: Buckets,
@@ -125,12 +127,18 @@ impl Book {
         Self {
             rows: BTreeMap::new(),
             dialling: BTreeMap::new(),
+            most: DIALS_MAX,
             dials: 0,
             failures: Bucket::new(DIAL_FAILURES, DIAL_FAILURES_REFILL_MS),
             failures_at: Buckets::default(),
             unknown: Bucket::new(BEACONS, 1_000_u64.div_ceil(BEACONS)),
             unknown_from: Buckets::default(),
         }
+    }
+
+    /// Limits the dials at a time further.
+    pub fn limit_dials(&mut self, most: usize) {
+        self.most = most.min(DIALS_MAX);
     }
 
     /// Whether a beacon of an unknown id from `source` still counts now.
@@ -208,7 +216,7 @@ impl Book {
         rows.sort();
         let mut dials = Vec::new();
         for (_, key) in rows {
-            if self.dialling.len() >= DIALS_MAX {
+            if self.dialling.len() >= self.most {
                 break;
             }
             let (target, expected) = key.clone();

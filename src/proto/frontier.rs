@@ -153,6 +153,17 @@ impl Frontier {
         self.change(batch.header().key(), batch.header().audience, |log| log.taken = log.held.clone());
     }
 
+    /// Returns true if an entry of this author is on the disk.
+    pub fn has_stored(&self, author: NodeId) -> bool {
+        self.authors.get(&author).is_some_and(|author| author.logs.values().any(|log| !log.held.is_empty()))
+    }
+
+    /// The members to whom this node's user wrote directly.
+    pub fn written_to(&self) -> BTreeSet<NodeId> {
+        let own = self.authors.get(&self.own).into_iter().flat_map(|own| own.logs.values());
+        own.filter(|log| !log.held.is_empty()).filter_map(|log| log.audience).collect()
+    }
+
     /// Whether the entry is on the disk.
     pub fn holds(&self, key: LogKey, seq: Seq) -> bool {
         self.log(key).is_some_and(|log| log.held.contains(seq))

@@ -12,6 +12,7 @@
 //! | [`timeline`] | where an entry stands: the order of the room |
 //! | [`words`] | what a search finds |
 //! | [`frame`], [`session`], [`room_key`] | what two nodes say to each other, how a link begins, and who is let in |
+//! | [`link_budget`], [`eviction`] | how many links there may be, and which one makes room for another |
 //! | [`bucket`], [`book`], [`announce`] | whom to dial, how often, and when to be heard |
 //! | [`roster`], [`marks`], [`receipts`] | who is here, what the user thinks of them, and who holds what this node's user wrote |
 //! | [`notices`] | how often the user is told of one member |
@@ -28,12 +29,14 @@ pub mod bucket;
 pub mod clock;
 pub mod closed;
 pub mod engine;
+pub mod eviction;
 pub mod fork;
 pub mod frame;
 pub mod frontier;
 pub mod history;
 pub mod ids;
 pub mod limits;
+pub mod link_budget;
 pub mod log;
 pub mod lookalikes;
 pub mod marks;

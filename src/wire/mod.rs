@@ -168,7 +168,7 @@
 //! | 4 | room | |
 //! | 5 | protocol | dials again after 10 to 20 s, and so does the side that closed |
 //! | 6 | silent | nothing came for 15 s |
-//! | 7 | busy | dials again after 2 to 4 s: there are too many links, or from its address too many that were never seen before (64 at once, one more every 5 s), or it took too slowly what it was sent |
+//! | 7 | busy | dials again after 2 to 4 s: there are too many links (said to a newcomer, or to a peer whose link makes room for another), or from its address too many that were never seen before (64 at once, one more every 5 s), or it took too slowly what it was sent |
 //! | 255 | other | dials again, as after a link that broke; so is every number not in this table |
 //!
 //! After Close a side sends nothing more. It reads on until the other has hung up, for at most 1 s, so that the Close

@@ -173,6 +173,7 @@ impl World {
         let now = self.clock(node);
         self.nodes[node].instance = Instance(self.rng.random());
         let settings = Settings {
+            budget: roomful::proto::link_budget::LinkBudget::default(),
             key: self.nodes[node].key.clone(),
             room: RoomId::new("sim", b""),
             tag: RoomTag::new("sim"),

@@ -75,7 +75,8 @@ fn try_node(
 ) -> Result<Node, NetError> {
     let instance = instance();
     let announce_to = Vec::new();
-    let settings = Settings { host, port, announce_to, room: name(room), room_key, key: key(seed), instance };
+    let (key, budget) = (key(seed), LinkBudget::default());
+    let settings = Settings { host, port, announce_to, room: name(room), room_key, key, instance, budget };
     let (_name, watched) = watch::channel(name(&format!("node {seed}")));
     let (sender, events) = mpsc::channel(64);
     let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());

@@ -11,7 +11,7 @@ use crate::proto::closed::Closings;
 use crate::proto::frame::{CloseReason, Frame, Peer, Reached};
 use crate::proto::ids::{DialId, Instance, LinkId, NodeId};
 use crate::proto::limits::{
-    ALIVE_MS, BUSY_RETRY_MS, HANDSHAKE_MS_MAX, KEY_IN_USE_RETRY_MS, LINKS_MAX, LOST_AFTER_MS, LOST_GRACE_MS,
+    ALIVE_MS, BUSY_RETRY_MS, HANDSHAKE_MS_MAX, KEY_IN_USE_RETRY_MS, LOST_AFTER_MS, LOST_GRACE_MS,
     NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PING_AFTER_MS, PROBE_MS, PROTOCOL_RETRY_MS, SLEPT_GRACE_MS,
     UNSURE_AFTER_MS,
 };
@@ -31,6 +31,8 @@ pub(super) struct Links {
     goodbyes: BTreeMap<NodeId, (Instance, u64)>,
     /// How many that were never seen before may still come from an address.
     newcomers: Buckets,
+    /// When a link was last refused or evicted for want of room.
+    pub(super) full_ms: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -75,6 +77,11 @@ impl Links {
         self.by_id.get_mut(&link)
     }
 
+    /// All links, the oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (LinkId, &Link)> {
+        self.by_id.iter().map(|(id, link)| (*id, link))
+    }
+
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (LinkId, &mut Link)> {
         self.by_id.iter_mut().map(|(id, link)| (*id, link))
     }
@@ -109,7 +116,9 @@ impl Links {
 impl Engine {
     pub(super) fn link_up(&mut self, now: Now, link: LinkId, dial: Option<DialId>, peer: Peer, out: &mut Vec<Action>) {
         let id = peer.id;
-        let is_full = self.links.by_id.len() >= LINKS_MAX;
+        let victim = self.victim(link, &peer);
+        self.links.full_ms = victim.map(|_| now.mono_ms).or(self.links.full_ms);
+        let is_full = victim == Some(link);
         // Of two connections one may be through its greeting only after the goodbye on the other.
         let has_left = self.links.goodbyes.get(&id).is_some_and(|(instance, _)| *instance == peer.instance);
         if self.stopping || id == self.own || is_full || has_left || !self.is_welcome(now, id, peer.address) {
@@ -120,12 +129,16 @@ impl Engine {
             dial.and_then(|dial| self.book.failed(dial, now.mono_ms, jitter));
             return;
         }
+        if let Some(victim) = victim {
+            self.evict(now, victim, out);
+        }
         if let Some(dial) = dial {
             self.book.succeeded(dial, id);
         }
         let instance = peer.instance;
         let old = self.links.primary_id(id);
-        self.links.by_id.insert(link, Link::new(peer, now.mono_ms));
+        let was_known = self.frontier.has_stored(id);
+        self.links.by_id.insert(link, Link::new(peer, was_known, now.mono_ms));
         match old {
             None => self.adopt(now, link, out),
             Some(old) if self.links.by_id[&old].instance == instance => self.second_link(now, old, link, out),

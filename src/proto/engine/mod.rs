@@ -5,12 +5,13 @@
 //! them run in one test and every run can be replayed.
 //!
 //! The parts, each an `impl Engine` of its own: `find` meets others, `links` keeps one link with each and knows who
-//! is here, `notices` tells of it, `talk` signs what this node's user says, `push` sends it, `relay` reaches those whom only others
+//! is here, `crowd` says which one goes when there are too many, `notices` tells of it, `talk` signs what this node's user says, `push` sends it, `relay` reaches those whom only others
 //! reach, `take` checks and stores what others say, `forks` settles what they may not say, `closing` ends what is too
 //! much, `compare` finds out what is lacking, and `sync` fetches it.
 
 mod closing;
 mod compare;
+mod crowd;
 mod find;
 mod forks;
 mod io;
@@ -33,6 +34,7 @@ use ed25519_dalek::SigningKey;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
+pub use crowd::Crowd;
 pub use io::{Action, Answer, AskId, Input, Say, Show, Warning, WriteAction};
 
 use super::announce::Announcer;
@@ -42,6 +44,7 @@ use super::frame::Frame;
 use super::frontier::Frontier;
 use super::ids::{EntryId, Instance, LinkId, NodeId, RoomId, RoomTag};
 use super::limits::{SLEPT_MS, TURN_MS_MAX};
+use super::link_budget::LinkBudget;
 use super::marks::Marks;
 use super::name::Name;
 use super::notices::NoticeThrottle;
@@ -71,6 +74,8 @@ pub struct Settings {
     pub peers: Vec<Target>,
     /// Most bytes that the logs of one other author may take.
     pub quota: u64,
+    /// How many links and dials there may be.
+    pub budget: LinkBudget,
     /// All randomness of this engine comes from here.
     pub seed: [u8; 32],
 }
@@ -85,6 +90,7 @@ pub struct Engine {
     instance: Instance,
     name: Name,
     port: u16,
+    budget: LinkBudget,
     started_ms: u64,
     turn_ms: u64,
     wake_ms: u64,
@@ -112,6 +118,7 @@ impl Engine {
     pub fn new(now: Now, settings: Settings, snapshot: Snapshot) -> Self {
         let own = NodeId(settings.key.verifying_key().to_bytes());
         let mut book = Book::new();
+        book.limit_dials(settings.budget.dials);
         for target in settings.peers {
             book.add(target, None, Source::Given, None, now.mono_ms, 0);
         }
@@ -157,6 +164,7 @@ impl Engine {
             instance: settings.instance,
             name: settings.name,
             port: settings.port,
+            budget: settings.budget,
             started_ms: now.mono_ms,
             turn_ms: now.mono_ms,
             wake_ms: now.mono_ms,

@@ -1,6 +1,7 @@
 //! Single turns of the engine, where a rule is finer than what a whole world shows.
 
 mod asking;
+mod crowd;
 mod notices;
 mod relays;
 mod unmet;
@@ -30,6 +31,10 @@ fn engine() -> Engine {
 }
 
 fn started(snapshot: Snapshot) -> Engine {
+    started_within(LinkBudget::default(), snapshot)
+}
+
+fn started_within(budget: LinkBudget, snapshot: Snapshot) -> Engine {
     let settings = Settings {
         key: SigningKey::from_bytes(&[1; 32]),
         room: RoomId::new("lobby", b""),
@@ -40,6 +45,7 @@ fn started(snapshot: Snapshot) -> Engine {
         addresses: Vec::new(),
         peers: Vec::new(),
         quota: QUOTA,
+        budget,
         seed: [7; 32],
     };
     Engine::new(START, settings, snapshot)

@@ -44,8 +44,30 @@ pub const SLEPT_GRACE_MS: u64 = 2_000;
 /// A peer that was asked to pass on a member and does not answer for this long is no help, in milliseconds.
 pub const RELAY_PATIENCE_MS: u64 = 2_000;
 
-/// Links at a time, whoever is at the other end.
+/// Links at a time, if the limit of file descriptors allows as many.
+///
+/// A room is meant for 250 nodes. Each link costs two tasks, up to [`LINK_QUEUE_BYTES_MAX`] of memory
+/// if its peer reads slowly, and a ping every [`PING_AFTER_MS`].
 pub const LINKS_MAX: usize = 1024;
+
+/// Links, beyond [`LINKS_MAX`], that are being refused or are saying goodbye; beyond, the goodbye that lasts longest is cut short.
+pub const LINKS_CLOSING_MAX: usize = 32;
+
+/// File descriptors that the mesh leaves to the rest of the program: the page's connections, the
+/// database, and [`DESCRIPTORS_OTHER`].
+pub const DESCRIPTORS_RESERVED: usize = 200;
+
+/// File descriptors for standard streams, listeners, beacons, the data directory's lock, look-ups of names and addresses.
+pub const DESCRIPTORS_OTHER: usize = 40;
+
+/// File descriptors of the mesh even if that leaves less than [`DESCRIPTORS_RESERVED`]: a few nodes can still meet.
+pub const MESH_DESCRIPTORS_MIN: usize = 16;
+
+/// After a link was refused or evicted for want of room, how long the doctor reports that, in milliseconds.
+pub const LINKS_FULL_TOLD_MS: u64 = 60_000;
+
+/// Addresses that are named when all links are in use.
+pub const CROWDED_ADDRESSES_NAMED: usize = 3;
 
 /// Lowest and highest version of the protocol that this program speaks.
 pub const PROTOCOL_VERSIONS: (u64, u64) = (1, 1);

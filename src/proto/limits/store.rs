@@ -30,6 +30,10 @@ pub const RUNS_KEPT: u64 = 1_000;
 /// Reads of the database at a time; others wait. Each is one bounded page.
 pub const READERS: usize = 4;
 
+/// File descriptors of the database: file, write-ahead log and a temporary file for each reader, the
+/// writer and the checkpoints, and the shared index of the log.
+pub const STORE_DESCRIPTORS: usize = 3 * (READERS + 2) + 1;
+
 /// Pieces of work that share one commit, and so one wait for the disk.
 pub const COMMIT_WRITES_MAX: usize = 1_024;
 

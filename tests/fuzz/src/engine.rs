@@ -84,6 +84,7 @@ impl World {
             }
         }
         let settings = Settings {
+            budget: roomful::proto::link_budget::LinkBudget::default(),
             key: room::key(0).clone(),
             room: room::id_of_room(),
             tag: RoomTag::new("lobby"),

@@ -1,0 +1,119 @@
+//! More links than there may be: strangers make room, members that are known do not.
+
+use super::*;
+use crate::proto::clock::Stamp;
+use crate::proto::ids::{LogId, LogKey};
+use crate::proto::limits::LINKS_FULL_TOLD_MS;
+use crate::proto::record::{LogRecord, MemberRecord, Run};
+
+const BUDGET: LinkBudget = LinkBudget { links: 4, handshakes: 4, dials: 2, closing: 2 };
+
+/// Members that wrote to the room before this start.
+const FAY: NodeId = NodeId([0xf9; 32]);
+/// See above.
+const BEA: NodeId = NodeId([0xfa; 32]);
+/// A member that the user verified.
+const CLEO: NodeId = NodeId([0xfb; 32]);
+/// A member to whom the user wrote.
+const DORA: NodeId = NodeId([0xfc; 32]);
+/// A member that wrote to the room, and that the user blocked.
+const ERIC: NodeId = NodeId([0xfd; 32]);
+
+fn log(author: NodeId, audience: Option<NodeId>) -> LogRecord {
+    let (time, head) = (Stamp(1), Hash([7; 32]));
+    let run = Run { first: 1, prev: None, last: 1, head, first_time: time, last_time: time };
+    LogRecord { key: LogKey { author, log: LogId(9) }, audience, ranges: vec![run], bytes: 300, fork: None }
+}
+
+/// A node with room for four links.
+fn small() -> Engine {
+    let own = engine().own();
+    let logs = vec![log(FAY, None), log(BEA, None), log(ERIC, None), log(own, Some(DORA))];
+    let (verified, blocked) =
+        (Marks { verified: true, ..Marks::default() }, Marks { blocked: true, ..Marks::default() });
+    let marks = vec![(CLEO, verified), (ERIC, blocked)];
+    let members = [CLEO, ERIC].map(|id| MemberRecord {
+        id,
+        name: Name::lossy("Someone", "?"),
+        name_time: Stamp(1),
+        addresses: Vec::new(),
+        port: 7666,
+        since_ms: 1,
+        lost: false,
+    });
+    started_within(BUDGET, Snapshot { logs, marks, members: members.to_vec(), ..Snapshot::default() })
+}
+
+/// A peer comes from 192.0.2.`last`. Returns the links that are closed for want of room.
+fn comes(engine: &mut Engine, link: u64, id: NodeId, last: u8) -> Vec<u64> {
+    let from = Peer { address: [192, 0, 2, last].into(), ..peer(id, 5, false) };
+    let actions = up(engine, link, link, from);
+    let closed = closed(&actions);
+    assert!(closed.iter().all(|(_, reason)| *reason == CloseReason::Busy), "{closed:?}");
+    closed.into_iter().map(|(link, _)| link).collect()
+}
+
+fn stranger(number: u8) -> NodeId {
+    NodeId([number; 32])
+}
+
+#[test]
+fn crowd_of_strangers_makes_room_for_others() {
+    let mut engine = small();
+    for link in 1..=4 {
+        assert!(comes(&mut engine, link, stranger(link as u8), 1).is_empty());
+    }
+    assert_eq!(comes(&mut engine, 5, stranger(5), 1), [5], "one more of the crowd");
+    assert_eq!(comes(&mut engine, 6, stranger(6), 2), [4], "a stranger from elsewhere");
+    for (link, id, evicted) in [(7, BEA, 3), (8, CLEO, 2)] {
+        assert_eq!(comes(&mut engine, link, id, 1), [evicted], "a known member from the crowded address");
+    }
+    assert_eq!(comes(&mut engine, 9, DORA, 1), [6], "of equally crowded addresses the newest");
+    assert_eq!(comes(&mut engine, 10, FAY, 1), [1], "the last stranger");
+    assert_eq!(comes(&mut engine, 11, stranger(11), 9), [11], "known members keep theirs");
+    assert_eq!(engine.links.peers().collect::<Vec<_>>(), [FAY, BEA, CLEO, DORA]);
+}
+
+#[test]
+fn evicted_stranger_is_lost_and_not_dialled() {
+    let mut engine = small();
+    for link in 1..=4 {
+        comes(&mut engine, link, stranger(link as u8), 1);
+    }
+    comes(&mut engine, 5, BEA, 2);
+    let actions = pass(&mut engine, 5, 10_000);
+    assert_eq!(states(&actions).first(), Some(&State::Lost));
+    assert!(!actions.iter().any(|action| matches!(action, Action::Dial(dial) if dial.expected == Some(stranger(4)))));
+    // When the driver reports the end of that link, nothing is left to do.
+    let down = engine.handle(at(10_001), Input::LinkDown { link: LinkId(4), reason: None });
+    assert_eq!((closed(&down), states(&down)), (vec![], vec![]));
+}
+
+#[test]
+fn blocked_member_counts_as_a_stranger() {
+    let mut engine = small();
+    comes(&mut engine, 1, ERIC, 1);
+    for (link, id) in [(2, BEA), (3, CLEO), (4, DORA)] {
+        comes(&mut engine, link, id, 2);
+    }
+    let actions = up(&mut engine, 5, 5, Peer { address: [192, 0, 2, 2].into(), ..peer(BEA, 5, false) });
+    assert_eq!(closed(&actions).first(), Some(&(1, CloseReason::Busy)));
+}
+
+#[test]
+fn crowd_is_told_with_its_addresses() {
+    let mut engine = small();
+    for (link, last) in [(1, 7), (2, 8), (3, 8)] {
+        comes(&mut engine, link, stranger(link as u8), last);
+    }
+    let crowd = engine.crowd(at(10));
+    let from = vec![([192, 0, 2, 8].into(), 2), ([192, 0, 2, 7].into(), 1)];
+    assert_eq!(crowd, Crowd { open: 3, most: 4, is_full: false, from });
+    for link in 4..=5 {
+        comes(&mut engine, link, stranger(link as u8), 8);
+    }
+    assert!(engine.crowd(at(10)).is_full);
+    engine.handle(at(20), Input::LinkDown { link: LinkId(1), reason: Some(CloseReason::Stopping) });
+    assert!(engine.crowd(at(20)).is_full, "one was refused a moment ago");
+    assert!(!engine.crowd(at(10 + LINKS_FULL_TOLD_MS)).is_full);
+}

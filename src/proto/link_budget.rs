@@ -1,0 +1,74 @@
+//! Divides the file descriptors of the process: what the mesh may use, and what is reserved for the rest.
+//!
+//! Each connection with another node costs a descriptor, from its first packet to the end of its
+//! goodbye. Without a limit for all of them together, strangers could use up the descriptors with
+//! which the page and the database are opened.
+
+use super::limits::{
+    DESCRIPTORS_RESERVED, DIALS_MAX, HANDSHAKES_MAX, LINKS_CLOSING_MAX, LINKS_MAX, MESH_DESCRIPTORS_MIN,
+};
+
+/// The shares of the mesh. Together they are at most the descriptors of the process without [`DESCRIPTORS_RESERVED`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkBudget {
+    /// Links.
+    pub links: usize,
+    /// Connections of others that have not finished their handshake.
+    pub handshakes: usize,
+    /// Dials.
+    pub dials: usize,
+    /// Links that are being refused or that are saying goodbye.
+    pub closing: usize,
+}
+
+impl LinkBudget {
+    /// The most that any limit of descriptors is used for.
+    const LARGEST: Self =
+        Self { links: LINKS_MAX, handshakes: HANDSHAKES_MAX, dials: DIALS_MAX, closing: LINKS_CLOSING_MAX };
+
+    /// Divides the descriptors of a process that may have so many; `None`: any number.
+    pub fn new(descriptors: Option<u64>) -> Self {
+        let all = descriptors.and_then(|all| usize::try_from(all).ok()).unwrap_or(usize::MAX);
+        let all = all.saturating_sub(DESCRIPTORS_RESERVED).max(MESH_DESCRIPTORS_MIN);
+        let handshakes = HANDSHAKES_MAX.min(all / 4);
+        let dials = DIALS_MAX.min(all / 8);
+        let closing = LINKS_CLOSING_MAX.min(all / 8);
+        Self { links: LINKS_MAX.min(all - handshakes - dials - closing), handshakes, dials, closing }
+    }
+
+    /// All shares together.
+    pub fn total(self) -> usize {
+        self.links + self.handshakes + self.dials + self.closing
+    }
+}
+
+impl Default for LinkBudget {
+    fn default() -> Self {
+        Self::LARGEST
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_leave_the_reserve_alone() {
+        for descriptors in [256, 300, 512, 1024, 4096, 1 << 20] {
+            let budget = LinkBudget::new(Some(descriptors));
+            assert!(budget.total() + DESCRIPTORS_RESERVED <= descriptors as usize, "{descriptors}: {budget:?}");
+        }
+        let small = LinkBudget { links: 28, handshakes: 14, dials: 7, closing: 7 };
+        assert_eq!(LinkBudget::new(Some(256)), small);
+        assert_eq!(LinkBudget::new(Some(1 << 20)), LinkBudget::default());
+        assert_eq!(LinkBudget::new(None), LinkBudget::default());
+    }
+
+    #[test]
+    fn tiny_limit_still_admits_some_links() {
+        for descriptors in [0, 64, 200, 210] {
+            let budget = LinkBudget::new(Some(descriptors));
+            assert_eq!(budget, LinkBudget { links: 8, handshakes: 4, dials: 2, closing: 2 }, "{descriptors}");
+        }
+    }
+}
