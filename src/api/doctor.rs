@@ -29,6 +29,8 @@ pub struct Doctor {
     pub firewall: Option<String>,
     /// Files and connections.
     pub files: Files,
+    /// Links with other nodes.
+    pub links: Links,
     /// Free bytes on the disk with the data; null where the system does not say.
     pub disk_free: Option<u64>,
 }
@@ -88,4 +90,26 @@ pub struct Files {
     pub open: Option<u64>,
     /// How many may be; null if there is no limit.
     pub most: Option<u64>,
+}
+
+/// How many links there are, and from where most of them come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Links {
+    /// How many are up.
+    pub open: usize,
+    /// How many may be up.
+    pub most: usize,
+    /// Whether all are in use, or were within the last minute.
+    pub is_full: bool,
+    /// The addresses with the most links.
+    pub from: Vec<Crowded>,
+}
+
+/// An address from which links come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crowded {
+    /// The address.
+    pub address: String,
+    /// How many links.
+    pub links: usize,
 }

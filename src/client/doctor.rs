@@ -73,6 +73,10 @@ fn text(doctor: &Doctor, members: &[api::Member], about: &api::Node) -> Vec<Stri
     lines.push(String::new());
     lines.push(history(&about.history, label));
     lines.extend(doctor.firewall.as_ref().map(|firewall| format!("Firewall here: {}", print::harmless(firewall))));
+    let from: Vec<_> =
+        doctor.links.from.iter().map(|row| format!("{} from {}", row.links, print::harmless(&row.address))).collect();
+    let from = if doctor.links.is_full { format!(": {}", from.join(", ")) } else { String::new() };
+    lines.push(format!("Links: {} of {}{from}", doctor.links.open, doctor.links.most));
     let known = |count: Option<u64>, none: &str| count.map_or_else(|| none.to_owned(), |count| count.to_string());
     let (open, most) = (known(doctor.files.open, "?"), known(doctor.files.most, "any number"));
     lines.push(format!("Files open: {open} of {most}"));

@@ -10,14 +10,16 @@ use std::time::Instant;
 use super::turn::Turns;
 use super::{likely, now};
 use crate::api;
-use crate::api::doctor::{Doctor, FailedDial, Files, Heard, Interface, Ports};
+use crate::api::doctor::{Crowded, Doctor, FailedDial, Files, Heard, Interface, Links, Ports};
 use crate::config::MIB;
 use crate::net::Counts;
 use crate::proto::book::{Dial, Target};
 use crate::proto::closed::Closed;
-use crate::proto::ids::{DialId, NodeId};
+use crate::proto::frame::CloseReason;
+use crate::proto::ids::{DialId, LinkId, NodeId};
 use crate::proto::limits::{ADDRESSES_MAX, HEARD_FRESH_MS, HEARD_SWEEP_EVERY_MS};
 use crate::proto::roster::Member;
+use crate::system::descriptors;
 
 /// What only the loop sees pass by.
 #[derive(Debug, Default)]
@@ -29,6 +31,10 @@ pub(super) struct Notes {
     dialling: HashMap<DialId, Target>,
     /// Where the last dial failed.
     failed: BTreeMap<Target, Failure>,
+    /// Where the links that are up lead.
+    linked: HashMap<LinkId, IpAddr>,
+    /// Who had no room for a link, and when that was.
+    busy: BTreeMap<IpAddr, Failure>,
 }
 
 /// A dial that came to nothing.
@@ -62,11 +68,23 @@ impl Notes {
         self.dialling.insert(dial.dial, dial.target.clone());
     }
 
-    /// A dial ended in a link.
-    pub(super) fn linked(&mut self, dial: Option<DialId>) {
+    /// A link is up.
+    pub(super) fn linked(&mut self, link: LinkId, address: IpAddr, dial: Option<DialId>) {
+        self.linked.insert(link, address);
         if let Some(target) = dial.and_then(|dial| self.dialling.remove(&dial)) {
             self.failed.remove(&target);
         }
+    }
+
+    /// A link is gone, perhaps since the other side had no room for it.
+    pub(super) fn unlinked(&mut self, link: LinkId, reason: Option<CloseReason>, wall_ms: u64) {
+        let Some(address) = self.linked.remove(&link).filter(|_| reason == Some(CloseReason::Busy)) else { return };
+        if self.busy.len() >= ADDRESSES_MAX && !self.busy.contains_key(&address) {
+            let oldest = self.busy.iter().min_by_key(|(_, failure)| failure.at_ms).map(|(address, _)| *address);
+            oldest.map(|oldest| self.busy.remove(&oldest));
+        }
+        let error = "all links there are in use; `roomful doctor` on that machine says by whom".to_owned();
+        self.busy.insert(address, Failure { at_ms: wall_ms, error, answered: true });
     }
 
     /// A dial came to nothing.
@@ -91,7 +109,10 @@ impl Notes {
             Target::Address(target) => target.ip() == address,
             Target::Host(..) => false,
         });
-        there.next().map(|(_, failure)| failure)
+        let failed = there.next().map(|(_, failure)| failure);
+        let busy = self.busy.get(&address);
+        // What happened last.
+        failed.into_iter().chain(busy).max_by_key(|failure| failure.at_ms)
     }
 
     fn failures(&self) -> Vec<FailedDial> {
@@ -126,6 +147,7 @@ impl Turns {
         let others = || self.engine.members().filter(|member| !member.own && member.state.is_here());
         let clock_error_ms = middle(others().filter_map(|member| member.clock_error_ms).collect());
         let discovery = self.discovery.rows();
+        let (crowd, files) = (self.engine.crowd(now()), files());
         let likely = likely::likely(&likely::Findings {
             here: others().map(|member: &Member| member.name.to_string()).collect(),
             interfaces: &interfaces,
@@ -135,6 +157,8 @@ impl Turns {
             ports: &ports,
             firewall,
             clock_error_ms,
+            links: &crowd,
+            descriptors: files.most,
             full: self.filled().collect(),
             little_disk: self.engine.members().any(|member| member.closed == Some(Closed::Disk)),
         });
@@ -148,7 +172,17 @@ impl Turns {
             likely,
             discovery,
             firewall: firewall.map(str::to_owned),
-            files: files(),
+            files,
+            links: Links {
+                open: crowd.open,
+                most: crowd.most,
+                is_full: crowd.is_full,
+                from: crowd
+                    .from
+                    .iter()
+                    .map(|(address, links)| Crowded { address: address.to_string(), links: *links })
+                    .collect(),
+            },
             disk_free: super::disk::free(&self.about.data_dir),
         }
     }
@@ -197,7 +231,7 @@ fn firewall() -> Option<&'static str> {
 fn files() -> Files {
     // The directory that is being read is one of them.
     let open = std::fs::read_dir("/proc/self/fd").ok().map(|files| (files.count() as u64).saturating_sub(1));
-    Files { open, most: rustix::process::getrlimit(rustix::process::Resource::Nofile).current }
+    Files { open, most: descriptors() }
 }
 
 #[cfg(test)]
@@ -228,8 +262,12 @@ mod tests {
         let why = notes.why([192, 0, 2, 1].into()).map(|failure| failure.error.as_str());
         assert_eq!(why, Some("nobody answers there"));
         notes.dials(&dial(2));
-        notes.linked(Some(DialId(2)));
+        let address = [192, 0, 2, 1].into();
+        notes.linked(LinkId(1), address, Some(DialId(2)));
         assert_eq!(notes.failures(), []);
+        assert!(notes.why(address).is_none());
+        notes.unlinked(LinkId(1), Some(CloseReason::Busy), 5);
+        assert!(notes.why(address).is_some_and(|failure| failure.answered && failure.error.contains("in use")));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use super::doctor::Failure;
 use crate::api::Discovery;
 use crate::api::doctor::{Interface, Ports};
-use crate::proto::limits::CLOCK_AHEAD_MS_MAX;
+use crate::proto::engine::Crowd;
+use crate::proto::limits::{CLOCK_AHEAD_MS_MAX, LINKS_MAX};
 use crate::proto::refusal::{Cause, Tally};
 
 /// Somebody whose beacons come in, and with whom there is no link.
@@ -29,6 +30,9 @@ pub(super) struct Findings<'a> {
     pub(super) ports: &'a Ports,
     pub(super) firewall: Option<&'static str>,
     pub(super) clock_error_ms: Option<i64>,
+    pub(super) links: &'a Crowd,
+    /// The limit of file descriptors, on which the number of links depends.
+    pub(super) descriptors: Option<u64>,
     /// Whose history is full: name, and how many MiB it takes.
     pub(super) full: Vec<(String, u64)>,
     /// Whether the rest of the disk is kept for this node's own user.
@@ -57,6 +61,9 @@ pub(super) fn likely(found: &Findings<'_>) -> String {
 
 fn reach(found: &Findings<'_>) -> String {
     let Ports { udp, tcp, .. } = found.ports;
+    if found.links.is_full {
+        return crowded(found.links, found.descriptors);
+    }
     if let Some(one) = found.deaf.first() {
         let why = match one.failure {
             Some(failure) => format!("the dial there failed: {}", failure.error),
@@ -96,6 +103,23 @@ fn reach(found: &Findings<'_>) -> String {
         "Nobody is heard. Nobody else runs in this room on this network; or a firewall keeps out UDP and TCP port {udp}{}; or the \
          network keeps its devices apart, as guest Wi-Fi does: then --peer ADDRESS on one side helps, if anything can.",
         opening(found)
+    )
+}
+
+/// All links are in use: by whom, and what to do.
+fn crowded(links: &Crowd, descriptors: Option<u64>) -> String {
+    let from: Vec<_> = links.from.iter().map(|(address, count)| format!("{address} ({count})")).collect();
+    let limit = match descriptors.filter(|_| links.most < LINKS_MAX) {
+        Some(files) => format!(
+            " If they belong here, raise the limit of open files (ulimit -n), which is {files}, and start again."
+        ),
+        None => String::new(),
+    };
+    format!(
+        "All {} links of this node are in use, so others can't come in. Most are from {}. Members that this node knows keep their \
+         links. If you don't know these machines, block their addresses.{limit}",
+        links.most,
+        from.join(", "),
     )
 }
 
@@ -149,6 +173,8 @@ mod tests {
             ports: &Ports { udp: 7666, tcp: 7667, web: None },
             firewall: None,
             clock_error_ms: None,
+            links: &Crowd { open: 1, most: 1024, is_full: false, from: Vec::new() },
+            descriptors: Some(256),
             full: Vec::new(),
             little_disk: false,
         };
@@ -183,6 +209,20 @@ mod tests {
         let refused = refused(&[Cause::WrongKey]);
         let told = told(|found| (found.deaf, found.refused) = (deaf("it has another room key", true), refused));
         assert!(told.contains("another room key. Somebody has") && !told.contains("irewall"), "{told}");
+    }
+
+    #[test]
+    fn full_links_are_no_firewall() {
+        let from = vec![([192, 0, 2, 66].into(), 20), ([192, 0, 2, 67].into(), 7)];
+        let crowd = Crowd { open: 28, most: 28, is_full: true, from };
+        let more = Crowd { most: LINKS_MAX, ..crowd.clone() };
+        let deaf = deaf("nobody answers there (timed out)", false);
+        let told = told(|found| (found.deaf, found.links) = (deaf, Box::leak(Box::new(crowd))));
+        for word in ["All 28 links", "192.0.2.66 (20), 192.0.2.67 (7)", "block their addresses", "open files", "256"] {
+            assert!(told.contains(word), "{word:?} in {told}");
+        }
+        assert!(!told.contains("irewall"), "{told}");
+        check(|found| found.links = Box::leak(Box::new(more)), &["All 1024 links", "block their addresses."]);
     }
 
     #[test]

@@ -183,10 +183,13 @@ impl Turns {
                 }
             }
             net::Event::LinkUp { link, dial, peer } => {
-                self.notes.linked(dial);
+                self.notes.linked(link, peer.address, dial);
                 Input::LinkUp { link, dial, peer }
             }
-            net::Event::LinkDown { link, reason } => Input::LinkDown { link, reason },
+            net::Event::LinkDown { link, reason } => {
+                self.notes.unlinked(link, reason, now().wall_ms);
+                Input::LinkDown { link, reason }
+            }
             net::Event::Heard { link } => Input::Heard(link),
             net::Event::Frame { link, frame, bytes: _, place: _ } => Input::Frame { link, frame },
         };

@@ -1,5 +1,7 @@
 //! What the attacker does, one kind of misdeed a file.
 
+#[path = "crowding.rs"]
+mod crowding;
 #[path = "floods.rs"]
 mod floods;
 #[path = "forking.rs"]

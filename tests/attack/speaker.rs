@@ -1,7 +1,7 @@
 //! Speaks the protocol as somebody who does not keep to it: its own TLS, its own handshake, any bytes in any order. Only
 //! the forms of frames come from the program.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use roomful::wire::frame::{Greeting, LENGTH_BYTES};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, ServerConfig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
@@ -38,6 +38,8 @@ pub(crate) struct Speaker {
     pub(crate) secret: Vec<u8>,
     /// What it says of itself.
     pub(crate) intro: Intro,
+    /// The address that it dials from; none: the system's choice.
+    pub(crate) source: Option<Ipv4Addr>,
 }
 
 /// A connection that is through TLS, and the rest is up to us.
@@ -70,6 +72,7 @@ impl Speaker {
             versions: (1, 1),
             secret: room.into(),
             intro,
+            source: None,
         }
     }
 
@@ -94,7 +97,11 @@ impl Speaker {
 
     /// Connects, with TLS, and says nothing yet.
     pub(crate) async fn connect(&self, to: SocketAddr) -> Result<Line> {
-        let stream = timeout(ANSWER_WITHIN, TcpStream::connect(to)).await??;
+        let socket = TcpSocket::new_v4()?;
+        if let Some(source) = self.source {
+            socket.bind((source, 0).into())?;
+        }
+        let stream = timeout(ANSWER_WITHIN, socket.connect(to)).await??;
         let connector = TlsConnector::from(Arc::new(client(&self.key)?));
         let stream = timeout(ANSWER_WITHIN, connector.connect(ServerName::IpAddress(to.ip().into()), stream)).await??;
         self.line(stream.into())

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use roomful::api;
-use roomful::api::doctor::{FailedDial, Files, Heard, Interface, Ports};
+use roomful::api::doctor::{FailedDial, Files, Heard, Interface, Links, Ports};
 use roomful::proto::clock::Stamp;
 use roomful::proto::history::{At, Export, Found, Hit, Page, PageQuery, Reading};
 use roomful::proto::ids::{Arrival, EntryId, LogId, NodeId};
@@ -193,6 +193,7 @@ fn doctor() -> api::Doctor {
         discovery: Vec::new(),
         firewall: None,
         files: Files { open: Some(9), most: Some(1_024) },
+        links: Links { open: 1, most: 1_024, is_full: false, from: Vec::new() },
         disk_free: Some(1),
     }
 }
