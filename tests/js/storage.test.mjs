@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { NodeStorage } from "../../static/js/storage.js";
+import { NodeStorage, begin, keys, keysOfTab, read, readOfTab, write, writeOfTab } from "../../static/js/storage.js";
 
 /** A storage whose frames are kept here, as long as `isOpen`. */
 function bench() {
@@ -103,4 +103,62 @@ test("an item of another tab is read and not sent", () => {
   assert.deepEqual(take(), []);
   set("choices", null);
   assert.equal(take().length, 1);
+});
+
+/** A storage of the browser: its items are its own properties, as in a real one. */
+class BrowserStorage {
+  getItem(key) {
+    return Object.hasOwn(this, key) ? this[key] : null;
+  }
+
+  setItem(key, text) {
+    if (key === "forbidden") throw new Error("no");
+    this[key] = text;
+  }
+
+  removeItem(key) {
+    delete this[key];
+  }
+}
+
+function inBrowser() {
+  globalThis.localStorage = new BrowserStorage();
+  globalThis.sessionStorage = new BrowserStorage();
+  const frames = [];
+  return { frames, send: (frame) => frames.push(frame) > 0 };
+}
+
+test("a machine that is not shared uses the browser", () => {
+  const { frames, send } = inBrowser();
+  begin({ node: { shared: false } }, send);
+  assert.equal(write("a", "1"), true);
+  writeOfTab("b", "2");
+  assert.deepEqual([read("a"), keys("a"), readOfTab("b"), keysOfTab("b")], ["1", ["a"], "2", ["b"]]);
+  assert.deepEqual([{ ...localStorage }, { ...sessionStorage }], [{ a: "1" }, { b: "2" }]);
+  assert.equal(write("forbidden", "3"), false);
+  assert.deepEqual(frames, []);
+});
+
+test("items of a shared start return to the browser", () => {
+  const { frames, send } = inBrowser();
+  localStorage.setItem("known", "mine");
+  begin({ node: {}, storage: { draft: "begun", known: "older", forbidden: "stays" } }, send);
+  assert.deepEqual({ ...localStorage }, { draft: "begun", known: "mine" });
+  assert.deepEqual(frames.map(({ key, value }) => [key, value]), [["draft", null], ["known", null]]);
+});
+
+test("a shared machine leaves no text in the browser", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { frames, send } = inBrowser();
+  globalThis.BroadcastChannel = class {
+    postMessage() {}
+  };
+  begin({ node: { shared: true }, storage: { draft: "begun" } }, send);
+  assert.equal(read("draft"), "begun");
+  write("outbox", "unsent");
+  writeOfTab("field", "typed");
+  t.mock.timers.tick(1_000);
+  assert.deepEqual([read("outbox"), keys("out"), readOfTab("field"), keysOfTab("")], ["unsent", ["outbox"], "typed", ["field"]]);
+  assert.deepEqual(frames.map(({ key, value }) => [key, value]), [["outbox", "unsent"]]);
+  assert.deepEqual([{ ...localStorage }, { ...sessionStorage }], [{}, {}]);
 });
