@@ -13,10 +13,14 @@ mod elsewhere;
 mod motion;
 #[path = "browser/moving.rs"]
 mod moving;
+#[path = "browser/neighbour.rs"]
+mod neighbour;
 #[path = "browser/page.rs"]
 mod page;
 #[path = "browser/people.rs"]
 mod people;
+#[path = "browser/shared.rs"]
+mod shared;
 
 use common::lab::Lab;
 use common::node::{Node, together};

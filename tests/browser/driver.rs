@@ -1,6 +1,7 @@
 //! The browsers of the tests, each with the driver that starts it, on a port that the driver chose itself.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -51,11 +52,22 @@ pub(crate) struct Driver {
 impl Driver {
     /// Starts a driver and a browser with a profile of its own.
     pub(crate) async fn start(browser: Browser) -> Result<(Self, WebDriver)> {
+        Self::start_as(browser, None).await
+    }
+
+    /// Starts them as the user with this id.
+    pub(crate) async fn start_as(browser: Browser, user: Option<u32>) -> Result<(Self, WebDriver)> {
         let profile = TempDir::with_prefix("roomful-browser-")?;
+        if user.is_some() {
+            chown(profile.path(), user, user)?;
+        }
         let place = profile.path().display().to_string();
         Ok(match browser {
             Browser::Chromium => {
-                let command = command("chromedriver", &["--port=0", "--allowed-ips=127.0.0.1"]);
+                let mut command = command("chromedriver", &["--port=0", "--allowed-ips=127.0.0.1"]);
+                if let Some(user) = user {
+                    command.uid(user).gid(user).env("HOME", profile.path());
+                }
                 let driver = Self::spawn(command, "successfully on port ", profile)?;
                 let mut wanted = DesiredCapabilities::chrome();
                 for switch in SWITCHES {

@@ -66,6 +66,14 @@ impl Page {
         Ok(Self { driver, complaints: Vec::new(), browser, process })
     }
 
+    /// Starts Chromium as the user with this id.
+    #[allow(dead_code, reason = "for shared")]
+    pub(crate) async fn start_as(user: u32) -> Result<Self> {
+        let browser = Browser::Chromium;
+        let (process, driver) = Driver::start_as(browser, Some(user)).await?;
+        Ok(Self { driver, complaints: Vec::new(), browser, process })
+    }
+
     /// The process group of the browser.
     #[allow(dead_code, reason = "for the bench")]
     pub(crate) fn driver_pid(&self) -> u32 {
