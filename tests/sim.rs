@@ -20,6 +20,8 @@ mod node;
 mod page;
 #[path = "sim/store.rs"]
 mod store;
+#[path = "sim/strangers.rs"]
+mod strangers;
 #[path = "sim/world.rs"]
 mod world;
 

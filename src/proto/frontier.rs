@@ -40,6 +40,8 @@ pub struct Frontier {
     told: BTreeMap<NodeId, Closings>,
     /// Authors of whom there is something new to tell: they closed or opened, or take noticeably more.
     news: BTreeSet<NodeId>,
+    /// How often what is held changed, and how often that of the own logs.
+    version: (u64, u64),
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +62,7 @@ impl Frontier {
     pub fn new(own: NodeId, logs: Vec<LogRecord>, quota: u64) -> Self {
         let (authors, told, news) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         let unmet = unmet::Unmet::new(own);
-        let mut frontier = Self { own, authors, quota, little_disk: false, unmet, told, news };
+        let mut frontier = Self { own, authors, quota, little_disk: false, unmet, told, news, version: (0, 0) };
         for record in logs {
             frontier.replace(record, std::iter::empty());
         }
@@ -94,7 +96,15 @@ impl Frontier {
         self.notice(key.author);
     }
 
+    /// Counts the changes of what is held: of all logs, and of the own ones. It grows, and starts anew with the node.
+    pub fn version(&self) -> (u64, u64) {
+        self.version
+    }
+
+    /// What is held of an author has changed.
     fn forget_hash(&mut self, author: NodeId) {
+        self.version.0 += 1;
+        self.version.1 += u64::from(author == self.own);
         if let Some(author) = self.authors.get_mut(&author) {
             author.room_hash = None;
         }

@@ -13,7 +13,7 @@
 //! | [`words`] | what a search finds |
 //! | [`frame`], [`session`], [`room_key`] | what two nodes say to each other, how a link begins, and who is let in |
 //! | [`link_budget`], [`eviction`] | how many links there may be, and which one makes room for another |
-//! | [`bucket`], [`book`], [`announce`] | whom to dial, how often, and when to be heard |
+//! | [`address_group`], [`bucket`], [`book`], [`announce`] | which addresses count as one, whom to dial, how often, and when to be heard |
 //! | [`roster`], [`marks`], [`receipts`] | who is here, what the user thinks of them, and who holds what this node's user wrote |
 //! | [`notices`] | how often the user is told of one member |
 //! | [`refusal`] | why something was not taken, counted |
@@ -21,6 +21,7 @@
 //! | [`record`] | what the engine and the store say to each other |
 //! | [`engine`] | all of it put together: what happened in, what is to be done out |
 
+pub mod address_group;
 pub mod announce;
 pub mod batch;
 pub mod body;

@@ -19,6 +19,7 @@ use roomful::proto::timeline::Conversation;
 
 use crate::node::{Death, Node};
 use crate::page::Page;
+use crate::strangers::Stranger;
 
 /// Wall clock at the start of the world, in milliseconds since 1970.
 const DAWN_MS: u64 = 1_800_000_000_000;
@@ -110,6 +111,10 @@ pub struct World {
     events: BinaryHeap<Reverse<Scheduled>>,
     scheduled: u64,
     links: BTreeMap<End, Wire>,
+    /// Links to somebody who is no node of this world.
+    strangers: BTreeMap<End, Stranger>,
+    /// Whether all nodes are on one machine: their links come over loopback.
+    pub is_one_machine: bool,
     /// Pairs of nodes that can't reach each other, in that direction.
     pub cut: BTreeSet<(usize, usize)>,
     asked: u64,
@@ -138,6 +143,8 @@ impl World {
             events: BinaryHeap::new(),
             scheduled: 0,
             links: BTreeMap::new(),
+            strangers: BTreeMap::new(),
+            is_one_machine: false,
             cut: BTreeSet::new(),
             asked: 0,
             fetches: 0,
@@ -223,6 +230,7 @@ impl World {
 
     /// Ends a link; the other end hears of it, unless the way there is cut.
     fn break_link(&mut self, end: End, reason: Option<CloseReason>) {
+        self.strangers.remove(&end);
         let Some(Wire { other: (other, link), .. }) = self.links.remove(&end) else { return };
         self.links.remove(&(other, link));
         let delay_ms = self.delay();
@@ -393,6 +401,9 @@ impl World {
             Event::Dialled(dialler, dial, life) => self.dialled(node, dialler, dial, life),
             Event::DialFailed(dial) => self.handle(node, Input::DialFailed(dial.dial)),
             Event::Frame(link, frame) => {
+                if self.strangers.contains_key(&(node, link)) {
+                    return self.handle(node, Input::Frame { link, frame: *frame });
+                }
                 let Some(wire) = self.links.get_mut(&(node, link)) else { return };
                 // A cut cable loses nothing of a TCP stream, but it does not let it pass either.
                 if self.cut.contains(&(wire.other.0, node)) {
@@ -461,6 +472,24 @@ impl World {
         }
     }
 
+    /// Links a running node with somebody who is no node of this world. Returns the link's number.
+    pub fn stranger(&mut self, node: usize, stranger: Stranger) -> LinkId {
+        self.nodes[node].links += 1;
+        let link = LinkId(self.nodes[node].links);
+        let (name, wall_ms) = (Name::lossy("stranger", "?"), self.clock(node).wall_ms);
+        let intro = Intro { name, uptime_ms: 0, wall_ms, listens: Vec::new() };
+        let (id, instance, address) = (stranger.id, Instance(1), stranger.address);
+        self.strangers.insert((node, link), stranger);
+        let peer = Peer { id, instance, intro, address, dialled: false };
+        self.handle(node, Input::LinkUp { link, dial: None, peer });
+        link
+    }
+
+    /// A node hears a frame on a stranger's link, after a while.
+    pub fn hears(&mut self, node: usize, link: LinkId, after_ms: u64, frame: Frame) {
+        self.schedule(node, after_ms, Event::Frame(link, Box::new(frame)));
+    }
+
     fn peer(&self, node: usize, dialled: bool) -> Peer {
         let entry = &self.nodes[node];
         let name = entry.engine.as_ref().map_or_else(|| Name::lossy("?", "?"), |engine| engine.name().clone());
@@ -473,7 +502,7 @@ impl World {
                 wall_ms: self.clock(node).wall_ms,
                 listens: vec![SocketAddr::new(Self::address(node), PORT)],
             },
-            address: Self::address(node),
+            address: if self.is_one_machine { Ipv4Addr::LOCALHOST.into() } else { Self::address(node) },
             dialled,
         }
     }
@@ -556,6 +585,11 @@ impl World {
 
     /// Frames of one link come in the order they were sent, however long each takes.
     fn send(&mut self, node: usize, link: LinkId, frame: Frame) {
+        if let Some(stranger) = self.strangers.get(&(node, link)) {
+            let Some(answer) = stranger.answer(&frame) else { return };
+            let delay_ms = self.delay();
+            return self.hears(node, link, delay_ms, answer);
+        }
         let delay_ms = self.delay();
         let at_ms = self.now_ms + delay_ms;
         let Some(Wire { other: (other, there), last_ms, .. }) = self.links.get_mut(&(node, link)) else { return };

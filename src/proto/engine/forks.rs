@@ -38,6 +38,7 @@ impl Engine {
         if !changes.notices.is_empty() {
             self.refused.count(Cause::Forked);
             out.push(Action::Warn(Warning::Fork(author)));
+            self.spread_fork(now);
         }
         self.changed(now, changes, out);
     }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::sync::Fetching;
 use crate::proto::closed::Closings;
 use crate::proto::frame::{Peer, Receipt};
 use crate::proto::ids::{Instance, LogId, NodeId, Seq};
@@ -35,9 +34,6 @@ pub(super) struct Link {
     pub(super) behind: bool,
     /// Receipts to send.
     pub(super) receipts: Vec<Receipt>,
-    pub(super) fetching: Fetching,
-    /// When it was last compared with.
-    pub(super) compared_ms: Option<u64>,
     pub(super) relay: Relaying,
     /// Whose logs the peer takes no further, as it said last.
     pub(super) closings: Closings,
@@ -61,8 +57,6 @@ impl Link {
             unreceipted_bytes: 0,
             behind: false,
             receipts: Vec::new(),
-            fetching: Fetching::new(),
-            compared_ms: None,
             relay: Relaying::default(),
             closings: Closings::default(),
             told: Closings::default(),

@@ -252,7 +252,7 @@ impl Engine {
     /// Forgets a link and all that went on over it. Returns it, and the link that is in use with its peer from now on.
     fn drop_link(&mut self, now: Now, link: LinkId) -> Option<(Link, Option<LinkId>)> {
         let gone = self.links.remove(link)?;
-        self.sync_link_gone(link);
+        self.sync_link_gone(link, gone.0.peer.id);
         self.relay_gone(now, link);
         Some(gone)
     }

@@ -29,14 +29,45 @@ pub const COMPARE_EVERY_MS: u64 = 5_000;
 /// A comparison or fetch without an answer this long is given up, and another peer asked, in milliseconds.
 pub const FETCH_PATIENCE_MS: u64 = 2_000;
 
-/// How long one comparison may go on while others wait, in milliseconds: whole ones take a few answers on any network,
-/// and one that never ends costs the others no more than this at a time.
+/// How long one comparison may go on while others at its address wait, in milliseconds: whole ones take a few answers on any
+/// network, and one that never ends costs the others no more than this at a time.
 pub const COMPARE_TURN_MS: u64 = 500;
+
+/// How long a peer holds up others that failed, or that is new at an address where others failed, in milliseconds: 64 of these
+/// that never answer ([`super::NEWCOMERS_PER_ADDRESS`]) hold up an honest one at their own address for some seconds.
+pub const DOUBTFUL_MS: u64 = 100;
+
+/// Comparisons that go on at a time, each at another address: more than the addresses of most attackers, so that a peer
+/// elsewhere has its turn at once. Each takes about 10 KiB at the most (256 authors that differ).
+pub const COMPARISONS_MAX: usize = 32;
+
+/// Peers that a round compares with every [`COMPARE_EVERY_MS`], of those who may hold something else: all of most rooms, and
+/// more than the strangers of one address. With each, 1,000 bytes or so are exchanged in a room of ten.
+pub const COMPARE_ROUND_MAX: usize = 64;
+
+/// Pages of history under way at a time, each from another address: enough to fill any line, and more than the addresses of
+/// most attackers.
+pub const FETCHES_MAX: usize = 32;
+
+/// A fetch without an answer this long counts as a failure, and holds up the others no more, in milliseconds. Its answer is
+/// still taken. A page is meant to take [`PAGE_MS`]; four times as much passes on a bad day.
+pub const FETCH_OVERDUE_MS: u64 = 1_000;
+
+/// How long a peer is not asked after its first failure, in milliseconds; doubled with each further one.
+pub const FAILED_PAUSE_MS_MIN: u64 = 1_000;
+
+/// Longest pause of a peer that fails again and again, in milliseconds: an honest one whose machine was frozen is asked again
+/// soon after it woke, and 64 strangers of an address are asked no more than 4 times a second.
+pub const FAILED_PAUSE_MS_MAX: u64 = 16_000;
+
+/// Peers, and addresses, whose answers are remembered: twice as many as have links, so that one that fails and comes back is
+/// known. Each takes less than 100 bytes.
+pub const RANKED_MAX: usize = 2 * super::LINKS_MAX;
 
 /// Longest page of a comparison in bytes.
 pub const COMPARE_PAGE_BYTES_MAX: usize = 16 * 1024;
 
-/// Fetches that a node serves at a time; more are told "busy" and try elsewhere.
+/// Fetches that a node serves at a time; others wait for their turn, one of each link.
 pub const FETCHES_SERVED_MAX: usize = 4;
 
 /// Longest page of history in bytes: with its frame below [`super::FRAME_BYTES_MAX`], and one batch always fits.
@@ -62,8 +93,9 @@ pub const FETCH_RETRY_MS: u64 = 500;
 /// may have written it, and then it is passed over each time.
 pub const VAIN_RETRY_MS: u64 = 60_000;
 
-/// Gaps that are remembered for a link; what is beyond is found by the next comparison.
-pub const WANTS_MAX: usize = 4_096;
+/// Gaps that are remembered for a link; what is beyond is found by the next comparison. With what was asked for in vain they
+/// take 64 KiB at the most, on all links together 64 MiB.
+pub const WANTS_MAX: usize = 512;
 
 /// After a comparison the other side's difference asks for another one no sooner than this, in milliseconds.
 pub const COMPARE_AGAIN_MS: u64 = 1_000;

@@ -52,12 +52,15 @@ fn whoever_asks_for_history_a_thousand_times_has_one_page_under_way() {
     let read = reads(&asked);
     assert_eq!((read.len(), busy(&asked)), (1, OFTEN - 1));
     assert!(read[0].bytes <= PAGE_BYTES_MAX as u64, "{:?}", read[0]);
-    // Others are served beside it, but not more than there are readers.
+    // Others are served beside it, but not more than there are readers: the last one waits for its turn.
     let others: Vec<Action> = links.skip(1).flat_map(|link| ask(&mut engine, link)).collect();
-    assert_eq!((reads(&others).len(), busy(&others)), (FETCHES_SERVED_MAX - 1, 1));
+    assert_eq!((reads(&others).len(), busy(&others)), (FETCHES_SERVED_MAX - 1, 0));
     let page = HistoryPage { fetch: read[0], batches: Vec::new() };
-    engine.handle(at(2), Input::History { link: LinkId(1), page });
-    assert_eq!(reads(&ask(&mut engine, 1)).len(), 1, "the next one");
+    let next = engine.handle(at(2), Input::History { link: LinkId(1), page: page.clone() });
+    assert_eq!(reads(&next).len(), 1);
+    let again = ask(&mut engine, 1);
+    assert_eq!((reads(&again).len(), busy(&again)), (0, 0), "it waits in its turn");
+    assert_eq!(reads(&engine.handle(at(3), Input::History { link: LinkId(2), page })).len(), 1);
 }
 
 #[test]

@@ -1,0 +1,330 @@
+//! Plans the fetching of what comparisons found to be lacking: which gap is asked for on which link.
+//!
+//! One page is under way for each address, and one for each log, as long as the peer answers in
+//! time. A peer that has not answered yet holds up a better one for [`PAGE_MS`], and one of its own
+//! rank for [`FETCH_OVERDUE_MS`]; a doubtful one holds up any other for [`DOUBTFUL_MS`].
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
+
+use super::ranking::Rank;
+use crate::proto::address_group::AddressGroup;
+use crate::proto::frame::Fetch;
+use crate::proto::frontier::{Frontier, Lack};
+use crate::proto::ids::{LinkId, LogKey};
+use crate::proto::limits::{
+    DOUBTFUL_MS, FETCH_OVERDUE_MS, FETCH_PATIENCE_MS, FETCH_RETRY_MS, FETCHES_MAX, PAGE_BYTES_MAX, PAGE_BYTES_MIN,
+    PAGE_MS, VAIN_RETRY_MS, WANTS_MAX,
+};
+
+/// What is to be fetched on one link.
+#[derive(Debug)]
+struct Fetching {
+    /// What the peer holds and this node lacked when it compared.
+    wants: BTreeMap<LogKey, VecDeque<Lack>>,
+    /// How many gaps are in `wants`.
+    count: usize,
+    /// The log asked for last: the one behind it is next, so that the newest of all of them is here before the old of one.
+    last: Option<LogKey>,
+    /// What was asked for in vain, and until when it is not asked for again.
+    vain: VecDeque<((LogKey, Lack), u64)>,
+    step: Step,
+    /// As small as can be, until it is known how fast the link is.
+    page_bytes: u64,
+    not_before_ms: u64,
+    /// Whether anything came since the last comparison.
+    came: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Idle,
+    Asked { fetch: Fetch, lack: Lack, at_ms: u64, is_overdue: bool },
+    Storing { key: LogKey, lack: Lack },
+}
+
+/// Where a link stands when the next pages are asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing {
+    pub(super) group: AddressGroup,
+    pub(super) rank: Rank,
+    /// Until when its peer is not asked.
+    pub(super) paused_until_ms: u64,
+}
+
+/// What is due on all links.
+#[derive(Debug, Default)]
+pub(super) struct Due {
+    /// What to ask for now.
+    pub(super) fetches: Vec<(LinkId, Fetch)>,
+    /// Links on which all has come that was seen to be lacking; perhaps there is more by now.
+    pub(super) drained: Vec<LinkId>,
+    /// When something is due next, if nothing happens before.
+    pub(super) wake_ms: Option<u64>,
+}
+
+impl Due {
+    fn wake(&mut self, at_ms: u64) {
+        self.wake_ms = Some(self.wake_ms.map_or(at_ms, |before| before.min(at_ms)));
+    }
+}
+
+/// What is to be fetched, on all links.
+#[derive(Debug, Default)]
+pub(super) struct Fetches {
+    by_link: BTreeMap<LinkId, Fetching>,
+}
+
+/// Pages under way, and whom they hold up.
+#[derive(Debug, Default)]
+struct UnderWay {
+    /// The log, the address, the rank of the peer, and when it was asked; none: its page is being stored.
+    pages: Vec<(LogKey, AddressGroup, Rank, Option<u64>)>,
+}
+
+impl UnderWay {
+    /// Returns until when a page that was asked for at `at_ms` holds up a link of the rank `rank`.
+    fn until_ms(at_ms: Option<u64>, holder: Rank, rank: Rank) -> u64 {
+        let patience_ms = match holder {
+            holder if holder.is_doubtful() => DOUBTFUL_MS,
+            holder if rank < holder => PAGE_MS,
+            _ => FETCH_OVERDUE_MS,
+        };
+        at_ms.map_or(u64::MAX, |at_ms| at_ms + patience_ms)
+    }
+
+    fn holds_up<'a>(&'a self, rank: Rank, mono_ms: u64) -> impl Iterator<Item = (LogKey, AddressGroup, Rank)> + 'a {
+        let holds_up = move |(key, group, holder, at_ms): &'a (LogKey, AddressGroup, Rank, Option<u64>)| {
+            (mono_ms < Self::until_ms(*at_ms, *holder, rank)).then_some((*key, *group, *holder))
+        };
+        self.pages.iter().filter_map(holds_up)
+    }
+
+    /// Returns when one of them holds up fewer than now.
+    fn next_ms(&self, mono_ms: u64) -> Option<u64> {
+        let asked = self.pages.iter().filter_map(|(.., at_ms)| *at_ms);
+        let steps = |at_ms| [DOUBTFUL_MS, PAGE_MS, FETCH_OVERDUE_MS].map(|step_ms| at_ms + step_ms);
+        asked.flat_map(steps).filter(|at_ms| *at_ms > mono_ms).min()
+    }
+}
+
+impl Fetching {
+    fn new(vain: VecDeque<((LogKey, Lack), u64)>) -> Self {
+        let (step, page_bytes) = (Step::Idle, PAGE_BYTES_MIN as u64);
+        Self { wants: BTreeMap::new(), count: 0, last: None, vain, step, page_bytes, not_before_ms: 0, came: false }
+    }
+
+    /// Takes the gap that was asked for last out of those that are wanted.
+    fn take(&mut self, key: LogKey, lack: Lack) -> bool {
+        let Some(lacks) = self.wants.get_mut(&key) else { return false };
+        let Some(at) = lacks.iter().position(|wanted| *wanted == lack) else { return false };
+        lacks.remove(at);
+        self.count -= 1;
+        if lacks.is_empty() {
+            self.wants.remove(&key);
+        }
+        true
+    }
+
+    /// Selects the next gap, of a log that is not `held_up`.
+    fn select(&mut self, frontier: &Frontier, held_up: impl Fn(LogKey) -> bool) -> Option<(Fetch, Lack)> {
+        let mut at = self.last;
+        for _ in 0..self.wants.len() {
+            let behind = at.and_then(|at| self.wants.range((Bound::Excluded(at), Bound::Unbounded)).next());
+            let (key, _) = behind.or_else(|| self.wants.first_key_value())?;
+            let key = *key;
+            at = Some(key);
+            if frontier.closed(key.author).is_some() {
+                self.count -= self.wants.remove(&key).map_or(0, |lacks| lacks.len());
+                continue;
+            }
+            if held_up(key) {
+                continue;
+            }
+            while let Some(lack) = self.wants.get(&key).and_then(|lacks| lacks.front().copied()) {
+                let Lack { first, last, doubt } = lack;
+                let gaps = match frontier.log(key) {
+                    Some(log) if !doubt => log.missing(first, last),
+                    Some(_) | None => vec![(first, last)],
+                };
+                let (Some(oldest), Some(newest)) = (gaps.first(), gaps.last()) else {
+                    self.take(key, lack);
+                    continue;
+                };
+                // The beginning of a log says its author's name; then the newest, and back from there.
+                let (first, last) = if oldest.0 == 1 && !doubt { (1, 1) } else { *newest };
+                self.last = Some(key);
+                return Some((Fetch { key, first, last, bytes: self.page_bytes }, lack));
+            }
+        }
+        None
+    }
+}
+
+impl Fetches {
+    /// Remembers that a peer holds what this node lacks, unless it was asked for in vain lately.
+    pub(super) fn want(&mut self, link: LinkId, mono_ms: u64, key: LogKey, lack: Lack) {
+        let fetching = self.by_link.entry(link).or_insert_with(|| Fetching::new(VecDeque::new()));
+        fetching.vain.retain(|(_, until_ms)| mono_ms < *until_ms);
+        if fetching.count >= WANTS_MAX || fetching.vain.iter().any(|(vain, _)| *vain == (key, lack)) {
+            return;
+        }
+        let lacks = fetching.wants.entry(key).or_default();
+        if !lacks.contains(&lack) {
+            lacks.push_back(lack);
+            fetching.count += 1;
+        }
+    }
+
+    /// Returns true if no more is remembered for a link.
+    pub(super) fn is_full(&self, link: LinkId) -> bool {
+        self.by_link.get(&link).is_some_and(|fetching| fetching.count >= WANTS_MAX)
+    }
+
+    /// Returns true if something of a log is to be fetched on a link, and its peer is not too busy to send it.
+    pub(super) fn wants(&self, link: LinkId, mono_ms: u64, key: LogKey) -> bool {
+        let is_wanted = |fetching: &Fetching| mono_ms >= fetching.not_before_ms && fetching.wants.contains_key(&key);
+        self.by_link.get(&link).is_some_and(is_wanted)
+    }
+
+    /// A link is gone.
+    pub(super) fn remove(&mut self, link: LinkId) {
+        self.by_link.remove(&link);
+    }
+
+    /// Gives up what was not answered for too long. Returns the links whose answer is overdue, each once.
+    pub(super) fn expire(&mut self, mono_ms: u64) -> Vec<LinkId> {
+        let mut overdue = Vec::new();
+        for (link, fetching) in &mut self.by_link {
+            let Step::Asked { at_ms, is_overdue, .. } = &mut fetching.step else { continue };
+            let at_ms = *at_ms;
+            if mono_ms >= at_ms + FETCH_OVERDUE_MS && !std::mem::replace(is_overdue, true) {
+                overdue.push(*link);
+            }
+            if mono_ms >= at_ms + FETCH_PATIENCE_MS {
+                // What else it holds is found by the next comparison with it.
+                *fetching = Fetching::new(std::mem::take(&mut fetching.vain));
+            }
+        }
+        overdue
+    }
+
+    /// Selects what to ask for now: first on the links of the best rank, and of those on the fastest.
+    pub(super) fn next(
+        &mut self,
+        mono_ms: u64,
+        frontier: &Frontier,
+        standing: impl Fn(LinkId) -> Option<Standing>,
+    ) -> Due {
+        let (mut due, mut under_way, mut idle) = (Due::default(), UnderWay::default(), Vec::new());
+        for (link, fetching) in &self.by_link {
+            let Some(standing) = standing(*link) else { continue };
+            let mut goes_on = |key, at_ms| under_way.pages.push((key, standing.group, standing.rank, at_ms));
+            match fetching.step {
+                Step::Idle => idle.push((standing.rank, Reverse(fetching.page_bytes), *link, standing)),
+                Step::Asked { fetch, at_ms, .. } => {
+                    goes_on(fetch.key, Some(at_ms));
+                    due.wake(at_ms + FETCH_PATIENCE_MS);
+                }
+                Step::Storing { key, .. } => goes_on(key, None),
+            }
+        }
+        idle.sort_by_key(|(rank, page_bytes, link, _)| (*rank, *page_bytes, *link));
+        for (rank, _, link, standing) in idle {
+            let Some(fetching) = self.by_link.get_mut(&link) else { continue };
+            if fetching.wants.is_empty() {
+                due.drained.extend(std::mem::take(&mut fetching.came).then_some(link));
+                continue;
+            }
+            let ready_ms = fetching.not_before_ms.max(standing.paused_until_ms);
+            if mono_ms < ready_ms {
+                due.wake(ready_ms);
+                continue;
+            }
+            let before: Vec<_> = under_way.holds_up(rank, mono_ms).collect();
+            let others = before.iter().filter(|(.., holder)| *holder <= rank).count();
+            if others >= FETCHES_MAX || before.iter().any(|(_, group, _)| *group == standing.group) {
+                continue;
+            }
+            match fetching.select(frontier, |key| before.iter().any(|(held, ..)| *held == key)) {
+                Some((fetch, lack)) => {
+                    fetching.step = Step::Asked { fetch, lack, at_ms: mono_ms, is_overdue: false };
+                    under_way.pages.push((fetch.key, standing.group, rank, Some(mono_ms)));
+                    due.fetches.push((link, fetch));
+                }
+                None if fetching.wants.is_empty() => {
+                    due.drained.extend(std::mem::take(&mut fetching.came).then_some(link));
+                }
+                None => {}
+            }
+        }
+        under_way.next_ms(mono_ms).into_iter().for_each(|at_ms| due.wake(at_ms));
+        due
+    }
+
+    /// A page came. Returns what was asked for, if it is the answer to that.
+    pub(super) fn page_came(&mut self, link: LinkId, mono_ms: u64, key: LogKey) -> Option<Fetch> {
+        let fetching = self.by_link.get_mut(&link)?;
+        let Step::Asked { fetch, lack, at_ms, .. } = fetching.step else { return None };
+        if fetch.key != key {
+            return None;
+        }
+        let took_ms = mono_ms - at_ms;
+        if took_ms > PAGE_MS {
+            fetching.page_bytes = (fetching.page_bytes / 2).max(PAGE_BYTES_MIN as u64);
+        } else if took_ms < PAGE_MS / 2 {
+            fetching.page_bytes = (fetching.page_bytes * 2).min(PAGE_BYTES_MAX as u64);
+        }
+        fetching.step = Step::Storing { key, lack };
+        Some(fetch)
+    }
+
+    /// The peer is too busy to answer now.
+    pub(super) fn busy(&mut self, link: LinkId, mono_ms: u64) {
+        if let Some(fetching) = self.by_link.get_mut(&link) {
+            fetching.step = Step::Idle;
+            fetching.not_before_ms = mono_ms + FETCH_RETRY_MS;
+        }
+    }
+
+    /// Nothing of the page that came was taken. `is_vain`: the peer sent nothing, and is not asked for that for some time.
+    ///
+    /// If another peer was faster, the gap has shrunk, and what is left of it is still wanted.
+    pub(super) fn give_up(&mut self, link: LinkId, mono_ms: u64, fetch: Fetch, is_vain: bool, frontier: &Frontier) {
+        let Some(fetching) = self.by_link.get_mut(&link) else { return };
+        let Step::Storing { key, lack } = std::mem::replace(&mut fetching.step, Step::Idle) else { return };
+        let is_overtaken = !lack.doubt && frontier.log(key).is_some_and(|log| log.taken.contains(fetch.last));
+        if is_overtaken && !is_vain {
+            return;
+        }
+        let was_wanted = fetching.take(key, lack);
+        if was_wanted && is_vain {
+            if fetching.vain.len() >= WANTS_MAX {
+                fetching.vain.pop_front();
+            }
+            fetching.vain.push_back(((key, lack), mono_ms + VAIN_RETRY_MS));
+        }
+    }
+
+    /// A page is on the disk. Unless all of it was taken, no more of that log is asked for until the next comparison.
+    pub(super) fn stored(&mut self, link: LinkId, is_whole: bool) {
+        let Some(fetching) = self.by_link.get_mut(&link) else { return };
+        let Step::Storing { key, lack } = std::mem::replace(&mut fetching.step, Step::Idle) else { return };
+        fetching.came |= is_whole;
+        if !is_whole || lack.doubt {
+            fetching.take(key, lack);
+        }
+    }
+
+    /// A page could not be stored: the link rests until `until_ms`.
+    pub(super) fn failed(&mut self, link: LinkId, until_ms: u64) {
+        if let Some(fetching) = self.by_link.get_mut(&link) {
+            fetching.step = Step::Idle;
+            fetching.not_before_ms = until_ms;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
