@@ -392,7 +392,9 @@ mod tests {
         };
         check(|h| h.first_seq = 0);
         check(|h| h.first_seq = 2);
-        check(|h| h.first_seq = u64::MAX);
+        check(|h| (h.first_seq, h.prev) = ((1 << 63) - 2, Some(Hash([0; 32]))));
+        let last = Header { first_seq: (1 << 63) - 3, prev: Some(Hash([0; 32])), ..header(&bodies) };
+        assert_eq!((last.last_seq(), last.check(&room())), ((1 << 63) - 2, Ok(())), "the last seq");
         check(|h| h.prev = Some(Hash([0; 32])));
         check(|h| h.entries.clear());
         check(|h| h.entries.swap(0, 1));

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use super::clock::{Now, Stamp};
 use super::closed::Closed;
 use super::ids::NodeId;
+use super::limits::WIRE_MS_MAX;
 use super::lookalikes::looks;
 use super::marks::Marks;
 use super::name::Name;
@@ -208,7 +209,7 @@ impl Roster {
             since_ms,
             direct: arrival.via.is_none(),
             via: arrival.via,
-            clock_error_ms: arrival.wall_ms.map(|wall_ms| difference(wall_ms, now.wall_ms)),
+            clock_error_ms: arrival.wall_ms.map(|wall_ms| clock_error_ms(wall_ms, now.wall_ms)),
             marks,
             forked,
             bytes,
@@ -370,8 +371,10 @@ impl Roster {
 }
 
 /// Theirs minus ours.
-fn difference(theirs_ms: u64, ours_ms: u64) -> i64 {
-    i64::try_from(theirs_ms).unwrap_or(i64::MAX).saturating_sub(i64::try_from(ours_ms).unwrap_or(i64::MAX))
+/// Returns how far another's clock is ahead of ours, in milliseconds: below 2^53 either way, whatever they say.
+pub(super) fn clock_error_ms(theirs_ms: u64, ours_ms: u64) -> i64 {
+    let signed = |ms: u64| i64::try_from(ms.min(WIRE_MS_MAX)).unwrap_or(i64::MAX);
+    signed(theirs_ms) - signed(ours_ms)
 }
 
 #[cfg(test)]

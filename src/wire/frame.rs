@@ -12,7 +12,7 @@ use crate::proto::closed::Closings;
 use crate::proto::fork::{Fork, Signed};
 use crate::proto::frame::{CloseReason, Fetch, Frame, Hello, Holding, Intro, Reach, Reached};
 use crate::proto::ids::{LogKey, NodeId, RoomId};
-use crate::proto::limits::FRAME_BYTES_MAX;
+use crate::proto::limits::{FRAME_BYTES_MAX, WIRE_MS_MAX};
 use crate::proto::name::Name;
 use crate::proto::session::Proof;
 
@@ -86,8 +86,8 @@ pub fn decode_greeting(bytes: &[u8], from: &NodeId) -> Result<Greeting, WireErro
             let form: forms::Intro<'_> = d.decode()?;
             Greeting::Intro(Intro {
                 name: Name::lossy(form.name, &from.short()),
-                uptime_ms: form.uptime_ms,
-                wall_ms: form.wall_ms,
+                uptime_ms: ms(form.uptime_ms),
+                wall_ms: ms(form.wall_ms),
                 listens: form.listens.0.into_iter().map(|address| address.0).collect(),
             })
         }
@@ -158,8 +158,8 @@ pub fn decode(bytes: &Bytes, room: &RoomId) -> Result<Option<Frame>, WireError> 
     let (number, mut d) = open(bytes)?;
     let value = match number {
         kind::CLOSE => Frame::Close(reason(d.decode::<forms::Close>()?.reason)),
-        kind::PING => Frame::Ping { wall_ms: d.decode::<forms::Clock>()?.wall_ms },
-        kind::PONG => Frame::Pong { wall_ms: d.decode::<forms::Clock>()?.wall_ms },
+        kind::PING => Frame::Ping { wall_ms: ms(d.decode::<forms::Clock>()?.wall_ms) },
+        kind::PONG => Frame::Pong { wall_ms: ms(d.decode::<forms::Clock>()?.wall_ms) },
         kind::PUSH => Frame::Push(verify_all(bytes, &d.decode::<forms::Push<'_>>()?.batches, room)?),
         kind::RECEIPT => {
             let form: forms::Receipts = d.decode()?;
@@ -202,7 +202,7 @@ pub fn decode(bytes: &Bytes, room: &RoomId) -> Result<Option<Frame>, WireError> 
                 member: form.member,
                 state: reached(form.state),
                 name: Name::lossy(form.name, &form.member.short()),
-                uptime_ms: form.uptime_ms,
+                uptime_ms: ms(form.uptime_ms),
                 listens: form.listens.0.into_iter().map(|address| address.0).collect(),
             })
         }
@@ -286,6 +286,11 @@ fn holding(bytes: &Bytes, form: forms::Holding<'_>, room: &RoomId) -> Result<Hol
     let fork = <[Signed; 2]>::try_from(proof).ok().and_then(|[one, other]| Fork::new(one, other));
     let ranges = form.ranges.0.into_iter().map(Into::into).collect();
     Ok(Holding { log: form.log, audience: form.audience, ranges, fork })
+}
+
+/// Milliseconds as they are taken: what is beyond any time counts as the greatest.
+fn ms(ms: u64) -> u64 {
+    ms.min(WIRE_MS_MAX)
 }
 
 fn reached_number(reached: Reached) -> u64 {

@@ -26,9 +26,10 @@
 //! | `room tag` | bytes8: the first 8 bytes of BLAKE3 in derive-key mode, context `roomful 2026-11 room tag`, over the room's name |
 //! | `instance` | u64: random, drawn anew at each start of a node |
 //! | `log` | u64: random, the number of a log of its author |
-//! | `seq` | u64 below 2^63: the number of an entry in its log, from 1 |
+//! | `seq` | u64: the number of an entry in its log, from 1 to 2^63 - 2 (9,223,372,036,854,775,806); a batch that goes beyond does not verify |
 //! | `entry id` | bytes32: log (8 bytes), seq (8 bytes), and the first 16 bytes of BLAKE3 over author (32), header hash (32) and the entry's index in its batch, from 0 (8 bytes) |
 //! | `time` | u64 below 2^62: milliseconds since 1970 in UTC × 65,536 + a counter |
+//! | `ms` | u64: milliseconds. From 2^53 on it is taken as 2^53 - 1 (9,007,199,254,740,991), the greatest whole number that JSON carries everywhere |
 //! | `address` | byte string: 4 or 16 bytes of IPv4 or IPv6, and 2 bytes of port |
 //!
 //! A room's name, like a member's and a channel's, is NFC, trimmed, has single spaces only, at most 32 graphemes and 64
@@ -97,7 +98,7 @@
 //! | 5 | Pong | at once | |
 //! | 6 | Push | the sender has written something | Receipt, when it is stored |
 //! | 7 | Receipt | batches of the receiver are stored | |
-//! | 8 | Compare | at link-up, and with one peer in turn every 5 s | Authors |
+//! | 8 | Compare | at link-up, and every 5 s with those who may differ | Authors |
 //! | 9 | Authors | at once | |
 //! | 10 | AskLogs | an author's hashes differed | Logs |
 //! | 11 | Logs | at once | |
@@ -120,7 +121,12 @@
 //! Whoever finds something wrong sends Close instead of its next frame and hangs up: *version* if the two have none in
 //! common, *room* for another room tag or a wrong proof, *duplicate* if it is the same id and the same instance (a node
 //! that dialled itself), *key in use* if it is its own id with another instance. Hello and Close keep their form in all
-//! versions.
+//! versions. Whoever refuses the first frame of the other side has sent no Hello, so Close is the only frame that it
+//! sends. A first frame that is too long, no CBOR, or no Hello is answered by Close, too, with the reason *protocol*.
+//!
+//! No frame at all is sent where there is nobody to read it: if TLS fails (TLS sends its own alert), if the connection
+//! has no ALPN, if the id is not the one that was dialled, if the 10 s are over, and if the connection has to make room
+//! for others (of 64 unfinished ones the oldest of the address that has most goes). The connection just ends.
 //!
 //! | Hello | field | type | |
 //! | --- | --- | --- | --- |
@@ -136,8 +142,8 @@
 //! | Intro | field | type | |
 //! | --- | --- | --- | --- |
 //! | 0 | name | text | what the user is called now |
-//! | 1 | uptime_ms | u64 | milliseconds since the program started |
-//! | 2 | wall_ms | u64 | the wall clock: milliseconds since 1970 in UTC |
+//! | 1 | uptime_ms | ms | since the program started |
+//! | 2 | wall_ms | ms | the wall clock: since 1970 in UTC. What differs from it is told to users and changes no order |
 //! | 3 | listens | list<address, 64> | where the sender listens; loopback addresses only to peers on loopback |
 //!
 //! The proof is HMAC-SHA-256 under the room's key (in an open room: the bytes of its name) over, in this order:
@@ -161,7 +167,7 @@
 //!
 //! | reason | name | the other side |
 //! | --- | --- | --- |
-//! | 0 | stopping | shows "left" |
+//! | 0 | stopping | shows "left". The instance that said so has no link any more: it has to come back with another one (see Hello), or it is refused as *busy* |
 //! | 1 | duplicate | goes on with the other link; nobody is seen to leave |
 //! | 2 | key in use | tells its user that the key is in use on two machines, and dials again after 60 s |
 //! | 3 | version | |
@@ -176,7 +182,7 @@
 //!
 //! | Ping, Pong | field | type | |
 //! | --- | --- | --- | --- |
-//! | 0 | wall_ms | u64 | the sender's wall clock: milliseconds since 1970 in UTC |
+//! | 0 | wall_ms | ms | the sender's wall clock: since 1970 in UTC |
 //!
 //! Any byte is a sign of life. After 3 s without one a node sends Ping, after 8 s it shows the member as "unsure",
 //! after 15 s it closes the link (*silent*). Example: Ping with the clock at 1,800,000,000,000 is
@@ -237,9 +243,21 @@
 //! | 1 | logs | list<map, 256> | ascending: 0 log; 1 audience (id?, none: the whole room); 2 ranges, list<[first seq, last seq, head], 9> (open); 3 fork, list<byte string, 2>?, see "Forks" |
 //! | 2 | more | bool | whether greater numbers follow |
 //!
-//! Pages have at most 16 KiB. A node compares with one peer at a time and looks after itself: it asks, and fetches what
-//! it lacks. One that is asked and sees a difference soon compares too. An answer that takes longer than 2 s ends the
-//! comparison. In the own author's logs a range says what a receipt says, and so do equal hashes (of all, or of the own
+//! Pages have at most 16 KiB. A node looks after itself: it asks, and fetches what it lacks. One that is asked and sees
+//! a difference soon compares too: at once, or 1 s after it began to compare on that link last. An answer that takes
+//! longer than 2 s ends the comparison.
+//!
+//! Questions may overlap. A node answers each Compare, AskLogs and Fetch as it comes, in the order in which they came on
+//! the link, and remembers nothing between them: a second Compare is answered like the first, with what is held by then,
+//! and both sides may ask at the same time. Answers carry no number, so a node has one comparison under way on a link
+//! and takes an answer only if it continues what it asked last: the same author, and ids or numbers above `from`. A node
+//! may compare with any number of peers at the same time; this one does with one at each address (all of loopback, and
+//! each /64 of IPv6, count as one), and lets those who do not answer wait behind the others.
+//!
+//! Every 5 s a node compares with the peers that did not hold the same when they compared last, 64 at the most, and with
+//! one more in turn; and with all of them once it has learned of a fork.
+//!
+//! In the own author's logs a range says what a receipt says, and so do equal hashes (of all, or of the own
 //! author): a receipt that was lost with a link is made good by the next comparison.
 //!
 //! ## Fetch, Page
@@ -257,12 +275,14 @@
 //! | 0 | author | id | |
 //! | 1 | log | log | |
 //! | 2 | batches | list<batch, 1024> | whole batches, ascending; without a gap, the last of them the newest in what was asked. Empty: nothing of it is held, or `busy` |
-//! | 3 | busy | bool | the sender serves 4 fetches already: ask later or elsewhere |
+//! | 3 | busy | bool | the sender has not answered the last Fetch on this link yet: ask later or elsewhere |
 //!
 //! What is new is fetched before what is old: first the beginning of a log, which says its author's name, then the
-//! newest page of each log in turn, then back from there. One Fetch is under way on a link at a time, of a size that
-//! the link moves in about 250 ms; without an answer for 2 s it is given up. What a peer says that it holds and then
-//! sends nothing of is asked of it again after a minute.
+//! newest page of each log in turn, then back from there. A log is fetched from its author, if that one is linked, and
+//! from others if the author has not sent it within 2 s. One Fetch is under way on a link at a time, of a size that the
+//! link moves in about 250 ms; without an answer for 1 s another peer is asked, too, and after 2 s it is given up. What a
+//! peer says that it holds and then sends nothing of is asked of it again after a minute. A node reads 4 pages at a time
+//! for its peers, whose addresses take turns; a Fetch waits for that, and does not become *busy* by it.
 //!
 //! ## Relay, Reach, Carry
 //!
@@ -283,7 +303,7 @@
 //! | 0 | member | id | who was asked about |
 //! | 1 | state | u64 | 0 linked and heard from within 8 s; 1 said goodbye; 2 and above: not reached |
 //! | 2 | name | text | as far as known |
-//! | 3 | uptime_ms | u64 | since its program started; 0 where it is not linked |
+//! | 3 | uptime_ms | ms | since its program started; 0 where it is not linked |
 //! | 4 | listens | list<address, 64> | where it listens: worth a dial; none where it is not linked. Loopback addresses only to peers on loopback |
 //!
 //! | Carry | field | type | |
@@ -331,7 +351,7 @@
 //! | 5 | first_seq | seq | of its first entry |
 //! | 6 | prev | hash? | header hash of the batch before it in its log; missing exactly if `first_seq` is 1 |
 //! | 7 | after | entry id? | see "Order" |
-//! | 8 | entries | array of [time, body length in bytes (u64), BLAKE3 of the body] (open) | 1 to 64, their times growing |
+//! | 8 | entries | array of [time, body length in bytes (u64), BLAKE3 of the body] (open) | 1 to 64, their times growing; `first_seq` and their number make no seq above the last one |
 //!
 //! The *header hash* is BLAKE3 of the header's bytes. The signature is Ed25519 (RFC 8032, verified strictly: no key or
 //! point of small order, no non-canonical number) over the 15 bytes `roomful batch 1`, a zero byte, and the header's
@@ -415,33 +435,10 @@
 //! two turns) pings everybody and gives up nobody for 2 s.
 
 pub mod beacon;
+mod error;
 mod forms;
 pub mod frame;
 #[cfg(test)]
 mod tests;
 
-use crate::proto::batch::BatchError;
-
-/// Why bytes are no frame or beacon. A link on which this happens is closed with the reason "protocol"; a beacon is
-/// counted and dropped.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WireError {
-    /// Longer than a frame or beacon may be.
-    #[error("longer than it may be")]
-    TooLong,
-    /// A beacon of another version: nothing can be said of what follows.
-    #[error("of another version")]
-    Version,
-    /// Not of the form that the protocol says.
-    #[error("malformed: {0}")]
-    Malformed(&'static str),
-    /// A batch in it does not verify.
-    #[error("a batch that does not verify: {0}")]
-    Batch(#[from] BatchError),
-}
-
-impl From<minicbor::decode::Error> for WireError {
-    fn from(_: minicbor::decode::Error) -> Self {
-        Self::Malformed("not the CBOR of the fields")
-    }
-}
+pub use error::WireError;

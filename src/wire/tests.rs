@@ -7,13 +7,14 @@ use proptest::prelude::*;
 
 use super::WireError;
 use super::frame::kind;
-use super::frame::{LENGTH_BYTES, decode, decode_greeting, encode, encode_hello};
+use super::frame::{Greeting, LENGTH_BYTES, decode, decode_greeting, encode, encode_hello, encode_intro};
 use crate::proto::batch::{BatchError, HEADER_VERSION, Header, Verified, sign, slot};
 use crate::proto::body::Body;
 use crate::proto::clock::Stamp;
-use crate::proto::frame::{CloseReason, Frame, Hello, Receipt};
+use crate::proto::frame::{CloseReason, Frame, Hello, Intro, Reach, Reached, Receipt};
 use crate::proto::ids::{Instance, LogId, NodeId, RoomId, RoomTag};
-use crate::proto::limits::{FRAME_BYTES_MAX, FRAME_RECEIPTS_MAX};
+use crate::proto::limits::{FRAME_BYTES_MAX, FRAME_RECEIPTS_MAX, WIRE_MS_MAX};
+use crate::proto::name::Name;
 
 fn room() -> RoomId {
     RoomId::new("lobby", b"")
@@ -139,6 +140,23 @@ fn what_is_no_frame_is_refused() {
     let hello = Hello { versions: (1, 1), room: RoomTag::new("lobby"), instance: Instance(1) };
     assert!(refused(&body(&encode_hello(&hello))), "the handshake is over");
     assert!(decode_greeting(&ping, &NodeId([7; 32])).is_err(), "the handshake is not over");
+}
+
+#[test]
+fn milliseconds_beyond_any_time_are_the_greatest() {
+    let id = NodeId([7; 32]);
+    for (sent, taken) in [(WIRE_MS_MAX, WIRE_MS_MAX), (WIRE_MS_MAX + 1, WIRE_MS_MAX), (u64::MAX, WIRE_MS_MAX)] {
+        let read = |frame: Frame| decode(&body(&encode(&frame)), &room()).ok().flatten();
+        assert_eq!(read(Frame::Ping { wall_ms: sent }), Some(Frame::Ping { wall_ms: taken }));
+        assert_eq!(read(Frame::Pong { wall_ms: sent }), Some(Frame::Pong { wall_ms: taken }));
+        let name = Name::lossy("Ana", "?");
+        let reach =
+            Reach { member: id, state: Reached::Here, name: name.clone(), uptime_ms: sent, listens: Vec::new() };
+        assert_eq!(read(Frame::Reach(reach.clone())), Some(Frame::Reach(Reach { uptime_ms: taken, ..reach })));
+        let intro = Intro { name, uptime_ms: sent, wall_ms: sent, listens: Vec::new() };
+        let greeting = decode_greeting(&body(&encode_intro(&intro)), &id);
+        assert_eq!(greeting, Ok(Greeting::Intro(Intro { uptime_ms: taken, wall_ms: taken, ..intro })));
+    }
 }
 
 proptest! {

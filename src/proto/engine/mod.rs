@@ -57,7 +57,7 @@ use super::notices::NoticeThrottle;
 use super::receipts::Receipts;
 use super::record::{Snapshot, Write};
 use super::refusal::Tally;
-use super::roster::{Member, Roster, State};
+use super::roster::{Member, Roster, State, clock_error_ms};
 
 /// What an engine is made of.
 #[derive(Debug)]
@@ -317,8 +317,7 @@ impl Engine {
     }
 
     fn clock_told(&mut self, now: Now, peer: NodeId, theirs_ms: u64, out: &mut Vec<Action>) {
-        let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
-        let changes = self.roster.clock(peer, signed(theirs_ms).saturating_sub(signed(now.wall_ms)));
+        let changes = self.roster.clock(peer, clock_error_ms(theirs_ms, now.wall_ms));
         self.changed(now, changes, out);
     }
 

@@ -72,6 +72,10 @@ pub const CROWDED_ADDRESSES_NAMED: usize = 3;
 /// Lowest and highest version of the protocol that this program speaks.
 pub const PROTOCOL_VERSIONS: (u64, u64) = (1, 1);
 
+/// Greatest number of milliseconds that is taken from others, as a time of theirs or as a time since: 285 thousand years, and
+/// the greatest whole number that a page reads from JSON without loss. So is the difference of two of them.
+pub const WIRE_MS_MAX: u64 = (1 << 53) - 1;
+
 /// Batches in one frame: what fits into [`FRAME_BYTES_MAX`] at the shortest that a batch can be.
 pub const FRAME_BATCHES_MAX: usize = 1024;
 

@@ -119,3 +119,12 @@ fn clocks_are_told_by_the_second() {
     assert_eq!(roster.clock(ANA, 999).members.len(), 0);
     assert_eq!(roster.clock(ANA, -1_000).members[0].clock_error_ms, Some(-1_000));
 }
+
+#[test]
+fn clock_error_stays_below_what_json_carries() {
+    const MOST: i64 = (1 << 53) - 1;
+    assert_eq!(clock_error_ms(5_000, 3_000), 2_000);
+    assert_eq!(clock_error_ms(u64::MAX, 0), MOST);
+    assert_eq!(clock_error_ms(0, u64::MAX), -MOST);
+    assert_eq!(clock_error_ms(u64::MAX, u64::MAX), 0);
+}
