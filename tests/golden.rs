@@ -1,6 +1,9 @@
 //! The written protocol in bytes: one example of every beacon, frame and batch. What stands here must never change:
 //! nodes of this version are out there, and databases hold these batches. A new field or frame gets a new example.
 
+#[path = "golden/example.rs"]
+mod example;
+
 use std::net::SocketAddr;
 
 use bytes::Bytes;

@@ -433,6 +433,8 @@
 //!
 //! All of them, with their reasons, are in [`crate::proto::limits`]. A node that was suspended (more than 5 s between
 //! two turns) pings everybody and gives up nobody for 2 s.
+//!
+#![doc = include_str!("example.md")]
 
 pub mod beacon;
 mod error;
