@@ -38,6 +38,17 @@ test("what is behind line 20 or character 2,000 is cut", () => {
   assert.equal(beginningOf(Array.from({ length: 30 }, () => ({ type: "quote", spans: [] }))).spans.length, 20);
 });
 
+test("where links lead counts, since it is shown behind their words", () => {
+  const link = (href, words) => ({ type: "link", href, spans: [text(words)] });
+  const many = Array.from({ length: 100 }, (_, i) => link(`http://host-${String(i).padStart(3, "0")}.example.org/${"x".repeat(20)}`, "a"));
+  const { spans, isCut } = beginningOf(many);
+  assert.ok(isCut && spans.length < 50, `${spans.length} links`);
+  const bare = Array.from({ length: 40 }, () => link(`http://a.b/${"x".repeat(38)}`, `http://a.b/${"x".repeat(38)}`));
+  assert.equal(beginningOf(bare).isCut, false, "1,960 characters of links that show where they lead");
+  const endless = beginningOf([link(`http://${"x".repeat(5000)}`, "word"), text("behind")]);
+  assert.deepEqual([shown(endless.spans), endless.isCut], ["word", true]);
+});
+
 test("a cut parts no grapheme, and no character of an endless one", () => {
   const family = "👩\u200d👩\u200d👧";
   for (const [start, tail] of [["x".repeat(1999), "👍👍"], ["x".repeat(1997), family.repeat(2)], ["x".repeat(1999), "e\u0301\u0323."]]) {

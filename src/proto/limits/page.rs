@@ -88,6 +88,8 @@ pub const RESUME_HELD_MAX: usize = 200;
 
 /// Bytes of JSON of the messages and notices on one page of history, on one page of hits, in one piece of an export;
 /// one message always goes. The answer has at most 1 MiB: the rest is for the cursors around them.
+///
+/// Eight readers at once of pages of the longest messages add about 17 MiB to a node.
 pub const HISTORY_BYTES_MAX: usize = 1024 * 1024 - 1024;
 
 /// Messages on one page of history, and how many if nobody says.

@@ -37,6 +37,8 @@ function takeSpan(span, room) {
   const isBlock = span.type === "pre" || span.type === "quote";
   if (isBlock) endLine(room);
   const taken = span.spans ? { ...span, spans: take(span.spans, room) } : { ...span, text: takeText(span.text ?? "", room) };
+  // Behind the words of a link stands where it leads, which takes room as well.
+  if (span.type === "link" && span.spans[0]?.text !== span.href) room.chars -= span.href.length;
   if (isBlock) {
     room.isLineBegun = true; // also one with nothing in it takes a line
     endLine(room);
