@@ -253,7 +253,8 @@ pub struct Node {
     pub socket: String,
     /// Where identity and history live.
     pub data_dir: String,
-    /// True if other people work on this machine, so that each start has a new link. An addition to the contract.
+    /// True if other people work on this machine, so that each start has a new link. An addition to
+    /// the contract.
     #[serde(default)]
     pub shared: bool,
     /// What is held.

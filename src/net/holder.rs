@@ -14,8 +14,8 @@ const LISTENING: &str = "0A";
 /// The state of a socket without another end in `/proc/net/udp`.
 const UNCONNECTED: &str = "07";
 
-/// 127.0.0.1 and the wildcards, as the tables write them on either kind of machine: the holder of one of these is whom a browser
-/// gets at 127.0.0.1.
+/// 127.0.0.1 and the wildcards, as the tables write them on either kind of machine: a listener at
+/// one of these gets the connections to 127.0.0.1.
 const REACHED_BY_IPV4: [&str; 7] = [
     "0100007F",
     "7F000001",

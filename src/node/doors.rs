@@ -31,10 +31,11 @@ fn by(error: &DoorError) -> String {
     holder::of_tcp_port(*ip, *port).map(|holder| format!(" {holder}")).unwrap_or_default()
 }
 
-/// The host of every link to the page: 127.0.0.1, or on a shared machine a name that no process had before.
+/// The host of every link to the page: 127.0.0.1, or on a shared machine a name that no process had
+/// before.
 ///
-/// A page's storage and service workers belong to its origin. So another user who held the port while the node was stopped
-/// has nothing in the origin of the next start.
+/// A page's storage and service workers belong to its origin. So another user who held the port
+/// while the node was stopped has nothing in the origin of the next start.
 pub(super) fn host(is_shared: bool) -> String {
     if is_shared { format!("{:016x}.localhost", rand::random::<u64>()) } else { Ipv4Addr::LOCALHOST.to_string() }
 }

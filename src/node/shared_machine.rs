@@ -1,8 +1,8 @@
-//! Decides whether other people work on this machine. If so, the page gets a new token and a new origin at each start, and its
-//! port takes connections of this user only.
+//! Decides whether other people work on this machine. If so, the page gets a new token and a new
+//! origin at each start, and its port takes connections of this user only.
 //!
-//! The rule is a pure function of `/etc/passwd` and the owners of the running processes. Users of a directory service that
-//! are not logged in are in neither: their machines need `--shared yes`.
+//! The rule is a pure function of `/etc/passwd` and the owners of the running processes. Users of a
+//! directory service that are not logged in are in neither: their machines need `--shared yes`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,16 +10,19 @@ use std::ops::RangeInclusive;
 
 use crate::config::SharedMode;
 
-/// The uids that systems give to people: below are services, above are `nobody` and dynamic users of systemd.
+/// The uids that systems give to people: below are services, above are `nobody` and dynamic users
+/// of systemd.
 const PEOPLE: RangeInclusive<u32> = 1_000..=59_999;
 
-/// The other people that a machine of root may have without being shared: root itself is also one of them.
+/// The other people that a machine of root may have without being shared: root itself is also one
+/// of them.
 const OTHERS_OF_ROOT_MAX: usize = 1;
 
 /// The programs that stand as shell of an account without a login.
 const NO_LOGIN: [&str; 4] = ["false", "nologin", "null", "true"];
 
-/// Returns true if other people work on this machine, as the user says or as the system looks at this moment.
+/// Returns true if other people work on this machine, as the user says or as the system looks at
+/// this moment.
 pub(super) fn is_shared(mode: SharedMode) -> bool {
     match mode {
         SharedMode::Yes => true,
@@ -33,8 +36,9 @@ pub(super) fn is_shared(mode: SharedMode) -> bool {
 
 /// Returns true if people other than user `own` have a login or run a process.
 ///
-/// A node of an ordinary user has company with one other login, a node of root with two: root is most often also one ordinary
-/// user. A process counts in both cases, also of a user that `passwd` does not list.
+/// A node of an ordinary user has company with one other login, a node of root with two: root is
+/// most often also one ordinary user. A process counts in both cases, also of a user that `passwd`
+/// does not list.
 fn has_other_people(own: u32, passwd: &str, process_owners: &BTreeSet<u32>) -> bool {
     let is_other_person = |uid: &u32| *uid != own && PEOPLE.contains(uid);
     let accounts: Vec<(u32, bool)> = passwd.lines().filter_map(account).collect();
@@ -110,7 +114,7 @@ mod tests {
             (1000, &[ROOT, ANA], &[1000, 2000], true),
             (0, &[ROOT], &[59_999], true),
             (0, &[ROOT], &[999, 60_000, 65_534, 100_000], false),
-            // Lines that mean nobody.
+            // Lines without a user.
             (1000, &["", "+::::::", "ben:x:abc:1:::/bin/sh", "ben:x:1001", "#ben:x:"], &[], false),
         ];
         for (own, passwd, owners, expected) in table {

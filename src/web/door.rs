@@ -56,23 +56,27 @@ impl Doors {
         Ok(Self { tcp: open_port(port, listen).await?, unix, guard: None })
     }
 
-    /// Listens as on a machine that other people use as well: the port is for connections of this user, and its page for
-    /// the name `host`.
+    /// Listens as on a machine that other people use as well: the port is for connections of this
+    /// user, and its page for the name `host`.
     ///
-    /// `host` is a name under .localhost. Browsers look for it at [::1] first, so both addresses are taken: another user could
-    /// serve the origin of the page at the one that was left.
+    /// `host` is a name under .localhost. Browsers look for it at [::1] first, so both addresses
+    /// are taken: another user could serve the origin of the page at the one that was left.
     pub async fn open_shared(port: Port, unix: Option<UnixListener>, host: &str) -> Result<Self, DoorError> {
         let tcp = open_port(port, listen_on_both).await?;
-        if tcp.is_empty() {
-            return Ok(Self { tcp, unix, guard: None });
+        let Some(first) = tcp.first() else { return Ok(Self { tcp, unix, guard: None }) };
+        let mut owners = OwnerCheck::start().ok();
+        if let Some(check) = &owners
+            && !check.works_at(first).await
+        {
+            owners = None;
         }
-        let owners = OwnerCheck::start().inspect_err(|error| {
+        if owners.is_none() {
             tracing::warn!(
-                error = said(error),
-                "the kernel does not say who connects to the page: its port stays closed, its socket is open; with --shared no the port opens to all users of the machine"
+                "this system does not say which user connects to the page's port: the port takes no connection; \
+                 open the page through its socket"
             );
-        });
-        let guard = PortGuard { host: host.into(), owners: owners.ok().map(Arc::new) };
+        }
+        let guard = PortGuard { host: host.into(), owners: owners.map(Arc::new) };
         Ok(Self { tcp, unix, guard: Some(guard) })
     }
 
@@ -93,7 +97,8 @@ async fn listen(ip: IpAddr, port: u16) -> Result<TcpListener, DoorError> {
     })
 }
 
-/// Listens on one port at both addresses of loopback; at the one alone where the machine has no IPv6.
+/// Listens on one port at both addresses of loopback; at the one alone where the machine has no
+/// IPv6.
 async fn listen_on_both(port: u16) -> Result<Vec<TcpListener>, DoorError> {
     let ipv4 = listen(Ipv4Addr::LOCALHOST.into(), port).await?;
     let port = ipv4.local_addr().map_err(|error| DoorError::Port(Ipv4Addr::LOCALHOST.into(), port, error))?.port();

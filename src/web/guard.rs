@@ -4,8 +4,9 @@
 //! everybody else. What says nothing about the node (the shell, its parts, `healthz`) needs no token. There are no
 //! cookies and no redirects.
 //!
-//! On the port of a shared machine, requests without a token need the name of this start as Host. Any other name may be an
-//! origin that another user's program had before, with a service worker that still answers in it.
+//! On the port of a shared machine, requests without a token need the name of this start as Host.
+//! Any other name may be an origin that another user's program had before, with a service worker
+//! that still answers in it.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -26,8 +27,8 @@ use crate::api::Code;
 #[derive(Clone, Copy)]
 pub(super) struct Admitted(pub(super) u64);
 
-/// The one name under which the port of a shared machine answers requests without a token. In the extensions of requests over
-/// that port.
+/// The one name under which the port of a shared machine answers requests without a token. In the
+/// extensions of requests over that port.
 #[derive(Clone)]
 pub(super) struct PortHost(pub(super) Arc<str>);
 

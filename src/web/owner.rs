@@ -1,14 +1,16 @@
-//! Refuses connections of other users on a shared machine: a port of loopback is open to all of them.
+//! Refuses connections of other users on a shared machine: a port of loopback is open to all of
+//! them.
 //!
-//! The kernel is asked for the owner of each connection before a byte of it is read. Connections of this user and of root
-//! stay, since root can read this process's memory in any case. If the kernel cannot be asked, the connection is refused.
+//! The kernel is asked for the owner of each connection before a byte of it is read. Connections of
+//! this user and of root stay, since root can read this process's memory in any case. If the kernel
+//! cannot be asked, the connection is refused.
 
 use std::io;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -19,8 +21,9 @@ use crate::system::said;
 
 /// Asks the kernel for owners of connections, one at a time and within a deadline.
 ///
-/// The kernel is asked on a thread of its own: the answer can wait for locks that other users keep busy, and a worker of the
-/// runtime must not. The netlink socket is open from the start on, so it is also there when file descriptors have run out.
+/// The kernel is asked on a thread of its own: the answer can wait for locks that other users keep
+/// busy, and a worker of the runtime must not. The netlink socket is open from the start on, so it
+/// is also there when file descriptors have run out.
 pub(super) struct OwnerCheck {
     queries: mpsc::Sender<Query>,
 }
@@ -34,7 +37,8 @@ struct Query {
 /// The two ends of a connection, seen from the other side: its own, and ours.
 type Ends = (SocketAddr, SocketAddr);
 
-/// Returns the user who owns the socket at the first end that is connected with the second; none if it is closed.
+/// Returns the user who owns the socket at the first end that is connected with the second; none if
+/// it is closed.
 type Lookup = Box<dyn FnMut(Ends) -> io::Result<Option<u32>> + Send>;
 
 impl OwnerCheck {
@@ -55,6 +59,17 @@ impl OwnerCheck {
         };
         thread::Builder::new().name("owner check".to_owned()).spawn(answer)?;
         Ok(Self { queries })
+    }
+
+    /// Returns true if the kernel names the owner of a connection of this process to `listener`.
+    ///
+    /// A kernel without sock_diag answers like one that knows no such connection.
+    pub(super) async fn works_at(&self, listener: &TcpListener) -> bool {
+        let Ok(address) = listener.local_addr() else { return false };
+        let Ok(probe) = TcpStream::connect(address).await else { return false };
+        let Ok(own) = probe.local_addr() else { return false };
+        let owners = self.owners(vec![(own, address)]).await;
+        owners.is_ok_and(|owners| owners == [Some(rustix::process::geteuid().as_raw())])
     }
 
     /// The connections whose other end is this user's or root's. The others are closed.
@@ -97,7 +112,8 @@ fn lookup() -> io::Result<Lookup> {
     Ok(Box::new(move |(theirs, ours)| kernel.owner(theirs, ours)))
 }
 
-/// Other systems have no such query: there the token and the origin of each start keep other users out.
+/// Other systems have no such query: there the token and the origin of each start keep other users
+/// out.
 #[cfg(not(target_os = "linux"))]
 fn lookup() -> io::Result<Lookup> {
     Ok(Box::new(|_| Ok(Some(rustix::process::geteuid().as_raw()))))
@@ -106,8 +122,6 @@ fn lookup() -> io::Result<Lookup> {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc as blocking;
-
-    use tokio::net::TcpListener;
 
     use super::*;
 
@@ -130,7 +144,11 @@ mod tests {
 
     #[tokio::test]
     async fn only_own_and_root_connections_are_admitted() {
-        assert!(admits(&OwnerCheck::start().expect("the kernel")).await);
+        let check = OwnerCheck::start().expect("the kernel");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        assert!(admits(&check).await && check.works_at(&listener).await);
+        let blind = OwnerCheck::with(Box::new(|_| Ok(None))).expect("a thread");
+        assert!(!blind.works_at(&listener).await);
         assert!(is_admitted(|| Ok(Some(0))).await);
         assert!(is_admitted(|| Ok(Some(rustix::process::geteuid().as_raw()))).await);
         assert!(!is_admitted(|| Ok(Some(rustix::process::geteuid().as_raw() + 1))).await);

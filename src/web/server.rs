@@ -57,8 +57,9 @@ enum Listener {
 }
 
 impl Listener {
-    /// The next connection; on the port of a shared machine the next one of this user. Others are closed without a word,
-    /// before they take a seat. Only so many are looked at: the rest waits in the kernel.
+    /// The next connection; on the port of a shared machine the next one of this user. Others are
+    /// closed without a word, before they take a seat. Only so many are looked at: the rest waits
+    /// in the kernel.
     async fn accept(&mut self) -> io::Result<Stream> {
         match self {
             Self::Tcp { listener, guard: None, .. } => Ok(Stream::Tcp(listener.accept().await?.0)),

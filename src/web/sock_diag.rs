@@ -1,10 +1,12 @@
-//! Asks the Linux kernel which user owns one TCP socket: sock_diag(7) over netlink, for one pair of addresses.
+//! Asks the Linux kernel which user owns one TCP socket: sock_diag(7) over netlink, for one pair of
+//! addresses.
 //!
-//! An exact query costs a lookup in a hash table. A dump, or `/proc/net/tcp`, costs a pass over all sockets of the machine, and
-//! their number is up to its users.
+//! An exact query costs a lookup in a hash table. A dump, or `/proc/net/tcp`, costs a pass over all
+//! sockets of the machine, and their number is up to its users.
 //!
-//! Query and answer are one fixed structure each, in the machine's byte order, with ports and addresses in that of the
-//! network. They are written out here: crates for netlink bring many more messages than this one.
+//! Query and answer are one fixed structure each, in the machine's byte order, with ports and
+//! addresses in that of the network. They are written out here: crates for netlink bring many more
+//! messages than this one.
 
 use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -51,12 +53,14 @@ impl SockDiag {
     pub(super) fn open() -> io::Result<Self> {
         let (domain, protocol) = NETLINK;
         let socket = Socket::new(Domain::from(domain), Type::DGRAM, Some(Protocol::from(protocol)))?;
-        // The kernel answers while it takes the query: an answer that is not there then does not come.
+        // The kernel answers while it takes the query: an answer that is not there then does not
+        // come.
         socket.set_nonblocking(true)?;
         Ok(Self { socket, sequence: 0 })
     }
 
-    /// Returns the user who owns the socket at `theirs` that is connected with `ours`; none if it is closed.
+    /// Returns the user who owns the socket at `theirs` that is connected with `ours`; none if it
+    /// is closed.
     pub(super) fn owner(&mut self, theirs: SocketAddr, ours: SocketAddr) -> io::Result<Option<u32>> {
         self.sequence = self.sequence.wrapping_add(1);
         self.socket.send(&query(self.sequence, theirs, ours))?;
@@ -159,8 +163,8 @@ impl Found {
 
     /// The owner, if this is the open connection from `theirs` to `ours`.
     ///
-    /// For a connection that has ended the kernel may name a listener at the same address, or a remnant that belongs to root by
-    /// default. A remnant has no inode.
+    /// For a connection that has ended the kernel may name a listener at the same address, or a
+    /// remnant that belongs to root by default. A remnant has no inode.
     fn owner(&self, theirs: SocketAddr, ours: SocketAddr) -> Option<u32> {
         let is_connection = self.state != LISTENING && (self.source, self.destination) == (theirs, ours);
         (is_connection && self.inode != 0).then_some(self.uid)

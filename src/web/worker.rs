@@ -1,13 +1,15 @@
 //! Removes service workers from the page's origin.
 //!
-//! The page has none. One that is there was registered by another program while it held the port, and would answer in the
-//! node's place from then on. A browser that looks for a newer version of such a worker gets a script that removes it.
+//! The page has none. One that is there was registered by another program while it held the port,
+//! and would answer in the node's place from then on. A browser that looks for a newer version of
+//! such a worker gets a script that removes it.
 
 use axum::extract::Request;
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
 
-/// Takes the old worker's place, removes the registration, and reloads the pages that the old one served.
+/// Takes the old worker's place, removes the registration, and reloads the pages that the old one
+/// served.
 const SCRIPT: &str = "\
 self.addEventListener(\"install\", () => self.skipWaiting());
 self.addEventListener(\"activate\", (event) => {

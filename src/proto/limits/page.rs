@@ -15,11 +15,13 @@ pub const REQUEST_MS_MAX: u64 = 10_000;
 /// Connections to the page; beyond, the one that waits longest for its headers makes room.
 pub const WEB_CONNECTIONS_MAX: usize = 128;
 
-/// Connections whose users are looked up in one go: in a flood, waking the thread that asks costs more than the query.
+/// Connections whose users are looked up in one go: in a flood, waking the thread that asks costs
+/// more than the query.
 pub const OWNER_BATCH_MAX: usize = 32;
 
-/// How long the kernel may take to name the users of that many connections, in milliseconds. It takes microseconds for each,
-/// or waits for the queries of others; the next connections wait as well.
+/// How long the kernel may take to name the users of that many connections, in milliseconds. It
+/// takes microseconds for each, or waits for the queries of others; the next connections wait as
+/// well.
 pub const OWNER_MS_MAX: u64 = 1_000;
 
 /// A connection to the page that takes nothing of what it was sent for this long is closed, in milliseconds.
