@@ -390,8 +390,7 @@ mod tests {
             change(&mut header);
             assert!(header.check(&room()).is_err());
         };
-        check(|h| h.first_seq = 0);
-        check(|h| h.first_seq = 2);
+        [|h: &mut Header| h.first_seq = 0, |h: &mut Header| h.first_seq = 2].map(check);
         check(|h| (h.first_seq, h.prev) = ((1 << 63) - 2, Some(Hash([0; 32]))));
         let last = Header { first_seq: (1 << 63) - 3, prev: Some(Hash([0; 32])), ..header(&bodies) };
         assert_eq!((last.last_seq(), last.check(&room())), ((1 << 63) - 2, Ok(())), "the last seq");
