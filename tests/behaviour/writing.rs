@@ -85,7 +85,7 @@ async fn enter_sends_unless_the_user_wants_it_to_begin_a_line() -> Result<()> {
     page.chord(&[], "two").await?;
     wait_for_field(&page, "one\ntwo").await?;
     page.key(Key::Enter).await?;
-    page.wait_for_row(&["onetwo"]).await?;
+    page.wait_for_row(&["one two"]).await?;
 
     page.press("Help and settings").await?;
     let setting = "Enter sends, Shift+Enter begins a new line";
@@ -96,7 +96,7 @@ async fn enter_sends_unless_the_user_wants_it_to_begin_a_line() -> Result<()> {
     page.chord(&[], "four").await?;
     wait_for_field(&page, "three\nfour").await?;
     page.chord(&[Key::Control], Key::Enter).await?;
-    page.wait_for_row(&["threefour"]).await?;
+    page.wait_for_row(&["three four"]).await?;
     wait_for_field(&page, "").await?;
     page.close().await
 }
