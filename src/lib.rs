@@ -59,6 +59,7 @@
 //!   held by `tests/tidy.rs`.
 //! - A [`proto::batch::Verified`] exists only if its signature, hashes and limits were checked; nothing else is stored.
 //! - The bytes of a batch are kept as they were signed, never encoded again.
+//! - A message is shown as its signed header says: what the database stores beside it is compared whenever it is read.
 //! - The page builds no HTML from text: formatted text is typed spans, and it makes nodes of them. An exported page
 //!   escapes all text.
 //! - Every list, queue and wait that others can make grow has a limit, with its reason, in [`proto::limits`]. Whoever

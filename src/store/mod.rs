@@ -5,6 +5,10 @@
 //! batches, exactly as they were signed; everything else in the tables (`schema.sql`) is there to find and order
 //! their entries, or is this node's own.
 //!
+//! Tables are not trusted: a disk that flips a bit changes a value that SQLite hands out as if it were right. Readers compare
+//! what they read with the signed header, a start and a background scrub compare everything (`audit`), and whatever does not
+//! fit is made again from the batches, in place (`rebuild`). Batches that do not verify are quarantined and fetched again.
+//!
 //! It refuses to decide anything: which batches are wanted, who is told of them, what a page may see is the engine's
 //! and the node's business. It knows no clock; whoever opens it says what time it is.
 

@@ -51,12 +51,18 @@ impl Writer {
                 self.scrub = next;
                 Ok(())
             }
-            // Found again after the pause, when there may be room.
             Err(StoreError::Altered(batch)) => self.set_aside(batch),
             Err(StoreError::Inconsistent(reason)) => self.rebuild(&reason),
             Err(error) => Err(error),
         }
-        .or_else(|error| if error.is_disk_full() { Ok(()) } else { Err(error) })
+        .or_else(|error| {
+            if !error.is_disk_full() {
+                return Err(error);
+            }
+            // Without room nothing can be repaired. The next start checks again.
+            self.scrub = Scrub::Done;
+            Ok(())
+        })
     }
 
     fn scrub_step(&self) -> Result<Scrub, StoreError> {
