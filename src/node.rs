@@ -82,7 +82,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
 
     let location = if directory.is_ephemeral() { Location::Memory } else { Location::in_dir(directory.path(), &room) };
     let (store, opened) = Store::open(location, room, own, started_ms)?;
-    if let Some(mended) = store.mended() {
+    if let Some(mended) = store.mended_now() {
         tracing::warn!("{mended}");
     }
     let name = own_name(&config, &opened, &store, &directory)?;

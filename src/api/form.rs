@@ -267,10 +267,13 @@ pub struct Node {
     pub discovery: Vec<Discovery>,
     /// This node's addresses without port, as others see them. An addition to the contract.
     pub addresses: Vec<String>,
-    /// What had to be mended of its history since it was started, as sentences for people; null if nothing was. An
+    /// What had to be repaired of its history within the last week, as sentences for people; null if nothing was. An
     /// addition to the contract.
     #[serde(default)]
     pub mended: Option<String>,
+    /// When the last of it was repaired: whoever read the sentences then has read them. An addition to the contract.
+    #[serde(default)]
+    pub mended_at: Option<String>,
 }
 
 /// What a node holds.

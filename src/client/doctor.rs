@@ -72,6 +72,7 @@ fn text(doctor: &Doctor, members: &[api::Member], about: &api::Node) -> Vec<Stri
 
     lines.push(String::new());
     lines.push(history(&about.history, label));
+    lines.extend(about.mended.as_ref().map(|mended| format!("Repaired: {}", print::harmless(mended))));
     lines.extend(doctor.firewall.as_ref().map(|firewall| format!("Firewall here: {}", print::harmless(firewall))));
     let from: Vec<_> =
         doctor.links.from.iter().map(|row| format!("{} from {}", row.links, print::harmless(&row.address))).collect();

@@ -254,6 +254,7 @@ impl Turns {
     fn info(&self) -> api::Node {
         let own = self.engine.members().find(|member| member.own);
         let addresses = own.map(|own| own.addresses.iter().map(ToString::to_string).collect()).unwrap_or_default();
+        let (mended, mended_ms) = self.store.mended().unzip();
         api::Node {
             id: self.about.own.to_string(),
             name: self.engine.name().to_string(),
@@ -270,7 +271,8 @@ impl Turns {
             history: api::History::default(),
             discovery: self.discovery.rows(),
             addresses,
-            mended: self.store.mended(),
+            mended,
+            mended_at: mended_ms.map(api::time),
         }
     }
 

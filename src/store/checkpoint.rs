@@ -2,6 +2,7 @@
 //! writer need not wait for it. Only when the log has grown past its limit does the writer do it itself.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -11,6 +12,7 @@ use tracing::{debug, warn};
 
 use super::error::StoreError;
 use super::failure::Failure;
+use super::state::StateFile;
 use crate::proto::limits::{CHECKPOINT_BYTES, WAL_BYTES_MAX};
 
 /// What one commit writes beside its batches: a few pages of tables and indexes.
@@ -21,19 +23,20 @@ pub(super) struct Wal {
     path: PathBuf,
     wake: SyncSender<()>,
     thread: JoinHandle<()>,
+    state: Arc<StateFile>,
     /// Written since the last checkpoint was asked for.
     bytes: u64,
 }
 
 impl Wal {
     /// Starts the thread, which works on `db`, a connection to the database at `path`.
-    pub(super) fn start(path: &Path, db: Connection, failure: Failure) -> std::io::Result<Self> {
+    pub(super) fn start(path: &Path, db: Connection, failure: Failure, state: Arc<StateFile>) -> std::io::Result<Self> {
         let (wake, woken) = sync_channel(1);
         let thread =
             std::thread::Builder::new().name("checkpoint".to_owned()).spawn(move || run(&db, &woken, &failure))?;
         let mut wal = path.as_os_str().to_owned();
         wal.push("-wal");
-        Ok(Self { path: PathBuf::from(wal), wake, thread, bytes: 0 })
+        Ok(Self { path: PathBuf::from(wal), wake, thread, state, bytes: 0 })
     }
 
     /// A commit with so many bytes of batches was made.
@@ -62,6 +65,8 @@ impl Wal {
         }
         // Emptied, the log is removed when the database is closed; as long as it is there, the next start checks everything.
         let emptied = checkpoint(db, "TRUNCATE")
+            // A log that is missing while the database counts as open was removed by something else.
+            .and_then(|()| self.state.set_open(false))
             .and_then(|()| Ok(db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?));
         if let Err(error) = emptied {
             warn!(%error, "the last checkpoint was not made; the next start does it");

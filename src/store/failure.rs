@@ -29,7 +29,7 @@ impl Failure {
     pub(super) fn tell(&self, error: &StoreError) {
         debug!(%error, "the store stops");
         let sentence = if let StoreError::Damaged(_) = error {
-            self.suspect();
+            self.suspect(error);
             format!("{error}. Start again: what can still be read is taken over, the rest comes back from others.")
         } else {
             format!(
@@ -58,10 +58,14 @@ impl Failure {
         }
     }
 
-    /// Has the next start look through the whole file, though this run may end cleanly.
-    fn suspect(&self) {
+    /// Has the next start rebuild the database, though this run may end cleanly.
+    fn suspect(&self, found: &StoreError) {
         let Some(path) = &self.path else { return };
-        if let Err(error) = std::fs::write(beside(path, SUSPECT), b"") {
+        let reason = match found {
+            StoreError::Damaged(reason) => reason.as_str(),
+            _ => "",
+        };
+        if let Err(error) = std::fs::write(beside(path, SUSPECT), reason) {
             error!(%error, "could not leave a mark for the next start");
         }
     }

@@ -142,14 +142,6 @@ impl Appender {
     }
 }
 
-/// All forks that are known.
-pub(super) fn forks(db: &Connection) -> Result<Vec<Fork>, StoreError> {
-    let mut statement = db.prepare("SELECT log FROM fork ORDER BY log")?;
-    let logs: Vec<i64> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    let forks: Vec<Option<Fork>> = logs.into_iter().map(|log| fork(db, log)).collect::<Result<_, _>>()?;
-    Ok(forks.into_iter().flatten().collect())
-}
-
 /// The fork of a log, if there is one. A proof that the disk changed is none; others tell it again.
 pub(super) fn fork(db: &Connection, log: i64) -> Result<Option<Fork>, StoreError> {
     let mut statement = db.prepare_cached("SELECT one, other, (SELECT room FROM node) FROM fork WHERE log = ?1")?;

@@ -23,7 +23,9 @@ mod fall;
 mod find;
 mod fork;
 mod indexing;
+mod inspect;
 mod keep;
+mod legible;
 mod line;
 mod local_rows;
 mod look;
@@ -36,13 +38,17 @@ mod page;
 mod page_storage;
 mod places;
 mod rebuild;
+mod repair;
 mod rescue;
+mod scan;
 mod schema;
 mod scrub;
 mod search;
 mod snapshot;
 mod sql;
+mod state;
 mod survey;
+mod wal;
 mod welcome;
 mod writer;
 
@@ -123,7 +129,8 @@ impl Store {
     /// The caller holds the lock of the data directory: two programs on one database would stop each other.
     pub fn open(location: Location, room: RoomId, own: NodeId, wall_ms: u64) -> Result<(Self, Opened), StoreError> {
         let owner = open::Owner { room: &room, own, wall_ms };
-        let open::Ready { db, appender, run, snapshot, own_name, mended, unchecked } = open::ready(&location, owner)?;
+        let open::Ready { db, appender, run, snapshot, own_name, mended, state, unchecked } =
+            open::ready(&location, owner)?;
         let arrival = appender.highest;
         let indexed = search::indexed(&db)?;
 
@@ -131,7 +138,7 @@ impl Store {
         let wal = match location.path() {
             Some(path) => {
                 let file = |source| StoreError::File { path: path.to_owned(), source };
-                Some(checkpoint::Wal::start(path, open::connect(path)?, failure.clone()).map_err(file)?)
+                Some(checkpoint::Wal::start(path, open::connect(path)?, failure.clone(), state).map_err(file)?)
             }
             None => None,
         };
@@ -276,9 +283,15 @@ impl Store {
         self.read(move |db| look::own_newest(db, own, limit)).await
     }
 
-    /// What had to be mended in this run, as sentences for people: a damaged database, messages that the disk changed.
-    pub fn mended(&self) -> Option<String> {
+    /// What had to be repaired within the last week, as sentences for people, and when the last of it was, in milliseconds
+    /// since 1970: a damaged database, messages that the disk changed.
+    pub fn mended(&self) -> Option<(String, u64)> {
         self.inner.mended.told()
+    }
+
+    /// The same, as far as this run found it.
+    pub fn mended_now(&self) -> Option<String> {
+        self.inner.mended.fresh()
     }
 
     /// How much is here.

@@ -1,14 +1,15 @@
-//! From a path to a database that is safe to write: the right file system, nobody else's, not from the future,
-//! checked after a crash, set aside and made anew if it is damaged.
+//! From a path to a database that is safe to write: nobody else's, not from the future, checked after a crash, quarantined
+//! and made anew if it is damaged.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use super::altered::ALTERED;
 use super::append::{Appender, forget_refs};
@@ -16,13 +17,15 @@ use super::audit::at_start;
 use super::checkpoint::checkpoint;
 use super::error::StoreError;
 use super::failure::SUSPECT;
+use super::inspect::inspect;
 use super::keep::last_name;
 use super::mended::Mended;
 use super::rebuild::{REBUILT, Rebuilt, rebuild};
-use super::rescue::{set_aside, take_over};
-use super::schema::{beside, check_file, check_sqlite, has_log, prepare, remove_if_there};
+use super::repair::{repair, resume};
+use super::schema::{beside, check_file, check_sqlite, prepare, remove_if_there};
 use super::snapshot::snapshot;
 use super::sql::int;
+use super::state::StateFile;
 use crate::proto::ids::{Arrival, NodeId, RoomId};
 use crate::proto::limits::RUNS_KEPT;
 use crate::proto::name::Name;
@@ -68,6 +71,7 @@ pub(super) struct Ready {
     pub(super) mended: Mended,
     /// Batches up to this number were not compared with the tables yet.
     pub(super) unchecked: Option<Arrival>,
+    pub(super) state: Arc<StateFile>,
 }
 
 /// Whose database is opened, and when.
@@ -78,48 +82,73 @@ pub(super) struct Owner<'a> {
     pub(super) wall_ms: u64,
 }
 
-/// Opens or makes the database of `owner`. Damage that shows before everything is read is mended.
+/// Opens or makes the database of `owner`. Damage that shows before everything is read is repaired.
 pub(super) fn ready(location: &Location, owner: Owner<'_>) -> Result<Ready, StoreError> {
     check_sqlite()?;
+    let state = Arc::new(StateFile::load(location.path()));
+    let mended = Mended::new(state.clone(), owner.wall_ms);
     let Some(path) = location.path() else {
         let mut db = Connection::open_in_memory()?;
         set_up(&db)?;
         prepare(&mut db, None, owner.room, &owner.own)?;
-        return loaded(db, owner, Mended::default(), false);
+        return loaded(db, owner, mended, state, false);
     };
-    let is_suspect = beside(path, SUSPECT).exists();
-    let opened = match file(path, owner).and_then(|db| loaded(db, owner, Mended::default(), is_suspect)) {
-        Err(StoreError::Damaged(reason) | StoreError::Inconsistent(reason)) => mend(path, owner, &reason),
-        opened => opened,
+    let opened = match resume(path, owner, &state) {
+        Ok(repaired) => {
+            repaired.iter().for_each(|text| mended.add(text));
+            match file(path, owner, &mended, &state) {
+                Err(StoreError::Damaged(reason) | StoreError::Inconsistent(reason)) => {
+                    mended.add(&repair(path, owner, &state, &reason)?);
+                    file(path, owner, &mended, &state)
+                }
+                opened => opened,
+            }
+        }
+        Err(error) => Err(error),
     };
+    if opened.is_ok()
+        && let Err(error) = state.set_open(true)
+    {
+        // Then the next start does not miss what may be removed meanwhile.
+        debug!(%error, "could not note that the database is open");
+    }
     opened.map_err(|error| match error {
         StoreError::Sqlite(reason) => StoreError::Unusable { path: path.to_owned(), reason },
         other => other,
     })
 }
 
-fn file(path: &Path, owner: Owner<'_>) -> Result<Connection, StoreError> {
-    let is_unclean = has_log(path) || beside(path, SUSPECT).exists();
+fn file(path: &Path, owner: Owner<'_>, mended: &Mended, state: &Arc<StateFile>) -> Result<Ready, StoreError> {
+    // First, since SQLite makes the index of the log anew. Another's database is refused, not repaired.
+    let found = inspect(path, state, owner.wall_ms);
     check_file(path, owner.room, &owner.own)?;
+    let found = found?;
     private(path)?;
     let mut db = connect(path)?;
-    if is_unclean {
-        info!(path = %path.display(), "the last run did not end well: checking the database");
-        let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if verdict != "ok" {
-            return Err(StoreError::Damaged(verdict));
-        }
-        // What a failed sync left may stand in the system's memory alone, and a later sync would not write it: moved, it is
-        // written anew.
-        checkpoint(&db, "TRUNCATE")?;
-        remove_if_there(&beside(path, SUSPECT))?;
+    found.check(&db)?;
+    if let Some(loss) = found.loss(path) {
+        mended.add(&loss);
     }
     prepare(&mut db, Some(path), owner.room, &owner.own)?;
-    Ok(db)
+    let is_suspect = beside(path, SUSPECT).exists();
+    let ready = loaded(db, owner, mended.clone(), state.clone(), is_suspect)?;
+    if found.is_unclean() {
+        // What a failed sync left may stand in the system's memory alone, and a later sync would not write it: moved, it is
+        // written anew.
+        checkpoint(&ready.db, "TRUNCATE")?;
+    }
+    remove_if_there(&beside(path, SUSPECT))?;
+    Ok(ready)
 }
 
 /// Begins a run, and reads what an engine has to know. Tables that do not fit the batches are rebuilt from them.
-fn loaded(mut db: Connection, owner: Owner<'_>, mended: Mended, is_suspect: bool) -> Result<Ready, StoreError> {
+fn loaded(
+    mut db: Connection,
+    owner: Owner<'_>,
+    mended: Mended,
+    state: Arc<StateFile>,
+    is_suspect: bool,
+) -> Result<Ready, StoreError> {
     loop {
         match begin(&mut db, owner, &mended, is_suspect) {
             Err(StoreError::Inconsistent(reason)) if !mended.has(REBUILT) => {
@@ -134,7 +163,7 @@ fn loaded(mut db: Connection, owner: Owner<'_>, mended: Mended, is_suspect: bool
             }
             begun => {
                 let Begun { appender, run, snapshot, own_name, unchecked } = begun.map_err(StoreError::incurable)?;
-                return Ok(Ready { db, appender, run, snapshot, own_name, mended, unchecked });
+                return Ok(Ready { db, appender, run, snapshot, own_name, mended, state, unchecked });
             }
         }
     }
@@ -150,9 +179,8 @@ struct Begun {
 }
 
 fn begin(db: &mut Connection, owner: Owner<'_>, mended: &Mended, is_suspect: bool) -> Result<Begun, StoreError> {
-    let run = begin_run(db, owner.wall_ms)?;
     let mut appender = Appender::new(db, owner.own)?;
-    loop {
+    let (unchecked, snapshot) = loop {
         let read = at_start(db, owner.own, is_suspect).and_then(|unchecked| Ok((unchecked, snapshot(db, owner.own)?)));
         match read {
             Err(StoreError::Altered(batch)) => {
@@ -161,34 +189,17 @@ fn begin(db: &mut Connection, owner: Owner<'_>, mended: &Mended, is_suspect: boo
                 transaction.commit()?;
                 mended.add(ALTERED);
             }
-            read => {
-                let (unchecked, snapshot) = read?;
-                return Ok(Begun { appender, run, snapshot, own_name: last_name(db)?, unchecked });
-            }
+            read => break read?,
         }
-    }
-}
-
-/// Puts a new database in the place of a damaged one.
-fn mend(path: &Path, owner: Owner<'_>, reason: &str) -> Result<Ready, StoreError> {
-    warn!(path = %path.display(), reason, "the database is damaged");
-    let aside = set_aside(path, owner.wall_ms)?;
-    remove_if_there(&beside(path, SUSPECT))?;
-    let mut db = file(path, owner)?;
-    let mut appender = Appender::new(&db, owner.own)?;
-    let taken = take_over(&aside, &mut db, &mut appender, owner.room)?;
-    let sentence = format!(
-        "The history of this room was damaged ({reason}). The file was kept as {}; {taken} batches of messages could be \
-         read and were taken over, the rest comes back from others.",
-        aside.display()
-    );
-    let mended = Mended::default();
-    mended.add(&sentence);
-    loaded(db, owner, mended, false)
+    };
+    let own_name = last_name(db)?;
+    // Only now, since up to here a damaged file is quarantined as it was found.
+    let run = begin_run(db, owner.wall_ms)?;
+    Ok(Begun { appender, run, snapshot, own_name, unchecked })
 }
 
 /// Makes the file, if it is not there, for nobody but this user. What SQLite puts beside it has the same mode.
-fn private(path: &Path) -> Result<(), StoreError> {
+pub(super) fn private(path: &Path) -> Result<(), StoreError> {
     let error = |source| StoreError::File { path: path.to_owned(), source };
     let is_new = !path.exists();
     // Not `truncate`: it may be a database.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 
 use super::error::StoreError;
+use super::legible::legible;
 use super::sql::Count;
 use super::writer::Writer;
 use crate::proto::limits::{PAGE_STORAGE_BYTES_MAX, PAGE_STORAGE_ITEMS_MAX};
@@ -54,9 +55,10 @@ pub(super) fn items(db: &Connection) -> Result<BTreeMap<String, String>, StoreEr
     Ok(statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
 }
 
-/// Copies the items of a damaged database, if all of them are legible.
+/// Copies the items of a damaged database that are legible.
 pub(super) fn copy(old: &Connection, db: &Connection) -> Result<(), StoreError> {
-    for (key, value) in items(old).unwrap_or_default() {
+    let items = legible(old, "SELECT key, value FROM page_storage", &["item"], |row| Ok((row.get(0)?, row.get(1)?)));
+    for (key, value) in items {
         apply(db, &Change { key, value: Some(value) })?;
     }
     Ok(())

@@ -1,103 +1,137 @@
-//! A damaged database is never deleted: it is set aside, and every batch in it that can still be read and verifies
-//! goes into the new one. What else it knew (names, receipts, a caller's refs, what the user thinks of others, proofs of
-//! forks, what is to be said again) is taken over as far as it is legible; the rest comes back from others, or is lost
-//! and was only ever this node's own.
+//! Salvages a quarantined database into a new one: every batch that verifies, and what else it knew (names, receipts, a
+//! caller's refs, what the user thinks of others, proofs of forks, what is to be said again) as far as it is legible. The
+//! rest comes back from others, or is lost and was only ever this node's own.
+//!
+//! The quarantined files are only read. SQLite works on a copy, in which the header is put right and missing pages are empty;
+//! batches that it can't reach are then looked for in the raw pages.
 
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 
 use bytes::Bytes;
-use rusqlite::types::Value;
-use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, params};
 use tracing::warn;
 
 use super::append::Appender;
 use super::error::StoreError;
-use super::fall::Falls;
-use super::fork::forks;
-use super::keep::{last_name, own_name};
-use super::marks::marks;
+use super::legible::{Author, fallen, forks, name, receipts, rows};
 use super::page_storage;
-use super::schema::beside;
-use super::snapshot::{members, receipts};
+use super::scan::Pages;
 use super::sql::{Blob32, Count, int};
+use super::wal::{DATABASE_HEADER, PAGE, number_at, with};
 use crate::proto::batch::verify;
 use crate::proto::ids::{Hash, NodeId, RoomId};
-use crate::proto::marks::MarkChange;
+use crate::proto::limits::COMMIT_BYTES_MAX;
 use crate::proto::record::{Append, OwnBatch, Ref};
 
-/// Batches taken over in one transaction.
-const BATCHES_PER_COMMIT: usize = 1_000;
+/// Pages of a copy at most: a number beyond is damaged.
+const PAGES_MAX: u32 = 1 << 26;
 
-/// Renames the database and what belongs to it. Returns its new name.
-pub(super) fn set_aside(path: &Path, wall_ms: u64) -> Result<PathBuf, StoreError> {
-    let mut aside = beside(path, &format!("damaged-{wall_ms}"));
-    let mut again = 1;
-    while aside.exists() {
-        again += 1;
-        aside = beside(path, &format!("damaged-{wall_ms}-{again}"));
-    }
-    // The log first: the name of the database is what a start looks for.
-    for suffix in ["-wal", "-shm", ""] {
-        let with = |path: &Path| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(suffix);
-            PathBuf::from(name)
-        };
-        match std::fs::rename(with(path), with(&aside)) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(StoreError::File { path: with(path), source });
-            }
-            _ => {}
-        }
-    }
-    Ok(aside)
-}
-
-/// Takes over what can be from the file set aside. Returns how many batches.
-pub(super) fn take_over(
-    aside: &Path,
+/// Puts everything that can be salvaged into `db`. `copy` is a name for a copy of the quarantined files.
+pub(super) fn salvage(
+    quarantine: &Path,
+    copy: &Path,
     db: &mut Connection,
     appender: &mut Appender,
     room: &RoomId,
-) -> Result<usize, StoreError> {
-    let old =
-        match Connection::open_with_flags(aside, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX) {
-            Ok(old) => old,
-            Err(error) => {
-                warn!(%error, "nothing can be read from the damaged database");
-                return Ok(0);
-            }
-        };
-    let mut salvage = Salvage { old: &old, own: appender.own, room, db, appender, waiting: Vec::new(), taken: 0 };
+) -> Result<(), StoreError> {
+    let file = |source| StoreError::File { path: quarantine.to_owned(), source };
+    let old = if copied(quarantine, copy).map_err(file)? { legible_copy(copy) } else { None };
+    let (transaction, own) = (db.transaction()?, appender.own);
+    let authors = old.as_ref().map(Author::all).unwrap_or_default();
+    if let Some(old) = &old {
+        name(old, &transaction)?;
+        // Before the batches: who is blocked, and which of them are no more part of their logs.
+        authors.iter().try_for_each(|author| author.put_marks(&transaction, appender))?;
+        fallen(old, &transaction)?;
+        page_storage::copy(old, &transaction)?;
+        forks(old, &transaction, appender, room)?;
+    }
+    transaction.commit()?;
+    let mut salvage =
+        Salvage { old: old.as_ref(), own, room, db, appender, waiting: Vec::new(), bytes: 0, taken: HashSet::new() };
     salvage.batches()?;
-    salvage.flush()?;
-    let taken = salvage.taken;
-    rest(&old, db, appender)?;
-    Ok(taken)
+    salvage.raw(&Pages::open(quarantine).map_err(file)?).and_then(|()| salvage.flush())?;
+    let transaction = db.transaction()?;
+    authors.iter().try_for_each(|author| author.put_rest(&transaction, appender))?;
+    if let Some(old) = &old {
+        receipts(old, &transaction, appender)?;
+    }
+    // The marks were numbers of the old database. A thousand old messages shown as new would help nobody.
+    transaction.execute("UPDATE conversation SET read = ?1, unread = 0", [int(appender.highest)])?;
+    Ok(transaction.commit()?)
+}
+
+/// Copies a database and its log. False if there is no database.
+fn copied(from: &Path, to: &Path) -> std::io::Result<bool> {
+    for suffix in ["", "-wal"] {
+        match std::fs::copy(with(from, suffix), with(to, suffix)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            Err(_) if suffix.is_empty() => return Ok(false),
+            _ => {}
+        }
+    }
+    let file = std::fs::OpenOptions::new().read(true).write(true).open(to)?;
+    let held = file.metadata()?.len().div_ceil(PAGE as u64);
+    let mut header = [0; 100];
+    if file.read_exact_at(&mut header, 0).is_err() {
+        return Ok(false);
+    }
+    // A cut file has as many pages as it says, so that SQLite reads those that are left.
+    let said = number_at(&header, 28);
+    let pages = if said <= PAGES_MAX { u64::from(said).max(held) } else { held };
+    file.set_len(pages * PAGE as u64)?;
+    header[..24].copy_from_slice(DATABASE_HEADER);
+    header[28..32].copy_from_slice(&u32::try_from(pages).unwrap_or(u32::MAX).to_be_bytes());
+    // No free pages, format 4, nothing of automatic vacuums, UTF-8, nothing reserved, and a count of pages that counts.
+    header[32..40].fill(0);
+    header[44..48].copy_from_slice(&[0, 0, 0, 4]);
+    header[52..60].copy_from_slice(&[0, 0, 0, 0, 0, 0, 0, 1]);
+    header[64..68].fill(0);
+    header[72..92].fill(0);
+    header.copy_within(24..28, 92);
+    file.write_all_at(&header, 0)?;
+    Ok(true)
+}
+
+fn legible_copy(copy: &Path) -> Option<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = Connection::open_with_flags(copy, flags).and_then(|old| {
+        // With it, what is wrong with one table does not hide the others.
+        old.execute_batch("PRAGMA writable_schema = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")?;
+        old.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(old)
+    });
+    opened.map_err(|error| warn!(%error, "SQLite can't read the damaged database")).ok()
 }
 
 struct Salvage<'a> {
-    old: &'a Connection,
+    old: Option<&'a Connection>,
     own: NodeId,
     room: &'a RoomId,
     db: &'a mut Connection,
     appender: &'a mut Appender,
     waiting: Vec<Append>,
-    taken: usize,
+    /// Bytes of those that wait.
+    bytes: usize,
+    /// The numbers of those that were taken.
+    taken: HashSet<i64>,
 }
 
 impl Salvage<'_> {
     /// Goes through the table forwards. Where a page is damaged, it steps over it, ever further, and then comes
     /// back from behind as far as it can.
     fn batches(&mut self) -> Result<(), StoreError> {
+        let Some(old) = self.old else { return Ok(()) };
         let mut read_to = 0_i64;
         let mut step = 1_i64;
         let mut from = 1_i64;
         loop {
-            let (last, complete) = self.run("batch >= ?1 AND batch > ?2 ORDER BY batch", from, read_to)?;
+            let (last, complete) = self.run(old, "batch >= ?1 AND batch > ?2 ORDER BY batch", from, read_to)?;
             if let Some(last) = last {
                 if from > read_to + 1 {
-                    self.run("batch < ?1 AND batch > ?2 ORDER BY batch DESC", from, read_to)?;
+                    self.run(old, "batch < ?1 AND batch > ?2 ORDER BY batch DESC", from, read_to)?;
                 }
                 read_to = last;
                 step = 1;
@@ -114,39 +148,63 @@ impl Salvage<'_> {
     }
 
     /// Reads rows until one can't be read: the last one's number, and whether it came to the end.
-    fn run(&mut self, which: &str, from: i64, read_to: i64) -> Result<(Option<i64>, bool), StoreError> {
-        let old = self.old;
+    fn run(
+        &mut self,
+        old: &Connection,
+        which: &str,
+        from: i64,
+        read_to: i64,
+    ) -> Result<(Option<i64>, bool), StoreError> {
         let mut last = None;
-        let Ok(mut statement) = old.prepare_cached(&format!("SELECT batch, bytes FROM batch WHERE {which}")) else {
-            return Ok((None, true));
-        };
-        let Ok(mut rows) = statement.query([from, read_to]) else { return Ok((None, false)) };
-        loop {
-            let row = match rows.next() {
-                Ok(Some(row)) => row,
-                Ok(None) => return Ok((last, true)),
-                Err(_) => return Ok((last, false)),
-            };
-            let (Ok(number), Ok(bytes)) = (row.get::<_, i64>(0), row.get::<_, Vec<u8>>(1)) else { continue };
+        let complete = rows(old, &format!("SELECT batch, bytes FROM batch WHERE {which}"), [from, read_to], |row| {
+            let (Ok(number), Ok(bytes)) = (row.get::<_, i64>(0), row.get::<_, Vec<u8>>(1)) else { return Ok(()) };
             last = Some(number);
-            self.take(number, Bytes::from(bytes))?;
-        }
+            self.take(Some(number), Bytes::from(bytes)).map(|_| ())
+        })?;
+        Ok((last, complete))
     }
 
-    fn take(&mut self, number: i64, bytes: Bytes) -> Result<(), StoreError> {
-        let Ok(batch) = verify(&bytes, self.room) else { return Ok(()) };
-        let own = (batch.header().author == self.own)
-            .then(|| own_batch(self.old, number, batch.header().entries.len()).unwrap_or_default());
+    /// Takes batches that stand in the raw pages and were not taken yet, in the order of their numbers.
+    fn raw(&mut self, pages: &Pages) -> Result<(), StoreError> {
+        let file = |source| StoreError::File { path: "the damaged database".into(), source };
+        let mut found = pages.batches().map_err(file)?;
+        found.sort_by_key(|found| found.number.unwrap_or(i64::MAX));
+        for found in found {
+            if found.number.is_some_and(|number| self.taken.contains(&number)) {
+                continue;
+            }
+            for is_old in [false, true] {
+                let Some(bytes) = pages.read(&found, is_old).map_err(file)? else { continue };
+                if self.take(found.number, Bytes::from(bytes))? {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a batch if it verifies.
+    fn take(&mut self, number: Option<i64>, bytes: Bytes) -> Result<bool, StoreError> {
+        let Ok(batch) = verify(&bytes, self.room) else { return Ok(false) };
+        self.taken.extend(number);
+        let own = (batch.header().author == self.own).then(|| {
+            let beside = self.old.zip(number).map(|(old, number)| own_batch(old, number, batch.header().entries.len()));
+            beside.and_then(Result::ok).unwrap_or_default()
+        });
+        self.bytes += bytes.len();
         self.waiting.push(Append { batch, own });
-        if self.waiting.len() >= BATCHES_PER_COMMIT { self.flush() } else { Ok(()) }
+        if self.bytes >= COMMIT_BYTES_MAX {
+            self.flush()?;
+        }
+        Ok(true)
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {
         let transaction = self.db.transaction()?;
         self.appender.append(&transaction, &self.waiting)?;
         transaction.commit()?;
-        self.taken += self.waiting.len();
         self.waiting.clear();
+        self.bytes = 0;
         Ok(())
     }
 }
@@ -164,63 +222,6 @@ fn own_batch(old: &Connection, number: i64, entries: usize) -> Result<OwnBatch, 
         }
     }
     let mut lines = super::line::Lines::new(old, NodeId([0; 32]));
-    own.of = lines.in_reach(number.unsigned_abs())?;
+    own.of = lines.in_reach(number.unsigned_abs()).unwrap_or_default();
     Ok(own)
-}
-
-/// What is not in batches. Each part is taken if all of it can be read.
-fn rest(old: &Connection, db: &mut Connection, appender: &mut Appender) -> Result<(), StoreError> {
-    let transaction = db.transaction()?;
-    for member in members(old, appender.own).unwrap_or_default() {
-        appender.member(&transaction, &member)?;
-    }
-    for receipt in receipts(old).unwrap_or_default() {
-        appender.receipt(&transaction, &receipt)?;
-    }
-    for (member, marks) in marks(old).unwrap_or_default() {
-        let (verified, muted, blocked) = (Some(marks.verified), Some(marks.muted), Some(marks.blocked));
-        appender.mark(&transaction, member, MarkChange { verified, muted, blocked })?;
-    }
-    let mut falls = Falls::default();
-    for fork in forks(old).unwrap_or_default() {
-        appender.fork_told(&transaction, &fork, &mut falls)?;
-    }
-    appender.changed(&transaction, falls)?;
-    copy_fallen(old, &transaction)?;
-    page_storage::copy(old, &transaction)?;
-    if let Ok(Some(name)) = last_name(old) {
-        own_name(&transaction, &name)?;
-    }
-    // The marks were numbers of the old database. A thousand old messages shown as new would help nobody.
-    transaction.execute("UPDATE conversation SET read = ?1, unread = 0", [int(appender.highest)])?;
-    Ok(transaction.commit()?)
-}
-
-/// What is to be said again, and what was: each thing once for ever.
-fn copy_fallen(old: &Connection, db: &Connection) -> Result<(), StoreError> {
-    const COLUMNS: usize = 6;
-    let read = || -> rusqlite::Result<Vec<[Value; COLUMNS]>> {
-        let mut statement =
-            old.prepare("SELECT hash, place, audience, body, name, content FROM fallen ORDER BY fallen")?;
-        let row = |row: &rusqlite::Row<'_>| {
-            let mut values = [const { Value::Null }; COLUMNS];
-            for (index, value) in values.iter_mut().enumerate() {
-                *value = row.get(index)?;
-            }
-            Ok(values)
-        };
-        statement.query_map([], row)?.collect()
-    };
-    let mut insert = db.prepare(
-        "INSERT INTO fallen (hash, place, audience, body, name, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT DO NOTHING",
-    )?;
-    for row in read().unwrap_or_default() {
-        match insert.execute(row) {
-            // Read from a page of something else: no row of this table.
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {}
-            inserted => _ = inserted?,
-        }
-    }
-    Ok(())
 }

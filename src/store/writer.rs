@@ -324,11 +324,13 @@ fn weight(write: &Write) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::mpsc::{Sender, channel};
 
     use tokio::sync::mpsc::UnboundedReceiver;
 
     use super::super::open::{Location, Owner, ready};
+    use super::super::state::StateFile;
     use super::*;
     use crate::proto::batch::{HEADER_VERSION, Header, Verified, sign, slot};
     use crate::proto::body::{Body, SALT_BYTES};
@@ -377,7 +379,7 @@ mod tests {
             jobs: queue,
             answers,
             failure: Failure::new(None),
-            mended: Mended::default(),
+            mended: Mended::new(Arc::new(StateFile::load(None)), 0),
             wal: None,
             deferred: VecDeque::new(),
             full_told: None,

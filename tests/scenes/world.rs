@@ -282,6 +282,7 @@ fn info() -> api::Node {
         discovery: vec![beacon("eth0", "192.0.2.255:7666", 1), beacon("wlan0", "198.51.100.255:7666", 2)],
         addresses: vec!["192.0.2.20".to_owned()],
         mended: None,
+        mended_at: None,
     }
 }
 

@@ -58,7 +58,7 @@ async fn files_are_for_their_user_alone() {
     let mut bed = Bed::at(&dir);
     bed.append(&[&Author::new(2).say("x")]).await;
     let entries: Vec<_> = std::fs::read_dir(dir.path()).expect("a directory").map(|e| e.expect("an entry")).collect();
-    assert_eq!(entries.len(), 3, "the database, its log, its index");
+    assert_eq!(entries.len(), 4, "the database, its log, its index, its state");
     for entry in entries {
         let mode = entry.metadata().expect("an entry").permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{:?}", entry.file_name());
@@ -91,7 +91,7 @@ async fn a_newer_database_with_a_log_is_not_touched_either() {
         std::fs::write(copy.path().join(name), bytes).expect("copied");
     }
     let before = contents(&copy);
-    assert_eq!(before.len(), 2, "a database and a log");
+    assert_eq!(before.len(), 3, "a database, a log, a state");
     let error = open(&file(&copy), room(), 1).expect_err("from the future");
     assert!(matches!(error, StoreError::Newer { found: 7, .. }), "{error}");
     assert_eq!(contents(&copy), before);
@@ -121,7 +121,7 @@ async fn after_a_crash_everything_answered_is_there() {
         std::fs::write(copy.path().join(name), bytes).expect("copied");
     }
     let bed = Bed::at(&copy);
-    assert_eq!(bed.store.mended(), None);
+    assert_eq!(bed.store.mended_now(), None);
     assert_eq!(bed.texts().await, ["one", "two"]);
 }
 
@@ -145,7 +145,7 @@ async fn a_damaged_database_is_kept_aside_and_what_verifies_is_taken_over() {
     let damaged = std::fs::read(&path).expect("readable");
 
     let bed = Bed::at(&dir);
-    let sentence = bed.store.mended().expect("it says so");
+    let sentence = bed.store.mended_now().expect("it says so");
     let aside = path.with_extension(format!("db.damaged-{NOON}"));
     assert!(sentence.contains(&aside.display().to_string()), "{sentence}");
     assert_eq!(std::fs::read(&aside).expect("kept"), damaged);
@@ -156,7 +156,9 @@ async fn a_damaged_database_is_kept_aside_and_what_verifies_is_taken_over() {
     let counts = bed.store.counts().await.expect("readable");
     assert_eq!(counts.entries + counts.missing, 200, "what is missing is known to be missing");
     bed.store.close().await;
-    assert_eq!(Bed::at(&dir).store.mended(), None, "once is enough");
+    let bed = Bed::at(&dir);
+    assert_eq!(bed.store.mended_now(), None, "repaired once");
+    assert_eq!(bed.store.mended(), Some((sentence, NOON)), "but told again");
 }
 
 #[tokio::test]
@@ -165,7 +167,7 @@ async fn a_file_that_is_no_database_any_more_does_not_stop_the_start() {
         let (dir, _) = with_history(3).await;
         std::fs::write(file(&dir), &content).expect("written");
         let mut bed = Bed::at(&dir);
-        assert!(bed.store.mended().is_some());
+        assert!(bed.store.mended_now().is_some());
         assert_eq!(bed.append(&[&Author::new(2).say("on it goes")]).await.0.len(), 1);
         let aside = file(&dir).with_extension(format!("db.damaged-{NOON}"));
         assert_eq!(std::fs::read(aside).expect("kept"), content);
@@ -186,7 +188,7 @@ async fn damage_found_while_running_stops_the_store_and_the_next_start_mends_it(
     assert!(told.contains("damaged"), "{told}");
     bed.store.close().await;
     let bed = Bed::at(&dir);
-    assert!(bed.store.mended().is_some());
+    assert!(bed.store.mended_now().is_some());
     assert!(bed.texts().await.len() >= 190);
 }
 
@@ -223,7 +225,7 @@ async fn what_the_user_thinks_of_others_and_what_fell_survive_a_rescue() {
     forget_runs(&file(&dir));
 
     let bed = Bed::at(&dir);
-    assert!(bed.store.mended().is_some());
+    assert!(bed.store.mended_now().is_some());
     assert_eq!(bed.opened.snapshot.marks, marks);
     assert_eq!(bed.opened.snapshot.fallen, fallen);
     let storage = bed.store.welcome(None, SIZES).await.expect("readable").storage;
@@ -245,7 +247,7 @@ async fn what_is_no_row_of_its_table_any_more_does_not_stop_a_rescue() {
     drop(db);
     forget_runs(&file(&dir));
     let bed = Bed::at(&dir);
-    assert!(bed.store.mended().is_some());
+    assert!(bed.store.mended_now().is_some());
     assert_eq!(bed.texts().await, said);
 }
 
@@ -266,7 +268,7 @@ async fn what_is_this_nodes_own_survives_a_rescue() {
     forget_runs(&file(&dir));
 
     let bed = Bed::at(&dir);
-    assert!(bed.store.mended().is_some());
+    assert!(bed.store.mended_now().is_some());
     assert_eq!(bed.opened.own_name.as_ref().map(Name::as_str), Some("Me"));
     let (found, again) = bed.store.by_ref("r1".to_owned()).await.expect("readable").expect("still known");
     assert_eq!((found, again.id, again.held), (said, line.id, Some(Held { held_by: 1, of: 1 })));

@@ -113,7 +113,7 @@ async fn twin() -> Twin {
     bed.store.close().await;
     let bed = Bed::at(&dir);
     let held = held(&bed.opened.snapshot);
-    assert_eq!(bed.store.mended(), None, "an undamaged database raises no alarm");
+    assert_eq!(bed.store.mended_now(), None, "an undamaged database raises no alarm");
     bed.store.close().await;
     let file = std::fs::read(file(&dir)).expect("readable");
     Twin { file, batches, lines, shown: shown_lines, by_conversation, held }
@@ -127,7 +127,7 @@ async fn judge(twin: &Twin, dir: &TempDir, what: &str) -> Option<String> {
     for _ in 0..3 {
         let mut bed = Bed::at(dir);
         let whole = attempt(twin, &mut bed, what).await;
-        told = bed.store.mended().or(told);
+        told = bed.store.mended_now().or(told);
         bed.store.close().await;
         match whole {
             Ok(()) => return told,
@@ -361,13 +361,13 @@ async fn a_value_flipped_while_it_runs_stops_nothing() {
         let mut bed = Bed::at(&dir);
         rusqlite::Connection::open(file(&dir)).expect("opens").execute_batch(sql).expect("changed");
         assert_eq!(shown(&bed.store, None).await.expect("readable"), twin.shown, "{sql}");
-        let told = bed.store.mended().expect("told");
+        let told = bed.store.mended_now().expect("told");
         assert!(told.contains("The disk changed"), "{sql}: {told}");
         let Written::Changed(changed) = bed.answer().await else { panic!("{sql}") };
         assert_eq!(held_of(&changed.logs), twin.held, "{sql}");
         assert!(changed.run.is_some(), "tabs start afresh");
         bed.store.close().await;
-        assert_eq!(Bed::at(&dir).store.mended(), None, "{sql}: repaired for good");
+        assert_eq!(Bed::at(&dir).store.mended_now(), None, "{sql}: repaired for good");
     }
 }
 
@@ -384,7 +384,7 @@ async fn a_range_that_records_less_than_is_stored_is_repaired_by_the_next_write(
     assert_eq!(held_of(&changed.logs), twin.held);
     let answer = bed.answer().await;
     assert!(matches!(&answer, Written::Appended { token: 1, lines, .. } if lines.is_empty()), "{answer:?}");
-    assert!(bed.store.mended().is_some());
+    assert!(bed.store.mended_now().is_some());
 }
 
 #[tokio::test]
@@ -403,6 +403,6 @@ async fn old_messages_are_checked_while_nothing_else_is_to_do() {
     let mut bed = Bed::at(&dir);
     let Written::Changed(changed) = bed.answer().await else { panic!("it is found") };
     assert_eq!(changed.logs[0].ranges.len(), 1);
-    assert!(bed.store.mended().is_some());
+    assert!(bed.store.mended_now().is_some());
     assert_eq!(exported(&bed.store).await.expect("readable"), lines);
 }

@@ -140,6 +140,10 @@ impl Bed {
 
     pub(crate) fn open(location: Location, wall_ms: u64) -> Self {
         let (store, opened) = Store::open(location, room(), me().id(), wall_ms).expect("opens");
+        Self::of(store, opened)
+    }
+
+    pub(crate) fn of(store: Store, opened: Opened) -> Self {
         Self { store, opened, token: 0, changed: Changed::default() }
     }
 

@@ -34,7 +34,7 @@ async fn what_was_said_is_there_after_a_restart() {
     bed.store.close().await;
     let left: Vec<_> =
         std::fs::read_dir(dir.path()).expect("a directory").map(|e| e.expect("entry").file_name()).collect();
-    assert_eq!(left.len(), 1, "a clean end leaves one file: {left:?}");
+    assert_eq!(left.len(), 2, "a clean end leaves the database and its state: {left:?}");
 }
 
 #[tokio::test]

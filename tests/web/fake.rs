@@ -174,6 +174,7 @@ fn info() -> api::Node {
         discovery: Vec::new(),
         addresses: vec!["192.0.2.7".to_owned()],
         mended: None,
+        mended_at: None,
     }
 }
 

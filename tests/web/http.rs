@@ -302,6 +302,7 @@ async fn the_forms_are_those_of_the_contract() {
         "discovery",
         "addresses",
         "mended",
+        "mended_at",
     ];
     check_fields(&node, &fields);
     assert!(

@@ -102,3 +102,17 @@ pub const SCRUB_PAUSE_MS: u64 = 50;
 
 /// Rebuilds of the tables in one run. A disk that needs more is failing: the node stops, and the next start salvages.
 pub const REBUILDS_MAX: u64 = 3;
+
+/// Reports of repairs that are kept: more than anybody reads at once, and a disk that fails writes no more.
+pub const REPORTS_KEPT: usize = 8;
+
+/// How long a report of a repair is told, in milliseconds: a week, so that a user who was away reads it.
+pub const REPORT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+
+/// A database in which no check finds damage is rebuilt no sooner than this after the last repair, in milliseconds: each
+/// repair keeps a copy, and a machine that is restarted again and again would fill its disk.
+pub const REBUILD_EVERY_MS: u64 = 60 * 60 * 1000;
+
+/// Bytes of a database up to which a start after a crash compares indexes with tables: less than a second. In a larger one
+/// only the form of its pages is checked, unless there is a suspicion.
+pub const THOROUGH_BYTES_MAX: u64 = 64 * 1024 * 1024;
