@@ -122,5 +122,5 @@ async fn a_damaged_index_is_rebuilt_at_the_next_start() {
     .expect("complete");
     assert!(starts <= 2, "{starts} starts");
     let told = bed.store.mended_now().expect("told");
-    assert!(told.contains("was damaged"), "{told}");
+    assert!(told.contains("was damaged") || told.contains("was made again"), "{told}");
 }
