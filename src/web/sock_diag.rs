@@ -3,41 +3,19 @@
 //!
 //! An exact query costs a lookup in a hash table. A dump, or `/proc/net/tcp`, costs a pass over all
 //! sockets of the machine, and their number is up to its users.
-//!
-//! Query and answer are one fixed structure each, in the machine's byte order, with ports and
-//! addresses in that of the network. They are written out here: crates for netlink bring many more
-//! messages than this one.
 
-use std::io::{self, Read as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 
-use bytes::{Buf, BufMut as _, TryGetError};
+use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_sock_diag::SockDiagMessage;
+use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP, TCP_LISTEN};
+use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, InetResponseHeader, SocketId, StateFlags};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// `AF_NETLINK` and `NETLINK_SOCK_DIAG`: the way to the kernel's table of sockets.
 const NETLINK: (i32, i32) = (16, 4);
-
-/// `SOCK_DIAG_BY_FAMILY`, the type of query and answer.
-const BY_FAMILY: u16 = 20;
-
-/// `NLMSG_ERROR`, the type of a refusal.
-const ERROR: u16 = 2;
-
-/// `NLM_F_REQUEST` without `NLM_F_DUMP`: a query for one socket.
-const REQUEST: u16 = 1;
-
-/// `AF_INET` and `AF_INET6`.
-const FAMILIES: (u8, u8) = (2, 10);
-
-/// `IPPROTO_TCP`.
-const TCP: u8 = 6;
-
-/// `TCP_LISTEN`, the state of a socket that waits for connections.
-const LISTENING: u8 = 10;
-
-/// The bytes of `nlmsghdr` with `inet_diag_req_v2`.
-const QUERY_BYTES: usize = 16 + 56;
 
 /// Longer than any answer about one socket.
 const ANSWER_BYTES_MAX: usize = 8 * 1024;
@@ -64,12 +42,12 @@ impl SockDiag {
     pub(super) fn owner(&mut self, theirs: SocketAddr, ours: SocketAddr) -> io::Result<Option<u32>> {
         self.sequence = self.sequence.wrapping_add(1);
         self.socket.send(&query(self.sequence, theirs, ours))?;
-        let mut answer = [0; ANSWER_BYTES_MAX];
+        let mut buffer = [0; ANSWER_BYTES_MAX];
         loop {
-            let count = (&self.socket).read(&mut answer)?;
-            match Answer::read(&answer[..count]).map_err(io::Error::other)? {
-                Some((sequence, answer)) if sequence == self.sequence => return answer.owner(theirs, ours),
-                _ => {}
+            let count = io::Read::read(&mut &self.socket, &mut buffer)?;
+            let answer = NetlinkMessage::<SockDiagMessage>::deserialize(&buffer[..count]).map_err(io::Error::other)?;
+            if answer.header.sequence_number == self.sequence {
+                return owner(answer.payload, theirs, ours);
             }
         }
     }
@@ -77,113 +55,61 @@ impl SockDiag {
 
 /// A query for one socket: its own end is `theirs`, its other end `ours`.
 fn query(sequence: u32, theirs: SocketAddr, ours: SocketAddr) -> Vec<u8> {
-    let mut query = Vec::with_capacity(QUERY_BYTES);
-    query.put_u32_ne(QUERY_BYTES as u32);
-    query.put_u16_ne(BY_FAMILY);
-    query.put_u16_ne(REQUEST);
-    query.put_u32_ne(sequence);
-    query.put_u32_ne(0); // from this process, to the kernel
-    // An IPv6 socket with mapped addresses is found by its IPv4 addresses, too.
-    query.put_u8(if theirs.is_ipv4() { FAMILIES.0 } else { FAMILIES.1 });
-    query.put_u8(TCP);
-    query.put_u16_ne(0); // no extensions, and padding
-    query.put_u32_ne(u32::MAX); // in each state
-    query.put_u16(theirs.port());
-    query.put_u16(ours.port());
-    for ip in [theirs.ip(), ours.ip()] {
-        match ip {
-            IpAddr::V4(ip) => query.put_slice(&[&ip.octets()[..], &[0; 12]].concat()),
-            IpAddr::V6(ip) => query.put_slice(&ip.octets()),
+    let request = InetRequest {
+        // An IPv6 socket with mapped addresses is found by its IPv4 addresses, too.
+        family: if theirs.is_ipv4() { AF_INET } else { AF_INET6 },
+        protocol: IPPROTO_TCP,
+        extensions: ExtensionFlags::empty(),
+        states: StateFlags::all(),
+        socket_id: SocketId {
+            source_port: theirs.port(),
+            destination_port: ours.port(),
+            source_address: theirs.ip(),
+            destination_address: ours.ip(),
+            interface_id: 0,
+            cookie: [0xff; 8],
+        },
+    };
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST;
+    header.sequence_number = sequence;
+    let mut message = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
+    message.finalize();
+    let mut bytes = vec![0; message.buffer_len()];
+    message.serialize(&mut bytes);
+    bytes
+}
+
+/// Reads the kernel's answer about the connection from `theirs` to `ours`.
+fn owner(answer: NetlinkPayload<SockDiagMessage>, theirs: SocketAddr, ours: SocketAddr) -> io::Result<Option<u32>> {
+    match answer {
+        NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(found)) => {
+            Ok(owner_of_socket(&found.header, theirs, ours))
         }
-    }
-    query.put_u32_ne(0); // on each interface
-    query.put_u64_ne(u64::MAX); // with any cookie
-    query
-}
-
-/// The kernel's answer.
-#[derive(Debug, PartialEq, Eq)]
-enum Answer {
-    Found(Found),
-    /// An error number, negative.
-    Refused(i32),
-}
-
-/// A socket.
-#[derive(Debug, PartialEq, Eq)]
-struct Found {
-    state: u8,
-    source: SocketAddr,
-    destination: SocketAddr,
-    uid: u32,
-    inode: u32,
-}
-
-impl Answer {
-    /// Reads an answer and the number of its query; none of another type.
-    fn read(mut bytes: &[u8]) -> Result<Option<(u32, Self)>, TryGetError> {
-        let bytes = &mut bytes;
-        bytes.try_get_u32_ne()?; // its length
-        let r#type = bytes.try_get_u16_ne()?;
-        bytes.try_get_u16_ne()?; // flags
-        let sequence = bytes.try_get_u32_ne()?;
-        bytes.try_get_u32_ne()?; // to whom
-        Ok(match r#type {
-            BY_FAMILY => Some((sequence, Self::Found(Found::read(bytes)?))),
-            ERROR => Some((sequence, Self::Refused(bytes.try_get_i32_ne()?))),
-            _ => None,
-        })
-    }
-
-    fn owner(&self, theirs: SocketAddr, ours: SocketAddr) -> io::Result<Option<u32>> {
-        match self {
-            Self::Found(socket) => Ok(socket.owner(theirs, ours)),
-            Self::Refused(number) if -number == Errno::NOENT.raw_os_error() => Ok(None),
-            Self::Refused(number) => Err(io::Error::from_raw_os_error(-number)),
-        }
+        NetlinkPayload::Error(error) if -error.raw_code() == Errno::NOENT.raw_os_error() => Ok(None),
+        NetlinkPayload::Error(error) => Err(error.to_io()),
+        _ => Err(io::ErrorKind::InvalidData.into()),
     }
 }
 
-impl Found {
-    /// Reads `inet_diag_msg`.
-    fn read(bytes: &mut &[u8]) -> Result<Self, TryGetError> {
-        let family = bytes.try_get_u8()?;
-        let state = bytes.try_get_u8()?;
-        bytes.try_get_u16_ne()?; // timer, retransmissions
-        let ports = [bytes.try_get_u16()?, bytes.try_get_u16()?];
-        let ips = [ip(bytes, family)?, ip(bytes, family)?];
-        bytes.try_get_u32_ne()?; // interface
-        bytes.try_get_u64_ne()?; // cookie
-        bytes.try_get_u64_ne()?; // expiry, bytes to read
-        bytes.try_get_u32_ne()?; // bytes to send
-        let (uid, inode) = (bytes.try_get_u32_ne()?, bytes.try_get_u32_ne()?);
-        let [source, destination] = [0, 1].map(|at| SocketAddr::new(ips[at], ports[at]));
-        Ok(Self { state, source, destination, uid, inode })
-    }
-
-    /// The owner, if this is the open connection from `theirs` to `ours`.
-    ///
-    /// For a connection that has ended the kernel may name a listener at the same address, or a
-    /// remnant that belongs to root by default. A remnant has no inode.
-    fn owner(&self, theirs: SocketAddr, ours: SocketAddr) -> Option<u32> {
-        let is_connection = self.state != LISTENING && (self.source, self.destination) == (theirs, ours);
-        (is_connection && self.inode != 0).then_some(self.uid)
-    }
+/// Returns the owner, if `found` is the open connection from `theirs` to `ours`.
+///
+/// For a connection that has ended the kernel may name a listener at the same address, or a remnant
+/// that belongs to root by default. A remnant has no inode.
+fn owner_of_socket(found: &InetResponseHeader, theirs: SocketAddr, ours: SocketAddr) -> Option<u32> {
+    let id = &found.socket_id;
+    let ends = (end(id.source_address, id.source_port), end(id.destination_address, id.destination_port));
+    (found.state != TCP_LISTEN && ends == (theirs, ours) && found.inode != 0).then_some(found.uid)
 }
 
-/// An address; one of IPv4 that is mapped is one of IPv4.
-fn ip(bytes: &mut &[u8], family: u8) -> Result<IpAddr, TryGetError> {
-    let bits = bytes.try_get_u128()?;
-    Ok(if family == FAMILIES.0 {
-        Ipv4Addr::from_bits((bits >> 96) as u32).into()
-    } else {
-        IpAddr::from(Ipv6Addr::from_bits(bits)).to_canonical()
-    })
+/// An end of a connection; an IPv4 address that is mapped counts as IPv4.
+fn end(address: IpAddr, port: u16) -> SocketAddr {
+    SocketAddr::new(address.to_canonical(), port)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{Ipv6Addr, TcpListener, TcpStream};
 
     use super::*;
 
@@ -221,26 +147,40 @@ mod tests {
     #[test]
     fn remnants_and_other_sockets_own_no_connection() {
         let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let found = Found { state: 1, source: at(1), destination: at(2), uid: 1000, inode: 5 };
-        assert_eq!(found.owner(at(1), at(2)), Some(1000));
-        assert_eq!(found.owner(at(2), at(1)), None);
-        assert_eq!(Found { inode: 0, uid: 0, ..found }.owner(at(1), at(2)), None);
+        let ends = SocketId {
+            source_port: 1,
+            destination_port: 2,
+            source_address: at(1).ip(),
+            destination_address: at(2).ip(),
+            ..SocketId::new_v4()
+        };
+        let (family, timer, recv_queue, send_queue) = (AF_INET, None, 0, 0);
+        let mut found = InetResponseHeader {
+            family,
+            state: 1,
+            timer,
+            socket_id: ends,
+            recv_queue,
+            send_queue,
+            uid: 1000,
+            inode: 5,
+        };
+        assert_eq!(owner_of_socket(&found, at(1), at(2)), Some(1000));
+        assert_eq!(owner_of_socket(&found, at(2), at(1)), None);
+        found.inode = 0;
+        assert_eq!(owner_of_socket(&found, at(1), at(2)), None);
     }
 
     #[test]
     fn refusals_are_told_from_absence() {
-        let refused = |number: i32| {
-            let mut bytes = vec![0; 20];
-            bytes[4..6].copy_from_slice(&ERROR.to_ne_bytes());
-            bytes[8..12].copy_from_slice(&7_u32.to_ne_bytes());
-            bytes[16..].copy_from_slice(&number.to_ne_bytes());
-            Answer::read(&bytes).expect("whole")
-        };
         let at = SocketAddr::from(([127, 0, 0, 1], 1));
-        assert_eq!(refused(-2), Some((7, Answer::Refused(-2))));
-        assert_eq!(Answer::Refused(-2).owner(at, at).expect("absent"), None);
-        assert!(Answer::Refused(-1).owner(at, at).is_err());
-        assert!(Answer::read(&[0; 15]).is_err());
+        let refused = |code: i32| {
+            let mut error = netlink_packet_core::ErrorMessage::default();
+            error.code = std::num::NonZeroI32::new(code);
+            owner(NetlinkPayload::Error(error), at, at)
+        };
+        assert_eq!(refused(-2).expect("absent"), None);
+        assert!(refused(-1).is_err());
     }
 
     #[test]
