@@ -59,7 +59,7 @@ impl Doors {
     /// Listens as on a machine that other people use as well: the port is for connections of this
     /// user, and its page for the name `host`.
     ///
-    /// `host` is a name under .localhost. Browsers look for it at [::1] first, so both addresses
+    /// `host` is a name under .localhost. Browsers look for it at `::1` first, so both addresses
     /// are taken: another user could serve the origin of the page at the one that was left.
     pub async fn open_shared(port: Port, unix: Option<UnixListener>, host: &str) -> Result<Self, DoorError> {
         let tcp = open_port(port, listen_on_both).await?;
