@@ -5,10 +5,11 @@
 //! them run in one test and every run can be replayed.
 //!
 //! The parts, each an `impl Engine` of its own: `find` meets others, `links` keeps one link with each and knows who
-//! is here, `crowd` says which one goes when there are too many, `notices` tells of it, `talk` signs what this node's user says, `push` sends it, `relay` reaches those whom only others
-//! reach, `take` checks and stores what others say, `forks` settles what they may not say, `closing` ends what is too
-//! much, `compare` finds out what is lacking, and `sync` fetches it. `turns`, `rotation`, `ranking`, `fetch` and `serving`
-//! decide who is asked and served first; each owns its state and knows no engine.
+//! is here, `crowd` says which one goes when there are too many, `notices` tells of it, `talk` signs what this node's
+//! user says, `push` sends it, `relay` reaches those whom only others reach, `take` checks and stores what others say,
+//! `forks` settles what they may not say, `closing` ends what is too much, `compare` finds out what is lacking, and
+//! `sync` fetches it. `turns`, `rotation`, `ranking`, `fetch` and `serving` decide who is asked and served first; each
+//! owns its state and knows no engine.
 
 mod closing;
 mod compare;
