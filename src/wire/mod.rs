@@ -247,12 +247,14 @@
 //! a difference soon compares too: at once, or 1 s after it began to compare on that link last. An answer that takes
 //! longer than 2 s ends the comparison.
 //!
-//! Questions may overlap. A node answers each Compare, AskLogs and Fetch as it comes, in the order in which they came on
-//! the link, and remembers nothing between them: a second Compare is answered like the first, with what is held by then,
-//! and both sides may ask at the same time. Answers carry no number, so a node has one comparison under way on a link
-//! and takes an answer only if it continues what it asked last: the same author, and ids or numbers above `from`. A node
-//! may compare with any number of peers at the same time; this one does with one at each address (all of loopback, and
-//! each /64 of IPv6, count as one), and lets those who do not answer wait behind the others.
+//! Questions may overlap. A node answers each Compare and AskLogs at once, in the order in which they came on the link,
+//! and remembers nothing between them: a second Compare is answered like the first, with what is held by then, and both
+//! sides may ask at the same time. A Page comes once it was read, possibly behind answers to later questions; a second
+//! Fetch before that is answered at once, as *busy* (see "Fetch, Page"). Answers carry no number, so a node has one
+//! comparison under way on a link and takes an answer only if it continues what it asked last: the same author, and ids
+//! or numbers above `from`. A node may compare with any number of peers at the same time; this one does with one at each
+//! address (all of loopback, and each /64 of IPv6, count as one), and lets those who do not answer wait behind the
+//! others.
 //!
 //! Every 5 s a node compares with the peers that did not hold the same when they compared last, 64 at the most, and with
 //! one more in turn; and with all of them once it has learned of a fork.
