@@ -74,7 +74,15 @@ impl From<rusqlite::Error> for StoreError {
         use rusqlite::Error::{
             FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows, Utf8Error,
         };
+        let is_mistaken = match &error {
+            rusqlite::Error::SqlInputError { error, .. } | rusqlite::Error::SqliteFailure(error, _) => {
+                error.extended_code == ffi::SQLITE_ERROR
+            }
+            _ => false,
+        };
         match error.sqlite_error_code() {
+            // All statements fit the tables of today: one that does not compile met a definition that the disk changed.
+            _ if is_mistaken => Self::Damaged(error.to_string()),
             Some(ffi::ErrorCode::DatabaseCorrupt | ffi::ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
             // The writer never stores a row twice: a table records less than is there.
             Some(ffi::ErrorCode::ConstraintViolation) => Self::Inconsistent(error.to_string()),

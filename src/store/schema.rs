@@ -127,9 +127,18 @@ fn check_owner(db: &Connection, path: &Path, room: &RoomId, own: &NodeId) -> Res
         db.query_row("SELECT room, own FROM node", [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     match found {
         Some((found_room, found_own)) if found_room.0 == room.0 && found_own.0 == own.0 => Ok(()),
+        // Two ids differ in half of their bits. A few are damage.
+        Some((found_room, found_own)) if flipped(&found_room.0, &room.0) + flipped(&found_own.0, &own.0) <= 8 => {
+            Err(StoreError::Damaged("it does not say for certain whose it is".to_owned()))
+        }
         Some(_) => Err(StoreError::OtherNode(path.to_owned())),
         None => Err(StoreError::Damaged("it does not say whose it is".to_owned())),
     }
+}
+
+/// Bits in which two ids differ.
+fn flipped(one: &[u8; 32], other: &[u8; 32]) -> u32 {
+    one.iter().zip(other).map(|(one, other)| (one ^ other).count_ones()).sum()
 }
 
 /// Keeps a copy beside the file, then takes all steps in one transaction: after a crash it is either old or new.

@@ -124,3 +124,30 @@ async fn a_damaged_index_is_rebuilt_at_the_next_start() {
     let told = bed.store.mended_now().expect("told");
     assert!(told.contains("was damaged") || told.contains("was made again"), "{told}");
 }
+
+#[tokio::test]
+async fn a_flipped_definition_or_owner_is_repaired() {
+    let past = Past::new(20).await;
+    let whole = opened(&past, &past.closed).await.0;
+    for place in ["CREATE TABLE run (\n    run INTEGER PRIMARY KEY,\n    id", "name TEXT,                   -- this"] {
+        let flipped = changed(&past.closed, "", |bytes| {
+            // What a page does not use may hold an older copy.
+            for at in 0..bytes.len() - place.len() {
+                if bytes[at..].starts_with(place.as_bytes()) {
+                    bytes[at + place.find("id").unwrap_or(0)] ^= 1;
+                }
+            }
+        });
+        let (count, told, _) = opened(&past, &flipped).await;
+        assert_eq!((count, told.is_some_and(|told| told.contains("was damaged"))), (whole, true), "{place}");
+    }
+    let dir = placed(&past.closed);
+    let mut owner = crate::support::me().id().0;
+    owner[7] ^= 4;
+    let db = rusqlite::Connection::open(path(dir.path())).expect("open");
+    db.execute("UPDATE node SET own = ?1", [&owner]).expect("changed");
+    drop(db);
+    let bed = Bed::at(&dir);
+    assert!(bed.store.mended_now().is_some_and(|told| told.contains("whose it is")));
+    assert_eq!(shown(&bed.store).await.expect("readable").len(), whole);
+}
