@@ -222,7 +222,7 @@ impl Appender {
             .execute(params![log, int(seq), name])?;
         let number = self.numbers.author(db, author)?;
         db.prepare_cached(
-            "UPDATE author SET name = ?2, name_time = ?3 WHERE author = ?1 AND coalesce(name_time, -1) < ?3",
+            "UPDATE author SET name = ?2, name_time = ?3 WHERE author = ?1 AND coalesce(name_time, -1) <= ?3",
         )?
         .execute(params![number, name, int(time.0)])?;
         Ok(())

@@ -52,14 +52,14 @@ impl Appender {
         Ok(Notice { arrival: self.highest, wall_ms, kind, member, name: name.clone() })
     }
 
-    /// Keeps what is known of a member; a name that is newer in their logs stays.
+    /// Keeps what is known of a member. A name in their logs that is newer, or of the same time, stays: it is signed.
     pub(super) fn member(&mut self, db: &Connection, record: &MemberRecord) -> Result<(), StoreError> {
         let author = self.numbers.author(db, record.id)?;
         let addresses: Vec<_> = record.addresses.iter().map(ToString::to_string).collect();
         db.prepare_cached("UPDATE author SET addresses = ?2, port = ?3, since_ms = ?4, lost = ?5 WHERE author = ?1")?
             .execute(params![author, addresses.join(","), record.port, int(record.since_ms), record.lost])?;
         db.prepare_cached(
-            "UPDATE author SET name = ?2, name_time = ?3 WHERE author = ?1 AND coalesce(name_time, -1) <= ?3",
+            "UPDATE author SET name = ?2, name_time = ?3 WHERE author = ?1 AND coalesce(name_time, -1) < ?3",
         )?
         .execute(params![author, record.name.as_str(), int(record.name_time.0)])?;
         Ok(())

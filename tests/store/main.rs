@@ -18,3 +18,4 @@ mod search;
 mod support;
 mod tabs;
 mod timeline;
+mod undamaged;
