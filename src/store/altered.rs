@@ -58,10 +58,14 @@ impl Stored {
 
 impl Appender {
     /// Takes a batch out of its log, and with it those right behind it that the disk changed as well: what is left hangs
-    /// together by what its batches name. `None` if somebody else had it set aside.
+    /// together by what its batches name. `None` if there is no such batch: it was set aside before.
     pub(super) fn set_aside(&mut self, db: &Connection, batch: Arrival) -> Result<Option<Changed>, StoreError> {
         let room = room(db)?;
-        let Some(found) = Stored::find(db, "b.batch = ?1", [int(batch)])? else { return Ok(None) };
+        let Some(found) = Stored::find(db, "b.batch = ?1", [int(batch)])? else {
+            // Its log or the author may be what is missing.
+            let is_here = db.prepare_cached("SELECT 1 FROM batch WHERE batch = ?1")?.exists([int(batch)])?;
+            return if is_here { Err(StoreError::inconsistent("the log of a message is missing")) } else { Ok(None) };
+        };
         if found.is_sound(&room) {
             // Then what is wrong stands beside it.
             return Err(StoreError::inconsistent("a message can't be read, though it is what was signed"));
@@ -70,6 +74,7 @@ impl Appender {
         let mut gone = Vec::new();
         let mut next = Some(found);
         while let Some(changed) = next.take_if(|next| !next.is_sound(&room)) {
+            changed.at.check(db, log)?;
             db.prepare_cached("INSERT OR REPLACE INTO damaged (batch, log, first_seq, bytes) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![int(changed.at.batch), log, int(changed.at.first), changed.bytes.as_ref()])?;
             gone.push(changed.at);
@@ -101,12 +106,20 @@ pub(super) fn put_back(db: &Connection, log: i64, start: Arrival, batch: &Verifi
 }
 
 impl Writer {
-    /// Has a batch set aside that somebody read and that is not what was signed, and tells the engine what is lacking now.
-    pub(super) fn set_aside(&mut self, batch: Arrival) -> Result<(), StoreError> {
+    /// Has a batch set aside that the writer itself met. If there is none, the tables contradict each other: without a
+    /// rebuild the writer would meet it again and again.
+    pub(super) fn set_aside_own(&mut self, batch: Arrival) -> Result<(), StoreError> {
+        if self.set_aside(batch)? { Ok(()) } else { self.rebuild("a message that is not stored was read") }
+    }
+
+    /// Has a batch set aside that is not what was signed, and tells the engine what is lacking now. Returns false if there
+    /// is no such batch: another reader had it set aside.
+    pub(super) fn set_aside(&mut self, batch: Arrival) -> Result<bool, StoreError> {
         let changed = match self.committed(|writer| writer.appender.set_aside(&writer.db, batch)) {
-            Err(StoreError::Inconsistent(reason)) => return self.rebuild(&reason),
+            Err(StoreError::Inconsistent(reason)) => return self.rebuild(&reason).map(|()| true),
             changed => changed?,
         };
+        let is_found = changed.is_some();
         if let Some(changed) = changed {
             self.mended.add(ALTERED);
             if self.altered_told.is_none_or(|told| told.elapsed() > Duration::from_millis(WARN_EVERY_MS)) {
@@ -116,6 +129,6 @@ impl Writer {
             // Nobody listens any more while the node stops.
             let _ = self.answers.send(Written::Changed(changed));
         }
-        Ok(())
+        Ok(is_found)
     }
 }

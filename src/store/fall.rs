@@ -16,6 +16,7 @@ use crate::proto::batch::{Verified, verify};
 use crate::proto::body::{Body, SALT_BYTES};
 use crate::proto::clock::Stamp;
 use crate::proto::ids::{Arrival, Hash, LogKey, NodeId, RoomId, Seq};
+use crate::proto::limits::BATCH_ENTRIES_MAX;
 use crate::proto::record::{Changed, Fallen, LogRecord, Ref, Run};
 use crate::proto::timeline::resettle;
 
@@ -26,6 +27,45 @@ pub(super) struct Gone {
     pub(super) batch: Arrival,
     pub(super) first: Seq,
     pub(super) last: Seq,
+}
+
+impl Gone {
+    /// Succeeds if the columns of the batch fit everything around them. The disk may have changed them as well, and what they
+    /// name is deleted: without this check, entries of other batches.
+    pub(super) fn check(&self, db: &Connection, log: i64) -> Result<(), StoreError> {
+        let Self { first, last, .. } = *self;
+        let count = last.checked_sub(first).map_or(0, |more| more.saturating_add(1));
+        let most = BATCH_ENTRIES_MAX as u64;
+        let is_range = (1..=most).contains(&count) && first > 0;
+        if is_range && self.has_entries(db, count)? && self.is_alone(db, log)? {
+            return Ok(());
+        }
+        Err(StoreError::inconsistent("a batch that goes has other numbers than its entries or its log"))
+    }
+
+    /// Returns true if exactly `count` entries belong to the batch.
+    fn has_entries(&self, db: &Connection, count: u64) -> Result<bool, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT count(*), coalesce(max(arrival), 0) FROM entry WHERE arrival BETWEEN ?1 AND ?2 AND batch = ?1",
+        )?;
+        let to = int(self.batch.saturating_add(BATCH_ENTRIES_MAX as u64));
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Count>(0)?.0, row.get::<_, Count>(1)?.0));
+        let found = statement.query_row([int(self.batch), to], read)?;
+        Ok(found == (count, self.batch + count - 1))
+    }
+
+    /// Returns true if the log holds the range, and no other batch of it does.
+    fn is_alone(&self, db: &Connection, log: i64) -> Result<bool, StoreError> {
+        let held = super::numbers::spans(db, log)?;
+        let mut statement = db.prepare_cached(
+            "SELECT count(*), max(batch) FROM batch WHERE log = ?1 AND first_seq BETWEEN ?2 AND ?3 AND last_seq >= ?4",
+        )?;
+        let from = self.first.saturating_sub(BATCH_ENTRIES_MAX as u64);
+        let params = params![log, int(from), int(self.last), int(self.first)];
+        let found: (i64, Option<i64>) = statement.query_row(params, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let is_held = held.iter().any(|span| span.first <= self.first && self.last <= span.last);
+        Ok(is_held && found == (1, Some(int(self.batch))))
+    }
 }
 
 /// Why batches go.
@@ -69,6 +109,9 @@ impl Appender {
         falls.refused(key);
         if gone.is_empty() {
             return Ok(());
+        }
+        for batch in gone {
+            batch.check(db, number)?;
         }
         let spans = self.numbers.log(db, key)?.map(|log| log.spans.clone()).unwrap_or_default();
         let left = without(db, number, spans, gone)?;

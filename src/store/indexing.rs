@@ -34,7 +34,7 @@ impl Writer {
             }
             // It holds nothing that is not elsewhere; if the rest is damaged as well, this shows it.
             Err(StoreError::Damaged(_)) => self.reindex(),
-            Err(StoreError::Altered(batch)) => self.set_aside(batch),
+            Err(StoreError::Altered(batch)) => self.set_aside_own(batch),
             Err(StoreError::Inconsistent(reason)) => self.rebuild(&reason),
             Err(error) => Err(error),
         }

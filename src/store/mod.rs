@@ -52,7 +52,7 @@ mod wal;
 mod welcome;
 mod writer;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
@@ -347,9 +347,16 @@ impl Store {
         &self,
         read: impl Fn(&Connection) -> Result<T, StoreError> + Clone + Send + 'static,
     ) -> Result<T, StoreError> {
+        let mut altered = BTreeSet::new();
         loop {
             let seen = self.inner.rebuilds.load(Ordering::Acquire);
-            match self.try_read(read.clone()).await {
+            let result = match self.try_read(read.clone()).await {
+                Err(StoreError::Altered(batch)) if !altered.insert(batch) => {
+                    Err(StoreError::inconsistent("a message that was set aside was read again"))
+                }
+                result => result,
+            };
+            match result {
                 Err(StoreError::Altered(batch)) => {
                     let (answer, answered) = oneshot::channel();
                     self.inner.jobs.send(Job::SetAside(batch, answer)).map_err(|_| StoreError::Closed)?;

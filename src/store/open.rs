@@ -185,7 +185,10 @@ fn begin(db: &mut Connection, owner: Owner<'_>, mended: &Mended, is_suspect: boo
         match read {
             Err(StoreError::Altered(batch)) => {
                 let transaction = db.transaction()?;
-                appender.set_aside(&transaction, batch)?;
+                if appender.set_aside(&transaction, batch)?.is_none() {
+                    // It would be met again and again.
+                    return Err(StoreError::inconsistent("a message that is not stored was read"));
+                }
                 transaction.commit()?;
                 mended.add(ALTERED);
             }

@@ -51,7 +51,7 @@ impl Writer {
                 self.scrub = next;
                 Ok(())
             }
-            Err(StoreError::Altered(batch)) => self.set_aside(batch),
+            Err(StoreError::Altered(batch)) => self.set_aside_own(batch),
             Err(StoreError::Inconsistent(reason)) => self.rebuild(&reason),
             Err(error) => Err(error),
         }

@@ -125,7 +125,7 @@ impl Writer {
                 // The caller may have gone.
                 let _ = done.send(());
             }
-            Job::SetAside(batch, done) => answer(self.set_aside(batch), done)?,
+            Job::SetAside(batch, done) => answer(self.set_aside(batch).map(drop), done)?,
             Job::Rebuild(reason, seen, done) => answer(self.rebuild_once(&reason, seen), done)?,
             Job::ChangePageStorage(change, done) => answer(self.change_page_storage(&change), done)?,
             Job::Write(_) | Job::Close => {}
@@ -213,7 +213,7 @@ impl Writer {
                 Ok(answers)
             });
             match answers {
-                Err(StoreError::Altered(batch)) => self.set_aside(batch)?,
+                Err(StoreError::Altered(batch)) => self.set_aside_own(batch)?,
                 Err(StoreError::Inconsistent(reason)) => self.rebuild(&reason)?,
                 done => return done,
             }

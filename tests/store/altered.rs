@@ -184,3 +184,41 @@ async fn what_is_asked_for_twice_is_set_aside_once() {
     assert_eq!((one, two), (vec!["1".to_owned(), "3".to_owned()], vec!["1".to_owned(), "3".to_owned()]));
     assert_eq!(three.len(), 2);
 }
+
+/// Five single messages by Ana, five in one batch by Ben, and a change to the database after it was closed. The third is
+/// stored first, so that a start meets it before its neighbours.
+async fn damaged(sql: &str) -> TempDir {
+    let (mut ana, mut ben) = (Author::new(2), Author::new(3));
+    let mut said: Vec<_> = (1..=5).map(|number| ana.say(&format!("ana {number}"))).collect();
+    said.swap(0, 2);
+    said.push(ben.say_all(&["ben 1", "ben 2", "ben 3", "ben 4", "ben 5"]));
+    let (dir, _) = holding(&said.iter().collect::<Vec<_>>()).await;
+    let db = rusqlite::Connection::open(file(&dir)).expect("opens");
+    db.execute_batch(&format!("UPDATE batch SET bytes = zeroblob(length(bytes)), {sql}")).expect("changed");
+    dir
+}
+
+#[tokio::test]
+async fn numbers_of_an_altered_batch_delete_nothing_else() {
+    // Its log is missing, is another one, or its range is too long, too short or none.
+    for sql in [
+        "log = 99 WHERE batch = 1",
+        "log = (SELECT max(log) FROM log) WHERE batch = 1",
+        "last_seq = last_seq + 2 WHERE batch = 1",
+        "last_seq = last_seq + (1 << 40) WHERE batch = 1",
+        "last_seq = 0 WHERE batch = 1",
+    ] {
+        let dir = damaged(sql).await;
+        let bed = Bed::at(&dir);
+        let mut texts = bed.texts().await;
+        texts.sort();
+        let expected: Vec<_> = (1..=5)
+            .filter(|number| *number != 3)
+            .map(|number| format!("ana {number}"))
+            .chain((1..=5).map(|number| format!("ben {number}")))
+            .collect();
+        assert_eq!(texts, expected, "{sql}");
+        bed.store.close().await;
+        assert_eq!(Bed::at(&dir).store.mended_now(), None, "{sql}: repaired for good");
+    }
+}
