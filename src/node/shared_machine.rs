@@ -6,7 +6,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::ops::RangeInclusive;
+use std::path::Path;
 
 use crate::config::SharedMode;
 
@@ -28,10 +30,20 @@ pub(super) fn is_shared(mode: SharedMode) -> bool {
         SharedMode::Yes => true,
         SharedMode::No => false,
         SharedMode::Auto => {
-            let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-            has_other_people(rustix::process::geteuid().as_raw(), &passwd, &process_owners())
+            let own = rustix::process::geteuid().as_raw();
+            looks_shared(own, fs::read("/etc/passwd"), process_owners(Path::new("/proc")))
         }
     }
+}
+
+/// Returns true if other people work on this machine, or if the system does not show that.
+///
+/// A machine that is wrongly counted as shared costs its user a new link at each start. The opposite
+/// mistake opens the page to other users.
+fn looks_shared(own: u32, passwd: io::Result<Vec<u8>>, process_owners: io::Result<BTreeSet<u32>>) -> bool {
+    let (Ok(passwd), Ok(process_owners)) = (passwd, process_owners) else { return true };
+    // Names of people may be in another encoding. The fields that count are ASCII.
+    has_other_people(own, &String::from_utf8_lossy(&passwd), &process_owners)
 }
 
 /// Returns true if people other than user `own` have a login or run a process.
@@ -58,13 +70,24 @@ fn account(line: &str) -> Option<(u32, bool)> {
     Some((uid, !NO_LOGIN.contains(&shell.rsplit('/').next()?)))
 }
 
-/// The users that run processes now; none where the system does not show them.
-fn process_owners() -> BTreeSet<u32> {
-    let Ok(entries) = fs::read_dir("/proc") else { return BTreeSet::new() };
+/// The users that run processes now, by the directory `proc`; an error if it hides those of others.
+///
+/// Process 1 is most often of another user. With the mount option `hidepid` its status is hidden.
+#[cfg(target_os = "linux")]
+fn process_owners(proc: &Path) -> io::Result<BTreeSet<u32>> {
+    fs::read(proc.join("1/status"))?;
     let is_process = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
-    let processes = entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_process));
-    let statuses = processes.filter_map(|process| fs::read_to_string(process.path().join("status")).ok());
-    statuses.filter_map(|status| process_owner(&status)).collect()
+    let processes = fs::read_dir(proc)?.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_process));
+    // A process that has ended meanwhile counts no more.
+    let statuses = processes.filter_map(|process| fs::read(process.path().join("status")).ok());
+    // A process may have any bytes as its name.
+    Ok(statuses.filter_map(|status| process_owner(&String::from_utf8_lossy(&status))).collect())
+}
+
+/// Other systems have no such directory: there the logins alone decide.
+#[cfg(not(target_os = "linux"))]
+fn process_owners(_: &Path) -> io::Result<BTreeSet<u32>> {
+    Ok(BTreeSet::new())
 }
 
 /// The real uid in the text of `/proc/PID/status`; none for a process of a container.
@@ -134,7 +157,35 @@ mod tests {
         assert_eq!(process_owner(&status("70")), Some(1001));
         assert_eq!(process_owner(&status("70\t1")), None);
         assert_eq!(process_owner("Name:\tsh\n"), None);
-        #[cfg(target_os = "linux")]
-        assert!(process_owners().contains(&rustix::process::getuid().as_raw()));
+    }
+
+    #[test]
+    fn other_encodings_hide_no_login() {
+        let passwd = [ANA.as_bytes(), b"ben:x:1001:1001:b\xe9n:/home/ben:/bin/sh"].join(&b'\n');
+        assert!(looks_shared(1000, Ok(passwd), Ok(BTreeSet::new())));
+    }
+
+    #[test]
+    fn machines_that_show_nothing_count_as_shared() {
+        let passwd = || Ok(ANA.as_bytes().to_vec());
+        assert!(!looks_shared(1000, passwd(), Ok(BTreeSet::new())));
+        assert!(looks_shared(1000, Err(io::ErrorKind::NotFound.into()), Ok(BTreeSet::new())));
+        assert!(looks_shared(1000, passwd(), Err(io::ErrorKind::PermissionDenied.into())));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn processes_are_read_whatever_their_names() {
+        let own = rustix::process::getuid().as_raw();
+        assert!(process_owners(Path::new("/proc")).expect("/proc").contains(&own));
+
+        let proc = tempfile::tempdir().expect("a directory");
+        assert!(process_owners(proc.path()).is_err(), "process 1 is hidden");
+        for (pid, status) in [("1", &b"Name:\tinit\nUid:\t0\t0\t0\t0\n"[..]), ("7", b"Name:\tb\xe9n\nUid:\t1001\t1\n")]
+        {
+            fs::create_dir(proc.path().join(pid)).expect("a process");
+            fs::write(proc.path().join(pid).join("status"), status).expect("its status");
+        }
+        assert_eq!(process_owners(proc.path()).expect("readable"), BTreeSet::from([0, 1001]));
     }
 }
