@@ -5,18 +5,20 @@
 //! this user and of root stay, since root can read this process's memory in any case. If the kernel
 //! cannot be asked, the connection is refused.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 #[cfg(target_os = "linux")]
 use super::sock_diag::SockDiag;
-use crate::proto::limits::OWNER_MS_MAX;
+use crate::proto::limits::{OWNER_MS_MAX, WARN_EVERY_MS};
 use crate::system::said;
 
 /// Asks the kernel for owners of connections, one at a time and within a deadline.
@@ -26,20 +28,24 @@ use crate::system::said;
 /// is also there when file descriptors have run out.
 pub(super) struct OwnerCheck {
     queries: mpsc::Sender<Query>,
+    warned: Throttle,
 }
 
 /// Connections to be looked up.
 struct Query {
     ends: Vec<Ends>,
-    respond: oneshot::Sender<io::Result<Vec<Option<u32>>>>,
+    respond: oneshot::Sender<Vec<Answer>>,
 }
+
+/// The kernel's answer about one connection.
+type Answer = io::Result<Option<u32>>;
 
 /// The two ends of a connection, seen from the other side: its own, and ours.
 type Ends = (SocketAddr, SocketAddr);
 
 /// Returns the user who owns the socket at the first end that is connected with the second; none if
 /// it is closed.
-type Lookup = Box<dyn FnMut(Ends) -> io::Result<Option<u32>> + Send>;
+type Lookup = Box<dyn FnMut(Ends) -> Answer + Send>;
 
 impl OwnerCheck {
     /// Starts the check.
@@ -58,7 +64,7 @@ impl OwnerCheck {
             }
         };
         thread::Builder::new().name("owner check".to_owned()).spawn(answer)?;
-        Ok(Self { queries })
+        Ok(Self { queries, warned: Throttle::default() })
     }
 
     /// Returns true if the kernel names the owner of a connection of this process to `listener`.
@@ -69,40 +75,64 @@ impl OwnerCheck {
         let Ok(probe) = TcpStream::connect(address).await else { return false };
         let Ok(own) = probe.local_addr() else { return false };
         let owners = self.owners(vec![(own, address)]).await;
-        owners.is_ok_and(|owners| owners == [Some(rustix::process::geteuid().as_raw())])
+        let is_own = |owner: &Answer| matches!(owner, Ok(Some(uid)) if *uid == rustix::process::geteuid().as_raw());
+        owners.is_ok_and(|owners| owners.iter().all(is_own))
     }
 
     /// The connections whose other end is this user's or root's. The others are closed.
     pub(super) async fn admit(&self, streams: Vec<TcpStream>) -> Vec<TcpStream> {
         let with_ends = |stream: TcpStream| Some(((stream.peer_addr().ok()?, stream.local_addr().ok()?), stream));
         let (ends, streams): (Vec<Ends>, Vec<TcpStream>) = streams.into_iter().filter_map(with_ends).unzip();
-        match self.owners(ends).await {
-            Ok(owners) => {
-                let own = rustix::process::geteuid().as_raw();
-                let is_admitted = |owner: Option<u32>| owner.is_some_and(|uid| uid == 0 || uid == own);
-                let streams = streams.into_iter().zip(owners);
-                streams.filter(|(_, owner)| is_admitted(*owner)).map(|(stream, _)| stream).collect()
-            }
+        let owners = match self.owners(ends).await {
+            Ok(owners) => owners,
             Err(error) => {
-                tracing::warn!(
-                    error = said(&error),
-                    "connections to the page were closed, since their user could not be found out"
-                );
-                Vec::new()
+                self.warn(&error);
+                return Vec::new();
             }
+        };
+        if let Some(error) = owners.iter().find_map(|owner| owner.as_ref().err()) {
+            self.warn(error);
+        }
+        let own = rustix::process::geteuid().as_raw();
+        let is_admitted = |owner: &Answer| matches!(owner, Ok(Some(uid)) if *uid == 0 || *uid == own);
+        streams.into_iter().zip(owners).filter(|(_, owner)| is_admitted(owner)).map(|(stream, _)| stream).collect()
+    }
+
+    fn warn(&self, error: &io::Error) {
+        if self.warned.permits(error.kind()) {
+            tracing::warn!(
+                error = said(error),
+                "connections to the page were closed, since their user could not be found out"
+            );
         }
     }
 
-    async fn owners(&self, ends: Vec<Ends>) -> io::Result<Vec<Option<u32>>> {
+    async fn owners(&self, ends: Vec<Ends>) -> io::Result<Vec<Answer>> {
         let (respond, answered) = oneshot::channel();
         let asked = async {
             let sent = self.queries.send(Query { ends, respond }).await;
             sent.map_err(io::Error::other)?;
-            answered.await.map_err(io::Error::other)?
+            answered.await.map_err(io::Error::other)
         };
         timeout(Duration::from_millis(OWNER_MS_MAX), asked)
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+/// Permits one warning a minute for each cause: other users can cause as many as they like.
+#[derive(Default)]
+struct Throttle(Mutex<BTreeMap<io::ErrorKind, Instant>>);
+
+impl Throttle {
+    fn permits(&self, cause: io::ErrorKind) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_recent = |at: &Instant| at.elapsed() < Duration::from_millis(WARN_EVERY_MS);
+        let permitted = !last.get(&cause).is_some_and(is_recent);
+        if permitted {
+            last.insert(cause, Instant::now());
+        }
+        permitted
     }
 }
 
@@ -112,8 +142,8 @@ fn lookup() -> io::Result<Lookup> {
     Ok(Box::new(move |(theirs, ours)| kernel.owner(theirs, ours)))
 }
 
-/// Other systems have no such query: there the token and the origin of each start keep other users
-/// out.
+/// Other systems have no such query, so nobody is refused: there the token and the origin of each
+/// start protect the port.
 #[cfg(not(target_os = "linux"))]
 fn lookup() -> io::Result<Lookup> {
     Ok(Box::new(|_| Ok(Some(rustix::process::geteuid().as_raw()))))
@@ -138,7 +168,7 @@ mod tests {
         !check.admit(vec![stream]).await.is_empty()
     }
 
-    async fn is_admitted(answer: fn() -> io::Result<Option<u32>>) -> bool {
+    async fn is_admitted(answer: fn() -> Answer) -> bool {
         admits(&OwnerCheck::with(Box::new(move |_| answer())).expect("a thread")).await
     }
 
@@ -165,6 +195,28 @@ mod tests {
         let admitted = check.admit(vec![first.0, second.0]).await;
         let admitted: Vec<_> = admitted.iter().map(|stream| stream.peer_addr().expect("an address")).collect();
         assert_eq!(admitted, [kept]);
+    }
+
+    #[tokio::test]
+    async fn failed_queries_refuse_only_their_connections() {
+        let (first, second) = (connection().await, connection().await);
+        let failing = first.0.peer_addr().expect("an address");
+        let lookup =
+            move |(theirs, _)| if theirs == failing { Err(io::ErrorKind::OutOfMemory.into()) } else { Ok(Some(0)) };
+        let check = OwnerCheck::with(Box::new(lookup)).expect("a thread");
+        assert_eq!(check.admit(vec![first.0, second.0]).await.len(), 1);
+        assert!(!check.warned.permits(io::ErrorKind::OutOfMemory), "the first error was not reported");
+    }
+
+    #[test]
+    fn causes_are_reported_once_a_minute() {
+        let throttle = Throttle::default();
+        let reported = |cause| (0..1_000).filter(|_| throttle.permits(cause)).count();
+        assert_eq!(reported(io::ErrorKind::TimedOut), 1);
+        assert_eq!(reported(io::ErrorKind::OutOfMemory), 1);
+        let earlier = Instant::now().checked_sub(Duration::from_millis(WARN_EVERY_MS)).expect("a time");
+        throttle.0.lock().expect("not poisoned").insert(io::ErrorKind::TimedOut, earlier);
+        assert_eq!(reported(io::ErrorKind::TimedOut), 1);
     }
 
     #[tokio::test]
