@@ -53,8 +53,8 @@ pub const LINKS_MAX: usize = 1024;
 /// Links, beyond [`LINKS_MAX`], that are being refused or are saying goodbye; beyond, the goodbye that lasts longest is cut short.
 pub const LINKS_CLOSING_MAX: usize = 32;
 
-/// File descriptors that the mesh leaves to the rest of the program: the page's connections, the
-/// database, and [`DESCRIPTORS_OTHER`].
+/// File descriptors that the mesh leaves to the rest of the program: the page's connections, those
+/// whose user is being looked up, the database, and [`DESCRIPTORS_OTHER`].
 pub const DESCRIPTORS_RESERVED: usize = 200;
 
 /// File descriptors for standard streams, listeners, beacons, the data directory's lock, look-ups of names and addresses.

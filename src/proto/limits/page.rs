@@ -17,7 +17,10 @@ pub const WEB_CONNECTIONS_MAX: usize = 128;
 
 /// Connections whose users are looked up in one go: in a flood, waking the thread that asks costs
 /// more than the query.
-pub const OWNER_BATCH_MAX: usize = 32;
+///
+/// Each listener of the port holds as many in addition to [`WEB_CONNECTIONS_MAX`], and there are two.
+/// They have their share of [`super::DESCRIPTORS_RESERVED`].
+pub const OWNER_BATCH_MAX: usize = 6;
 
 /// How long the kernel may take to name the users of that many connections, in milliseconds. It
 /// takes microseconds for each, or waits for the queries of others; the next connections wait as
