@@ -22,8 +22,11 @@ use super::Error;
 /// How long a node may take to answer: a disk that is busy needs seconds, a healthy node milliseconds.
 const ANSWER_SECONDS_MAX: u64 = 10;
 
-/// Longest answer that is taken: a page of 500 of the longest messages, with their spans, stays below.
-const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Longest answer that is taken, in bytes: the list of more than 30,000 members.
+///
+/// A member takes less than 1 KiB. Everything else ends earlier: pages of history, hits and exports
+/// end at 1 MiB.
+const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Longest file of a node that is read: `run.json` with the longest path of a socket is far below.
 const FILE_BYTES_MAX: u64 = 4096;
