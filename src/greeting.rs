@@ -18,8 +18,9 @@ use crate::proto::name::Name;
 const FORWARD_PORT: u16 = 10_000 + WEB_PORT.0;
 
 /// What the user of a shared machine is told before the links.
-const SHARED: &str = "Other people use this machine. The safest way to your page is its socket, since only you can open it: \
-                      a port is open to everyone here. Each start has a new link.";
+const SHARED: &str = "Other people use this machine. The safest way to your page is its socket: \
+                      others can take the port while the node is stopped, but not the socket. Each start has a new \
+                      link.";
 
 /// A node that can be seen and spoken to.
 #[derive(Clone, Debug)]

@@ -40,12 +40,13 @@ pub struct Doors {
     guard: Option<PortGuard>,
 }
 
-/// What the port of a shared machine admits.
+/// What the port of a shared machine admits: one name, and on Linux the connections of one user.
 #[derive(Clone)]
 pub(super) struct PortGuard {
     /// The host name of this start.
     pub(super) host: Arc<str>,
-    /// None where the kernel cannot be asked: then there is no connection to admit.
+    /// None on a Linux where the kernel cannot be asked: then there is no connection to admit. Other
+    /// systems have no such query, and there the check admits every connection.
     pub(super) owners: Option<Arc<OwnerCheck>>,
 }
 
