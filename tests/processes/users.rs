@@ -1,9 +1,10 @@
 //! Other users of the same machine: the port of the page is not for them, and one that they took over opens nothing.
 
 use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::common::lab::Lab;
@@ -197,5 +198,73 @@ async fn a_port_that_another_user_took_over_makes_old_links_worthless() -> Resul
     ensure!(anna.api.token() == token, "a port that is ours no more was looked at again");
     anna.stop()?;
     squatter.stop()?;
+    Ok(())
+}
+
+/// A person whom no file lists.
+const UNLISTED: &str = "1234";
+
+/// Starts `$@` on a machine of its own, whose list of users is `$0`.
+const WITH_PASSWD: &str = r#"mount --bind "$0" /etc/passwd && exec "$@""#;
+
+/// The same as [`NOBODY`], where the processes of other users are hidden.
+const WITH_HIDEPID: &str = r#"mount --bind "$0" /etc/passwd && mount -t proc -o hidepid=2 proc /proc &&
+    exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@""#;
+
+/// A list of users in which root is alone.
+fn passwd(lab: &Lab) -> Result<String> {
+    let path = lab.dir().join("passwd");
+    std::fs::write(&path, "root:x:0:0:root:/root:/bin/bash\n")?;
+    Ok(path.display().to_string())
+}
+
+/// A process of [`UNLISTED`], which ends with the test.
+struct Visitor(Child);
+
+impl Visitor {
+    fn start() -> Result<Self> {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", UNLISTED, "--regid", UNLISTED, "--clear-groups", "cat"]);
+        let mut visitor = Self(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?);
+        // Once it answers, it has become the other user.
+        visitor.0.stdin.as_mut().context("a pipe")?.write_all(b"here")?;
+        visitor.0.stdout.as_mut().context("a pipe")?.read_exact(&mut [0; 4])?;
+        Ok(visitor)
+    }
+}
+
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        // Both fail only if it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn processes_of_others_make_a_machine_shared() -> Result<()> {
+    if !has_second_user()? {
+        return Ok(());
+    }
+    let lab = Lab::new()?;
+    let words = ["unshare", "--mount", "sh", "-c", WITH_PASSWD, &passwd(&lab)?];
+    let launch = lab.node("anna").host("127.0.0.1").option("--shared", "auto").through(&words);
+    let _visitor = Visitor::start()?;
+    let node = launch.start()?;
+    ensure!(host_and_port(&node)?.0.ends_with(".localhost"), "{}", node.web()?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn hidden_processes_make_a_machine_shared() -> Result<()> {
+    if !has_second_user()? {
+        return Ok(());
+    }
+    let lab = Lab::new()?;
+    let (program, data_dir) = home_of_nobody(&lab)?;
+    let words = ["unshare", "--mount", "sh", "-c", WITH_HIDEPID, &passwd(&lab)?];
+    let launch = lab.node("eve").host("127.0.0.1").option("--shared", "auto").program(&program);
+    let node = launch.option("--data-dir", &data_dir.display().to_string()).through(&words).start()?;
+    ensure!(host_and_port(&node)?.0.ends_with(".localhost"), "{}", node.web()?);
     Ok(())
 }
