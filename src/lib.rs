@@ -65,7 +65,7 @@
 //! - Every list, queue and wait that others can make grow has a limit, with its reason, in [`proto::limits`]. Whoever
 //!   proves a key on a link is limited in how fast they come ([`proto::limits::NEWCOMERS_PER_ADDRESS`]), not in number.
 //! - The mesh never uses the file descriptors with which the page and the database are opened
-//!   ([`proto::link_budget`]), and a member that this node knows never loses its link to a stranger
+//!   ([`proto::link_budget`]), and a member that the user verified or wrote to never loses its link to another
 //!   ([`proto::eviction`]).
 //! - There are no cookies, and no connection between nodes without TLS.
 

@@ -3,13 +3,14 @@
 //! The place of a connection is free for another as soon as it is evicted, but its descriptor only once
 //! its task has closed it. So each connection also holds a slot as long as its socket is open.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+
+use crate::proto::address_group::Crowding;
 
 /// All of them, oldest first.
 #[derive(Clone)]
@@ -87,15 +88,12 @@ impl Drop for Ticket {
     }
 }
 
-/// Which of `entries`, oldest first and not empty, has to go: of the address that holds most the first that has sent
+/// Which of `entries`, oldest first and not empty, has to go: of the most crowded address the first that has sent
 /// nothing, else its oldest.
 fn loser(entries: &[Entry]) -> usize {
-    let mut held: BTreeMap<IpAddr, usize> = BTreeMap::new();
-    for entry in entries {
-        *held.entry(entry.address).or_default() += 1;
-    }
-    let most = held.values().max().copied().unwrap_or(0);
-    let candidates = || entries.iter().enumerate().filter(|(_, entry)| held.get(&entry.address) == Some(&most));
+    let held = Crowding::new(entries.iter().map(|entry| entry.address));
+    let most = entries.iter().map(|entry| held.of(entry.address)).max().unwrap_or_default();
+    let candidates = || entries.iter().enumerate().filter(|(_, entry)| held.of(entry.address) == most);
     let silent = candidates().find(|(_, entry)| !entry.heard.load(Ordering::Relaxed));
     silent.or_else(|| candidates().next()).map_or(0, |(index, _)| index)
 }
@@ -127,6 +125,17 @@ mod tests {
         assert!(!is_taken(&honest));
         assert_eq!(flood.iter().filter(|ticket| !is_taken(ticket)).count(), HANDSHAKES_MAX - 1);
         assert!(!is_taken(&flood[199]), "the newest stays");
+    }
+
+    #[test]
+    fn addresses_of_an_ipv6_network_count_as_one() {
+        let pending = Pending::new(HANDSHAKES_MAX);
+        let honest = enter(&pending, 1);
+        let v6 = |last| IpAddr::from([0x2001, 0xdb8, 0, 7, 0, 0, 0, last]);
+        let flood: Vec<_> = (0..200).map(|last| pending.enter(v6(last), CancellationToken::new())).collect();
+        assert!(!is_taken(&honest));
+        let neighbours: Vec<_> = (0..8).map(|_| enter(&pending, 1)).collect();
+        assert!(neighbours.iter().all(|ticket| !is_taken(ticket)) && is_taken(&flood[144]));
     }
 
     #[test]

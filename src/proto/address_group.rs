@@ -9,6 +9,7 @@
 //!   before, and with the peers of IPv4.
 //! - Loopback is one group, whatever the address: each user of this machine has all of 127.0.0.0/8.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The first 64 bits of an IPv6 address: the network.
@@ -26,6 +27,35 @@ impl AddressGroup {
             IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & NETWORK_V6).into(),
             ip @ IpAddr::V4(_) => ip,
         })
+    }
+}
+
+/// Counts links or connections by address.
+#[derive(Debug)]
+pub struct Crowding {
+    groups: BTreeMap<AddressGroup, usize>,
+    addresses: BTreeMap<IpAddr, usize>,
+}
+
+impl Crowding {
+    /// Counts the addresses of links.
+    pub fn new(links: impl Iterator<Item = IpAddr>) -> Self {
+        let mut counted = Self { groups: BTreeMap::new(), addresses: BTreeMap::new() };
+        for address in links {
+            *counted.groups.entry(AddressGroup::of(address)).or_default() += 1;
+            *counted.addresses.entry(address).or_default() += 1;
+        }
+        counted
+    }
+
+    /// Returns how many links the group of an address has, then how many the address itself has: the
+    /// greatest is the most crowded.
+    ///
+    /// In a network of IPv6 alone all peers are in one group. There the single address decides, which
+    /// still holds off an attacker that takes no other addresses.
+    pub fn of(&self, address: IpAddr) -> (usize, usize) {
+        let group = self.groups.get(&AddressGroup::of(address)).copied().unwrap_or(0);
+        (group, self.addresses.get(&address).copied().unwrap_or(0))
     }
 }
 
@@ -56,5 +86,14 @@ mod tests {
         assert_ne!(group("2001:db8:0:7::1"), group("2001:db8:0:8::1"));
         assert_eq!(group("fe80::1"), group("fe80::2"));
         assert_ne!(group("::1"), group("::2"));
+    }
+
+    #[test]
+    fn crowding_goes_by_group_then_by_address() {
+        let addresses = ["2001:db8::1", "2001:db8::2", "2001:db8::2", "192.0.2.1", "192.0.2.1"];
+        let addresses = addresses.map(|address| address.parse::<IpAddr>().expect("an address"));
+        let crowding = Crowding::new(addresses.into_iter());
+        assert_eq!(addresses.map(|address| crowding.of(address)), [(3, 1), (3, 2), (3, 2), (2, 2), (2, 2)]);
+        assert_eq!(crowding.of([192, 0, 2, 9].into()), (0, 0));
     }
 }

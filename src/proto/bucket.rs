@@ -46,15 +46,21 @@ impl Bucket {
     }
 }
 
-/// A bucket for each address from which something was taken lately. Those that are full again are forgotten when there
+/// A bucket for each address, or group of addresses, from which something was taken lately. Those that are full again are forgotten when there
 /// are too many, and only those: whoever comes from many addresses fills nobody's bucket.
-#[derive(Clone, Debug, Default)]
-pub struct Buckets(BTreeMap<IpAddr, Bucket>);
+#[derive(Clone, Debug)]
+pub struct Buckets<K = IpAddr>(BTreeMap<K, Bucket>);
 
-impl Buckets {
+impl<K> Default for Buckets<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord> Buckets<K> {
     /// Takes one out of the bucket of an address, at first `full`; false where it is empty, and where so many other
     /// addresses have buckets that are not full that there is no place for it.
-    pub fn take(&mut self, address: IpAddr, mono_ms: u64, full: Bucket) -> bool {
+    pub fn take(&mut self, address: K, mono_ms: u64, full: Bucket) -> bool {
         if self.0.len() >= ADDRESSES_MAX && !self.0.contains_key(&address) {
             self.0.retain(|_, bucket| bucket.left(mono_ms) < bucket.most);
             if self.0.len() >= ADDRESSES_MAX {
@@ -65,7 +71,7 @@ impl Buckets {
     }
 
     /// How much is left for an address; none: as much as in a full bucket.
-    pub fn left(&mut self, address: IpAddr, mono_ms: u64) -> Option<u64> {
+    pub fn left(&mut self, address: K, mono_ms: u64) -> Option<u64> {
         self.0.get_mut(&address).map(|bucket| bucket.left(mono_ms))
     }
 }

@@ -60,6 +60,9 @@ mod tests {
         }
         let small = LinkBudget { links: 28, handshakes: 14, dials: 7, closing: 7 };
         assert_eq!(LinkBudget::new(Some(256)), small);
+        // The numbers in README.md.
+        let links = [512, 1024, 1351, 1352].map(|descriptors| LinkBudget::new(Some(descriptors)).links);
+        assert_eq!(links, [184, 696, 1023, 1024]);
         assert_eq!(LinkBudget::new(Some(1 << 20)), LinkBudget::default());
         assert_eq!(LinkBudget::new(None), LinkBudget::default());
     }

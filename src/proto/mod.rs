@@ -13,7 +13,8 @@
 //! | [`words`] | what a search finds |
 //! | [`frame`], [`session`], [`room_key`] | what two nodes say to each other, how a link begins, and who is let in |
 //! | [`link_budget`], [`eviction`] | how many links there may be, and which one makes room for another |
-//! | [`address_group`], [`bucket`], [`book`], [`announce`] | which addresses count as one, whom to dial, how often, and when to be heard |
+//! | [`address_group`], [`bucket`], [`newcomers`] | which addresses count as one, how often something may be done, how many may join |
+//! | [`book`], [`announce`] | whom to dial, and when to be heard |
 //! | [`roster`], [`marks`], [`receipts`] | who is here, what the user thinks of them, and who holds what this node's user wrote |
 //! | [`notices`] | how often the user is told of one member |
 //! | [`refusal`] | why something was not taken, counted |
@@ -43,6 +44,7 @@ pub mod lookalikes;
 pub mod marks;
 pub mod name;
 pub mod name_index;
+pub mod newcomers;
 pub mod notices;
 pub mod receipts;
 pub mod record;

@@ -126,7 +126,9 @@
 //!
 //! No frame at all is sent where there is nobody to read it: if TLS fails (TLS sends its own alert), if the connection
 //! has no ALPN, if the id is not the one that was dialled, if the 10 s are over, and if the connection has to make room
-//! for others (of 64 unfinished ones the oldest of the address that has most goes). The connection just ends.
+//! for others. The connection just ends. At most 64 are unfinished at a time, fewer where the limit of file descriptors
+//! is small. Beyond, the address with the most loses one: the oldest on which the dialler has sent nothing, else the
+//! oldest. The addresses of an IPv6 /64 count as one, and then each by itself.
 //!
 //! | Hello | field | type | |
 //! | --- | --- | --- | --- |

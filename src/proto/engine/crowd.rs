@@ -24,29 +24,44 @@ pub struct Crowd {
 }
 
 impl Engine {
-    /// The link that has to go if this one comes, perhaps itself; `None` if there is room.
+    /// The link that has to go if this one comes, perhaps itself; `None` if there is room, or if the
+    /// peer has a link already, since only one of the two stays.
     pub(super) fn victim(&self, link: LinkId, peer: &Peer) -> Option<LinkId> {
-        if self.links.iter().count() < self.budget.links {
+        if self.links.iter().count() < self.budget.links || self.links.primary_id(peer.id).is_some() {
             return None;
         }
         let written_to = self.frontier.written_to();
-        let candidate = |link, peer: &Peer, was_known| {
-            let (address, standing) = (peer.address, self.standing(peer.id, was_known, &written_to));
+        let candidate = |link, peer: &Peer| {
+            let (address, standing) = (peer.address, self.standing(peer.id, &written_to));
             Candidate { link, address, standing }
         };
-        let links: Vec<_> =
-            self.links.iter().map(|(other, entry)| candidate(other, &entry.peer, entry.was_known)).collect();
-        Some(pick_victim(&links, candidate(link, peer, self.frontier.has_stored(peer.id))))
+        let links: Vec<_> = self.links.iter().map(|(other, entry)| candidate(other, &entry.peer)).collect();
+        Some(pick_victim(&links, candidate(link, peer)))
     }
 
-    fn standing(&self, id: NodeId, was_known: bool, written_to: &BTreeSet<NodeId>) -> Standing {
+    /// Returns true if this is another instance of a linked id, and there is no slot for it to wait in.
+    ///
+    /// Instances that wait are links beyond the budget. Only a part of the slots for goodbyes is theirs,
+    /// so that connections of others still find one.
+    pub(super) fn has_no_slot_to_wait(&self, peer: &Peer) -> bool {
+        let waits = self.links.primary(peer.id).is_some_and(|link| link.instance != peer.instance);
+        let beyond = self.links.iter().count().saturating_sub(self.budget.links);
+        waits && beyond >= self.budget.closing / 2
+    }
+
+    /// Returns true if there are more links than the budget has.
+    pub(super) fn is_over_budget(&self) -> bool {
+        self.links.iter().count() > self.budget.links
+    }
+
+    fn standing(&self, id: NodeId, written_to: &BTreeSet<NodeId>) -> Standing {
         let marks = self.roster.member(id).map(|member| member.marks).unwrap_or_default();
         if marks.blocked {
             Standing::Stranger
-        } else if marks.verified || was_known || written_to.contains(&id) {
+        } else if marks.verified || written_to.contains(&id) {
             Standing::Known
         } else if self.frontier.has_stored(id) {
-            Standing::New
+            Standing::Stored
         } else {
             Standing::Stranger
         }

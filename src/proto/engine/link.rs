@@ -22,8 +22,6 @@ pub(super) struct Relaying {
 pub(super) struct Link {
     pub(super) peer: Peer,
     pub(super) instance: Instance,
-    /// Whether an entry of the peer was stored before this link came up.
-    pub(super) was_known: bool,
     pub(super) heard_ms: u64,
     pub(super) pinged_ms: u64,
     pub(super) unsure: bool,
@@ -45,11 +43,10 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(peer: Peer, was_known: bool, mono_ms: u64) -> Self {
+    pub(super) fn new(peer: Peer, mono_ms: u64) -> Self {
         Self {
             instance: peer.instance,
             peer,
-            was_known,
             heard_ms: mono_ms,
             pinged_ms: mono_ms,
             unsure: false,

@@ -5,16 +5,15 @@ use std::net::IpAddr;
 
 use super::link::Link;
 use super::{Action, Engine, Warning};
-use crate::proto::bucket::{Bucket, Buckets};
 use crate::proto::clock::Now;
 use crate::proto::closed::Closings;
 use crate::proto::frame::{CloseReason, Frame, Peer, Reached};
 use crate::proto::ids::{DialId, Instance, LinkId, NodeId};
 use crate::proto::limits::{
-    ALIVE_MS, BUSY_RETRY_MS, HANDSHAKE_MS_MAX, KEY_IN_USE_RETRY_MS, LOST_AFTER_MS, LOST_GRACE_MS,
-    NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PING_AFTER_MS, PROBE_MS, PROTOCOL_RETRY_MS, SLEPT_GRACE_MS,
-    UNSURE_AFTER_MS,
+    ALIVE_MS, BUSY_RETRY_MS, HANDSHAKE_MS_MAX, KEY_IN_USE_RETRY_MS, LOST_AFTER_MS, LOST_GRACE_MS, PING_AFTER_MS,
+    PROBE_MS, PROTOCOL_RETRY_MS, SLEPT_GRACE_MS, UNSURE_AFTER_MS,
 };
+use crate::proto::newcomers::Newcomers;
 use crate::proto::roster::Arrival;
 
 /// All links.
@@ -29,8 +28,8 @@ pub(super) struct Links {
     missed: BTreeMap<NodeId, u64>,
     /// Members who said goodbye, until they are back: the program that did, and when.
     goodbyes: BTreeMap<NodeId, (Instance, u64)>,
-    /// How many that were never seen before may still come from an address.
-    newcomers: Buckets,
+    /// How many that were never seen before may still come.
+    newcomers: Newcomers,
     /// When a link was last refused or evicted for want of room.
     pub(super) full_ms: Option<u64>,
 }
@@ -118,7 +117,7 @@ impl Engine {
         let id = peer.id;
         let victim = self.victim(link, &peer);
         self.links.full_ms = victim.map(|_| now.mono_ms).or(self.links.full_ms);
-        let is_full = victim == Some(link);
+        let is_full = victim == Some(link) || self.has_no_slot_to_wait(&peer);
         // Of two connections one may be through its greeting only after the goodbye on the other.
         let has_left = self.links.goodbyes.get(&id).is_some_and(|(instance, _)| *instance == peer.instance);
         if self.stopping || id == self.own || is_full || has_left || !self.is_welcome(now, id, peer.address) {
@@ -137,8 +136,7 @@ impl Engine {
         }
         let instance = peer.instance;
         let old = self.links.primary_id(id);
-        let was_known = self.frontier.has_stored(id);
-        self.links.by_id.insert(link, Link::new(peer, was_known, now.mono_ms));
+        self.links.by_id.insert(link, Link::new(peer, now.mono_ms));
         match old {
             None => self.adopt(now, link, out),
             Some(old) if self.links.by_id[&old].instance == instance => self.second_link(now, old, link, out),
@@ -153,8 +151,7 @@ impl Engine {
         if self.roster.member(id).is_some() {
             return true;
         }
-        let per_address = Bucket::new(NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS);
-        self.links.newcomers.take(address, now.mono_ms, per_address)
+        self.links.newcomers.admit(address, now.mono_ms)
     }
 
     /// A peer has its first link, or its first after another instance of it is gone.
@@ -189,6 +186,7 @@ impl Engine {
     /// Two links of the same two instances: dialled by different sides, the smaller id's stays; by the same, the newer.
     /// If the old one is older than a handshake takes, or silent, the two did not dial each other at once: the other side has
     /// lost the old one, and the newer stays. Only the smaller id closes one of two, so that never both do; nobody sees anybody leave.
+    /// A node whose links are all in use does not wait for that.
     fn second_link(&mut self, now: Now, old: LinkId, new: LinkId, out: &mut Vec<Action>) {
         let (first, second) = (&self.links.by_id[&old].peer, &self.links.by_id[&new].peer);
         let id = first.id;
@@ -205,7 +203,7 @@ impl Engine {
         let mut ended = self.links.of.insert(id, vec![stays, goes]).unwrap_or_default();
         // More than two has only a peer that dials without end, and does not decide: it may not take everybody's place.
         ended.retain(|link| *link != stays && *link != goes);
-        if self.own < id {
+        if self.own < id || self.is_over_budget() {
             ended.push(goes);
         }
         for link in ended {

@@ -111,6 +111,16 @@ pub const NEWCOMERS_PER_ADDRESS: u64 = 64;
 /// How long until another stranger may come from an address, in milliseconds.
 pub const NEWCOMERS_PER_ADDRESS_REFILL_MS: u64 = 5_000;
 
+/// Strangers from one group of addresses (an IPv6 /64) that become members at once: a whole room; one
+/// more every [`NEWCOMERS_PER_GROUP_REFILL_MS`].
+///
+/// On a network of IPv6 alone all peers are one group, so this is far more than for an address. Without
+/// it, one machine that takes address after address could make up members without end.
+pub const NEWCOMERS_PER_GROUP: u64 = 256;
+
+/// How long until another stranger may come from a group, in milliseconds.
+pub const NEWCOMERS_PER_GROUP_REFILL_MS: u64 = 1_000;
+
 /// How long whoever said that it is full is not dialled, in milliseconds, and up to as much again.
 pub const BUSY_RETRY_MS: u64 = 2_000;
 
