@@ -21,6 +21,8 @@ mod page;
 mod people;
 #[path = "browser/shared.rs"]
 mod shared;
+#[path = "browser/users.rs"]
+mod users;
 
 use common::lab::Lab;
 use common::node::{Node, together};
