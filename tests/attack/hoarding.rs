@@ -4,6 +4,7 @@
 use roomful::proto::frame::Frame;
 use roomful::proto::limits::{LOGS_PER_AUTHOR_MAX, UNMET_AUTHORS_MAX};
 
+use crate::common::api::Api;
 use crate::common::wait::until_within;
 use crate::common::{Result, ensure};
 use crate::siege::{PATIENCE, Siege};
@@ -18,6 +19,19 @@ async fn answered(line: &mut Line) -> Result<()> {
     line.say(&Frame::Ping { wall_ms: 1 }).await?;
     while !matches!(line.hear().await?, Frame::Pong { .. }) {}
     Ok(())
+}
+
+/// Counts the messages of the usual channel, page by page: a page ends at its bytes.
+async fn count_messages(api: &Api) -> Result<usize> {
+    let (mut count, mut query) = (0, String::new());
+    loop {
+        let page = api.get(&format!("/api/v1/messages?channel=general&limit=500{query}")).await?;
+        count += page["messages"].as_array().map_or(0, Vec::len);
+        match page["before"].as_str() {
+            Some(before) => query = format!("&before={before}"),
+            None => return Ok(count),
+        }
+    }
 }
 
 /// That both nodes say of a member that nothing more is taken, and why.
@@ -60,8 +74,7 @@ async fn whoever_writes_without_end_is_stopped_by_the_quota() -> Result<()> {
     are_told(&siege, &id, "quota").await?;
     siege.they_talk("after somebody was stopped").await?;
     for node in &siege.nodes {
-        let page = node.api.get("/api/v1/messages?channel=general&limit=500").await?;
-        let kept = page["messages"].as_array().map_or(0, Vec::len);
+        let kept = count_messages(&node.api).await?;
         ensure!((20..=34).contains(&kept), "{} keeps {kept} of 108", node.name());
         let members = node.run(&["members"])?.stdout;
         ensure!(members.contains("(full: 1 MiB)"), "{members}");

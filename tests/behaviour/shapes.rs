@@ -123,8 +123,11 @@ async fn marks_of_a_name_stay_in_their_line() -> Result<()> {
     page.run("document.getElementById('field').blur();", vec![]).await?;
     check_marks(&page, ".member .name", (".member", "Ben")).await?;
 
-    page.run("[...document.querySelectorAll('.member')].find((one) => one.textContent.includes('Ben')).click();", vec![])
-        .await?;
+    page.run(
+        "[...document.querySelectorAll('.member')].find((one) => one.textContent.includes('Ben')).click();",
+        vec![],
+    )
+    .await?;
     until("the profile is there", async || {
         let count = page.run("return document.querySelectorAll('.facts dd').length;", vec![]).await?;
         ensure!(count == 4, "{count} facts");

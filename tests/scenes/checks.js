@@ -108,7 +108,8 @@ function shownPart(element, { left, top, right, bottom }) {
     const style = getComputedStyle(at);
     if (!clips(style, "X") && !clips(style, "Y")) continue;
     const edge = at.getBoundingClientRect();
-    box = { left: Math.max(box.left, edge.left), top: Math.max(box.top, edge.top), right: Math.min(box.right, edge.right), bottom: Math.min(box.bottom, edge.bottom) };
+    const margin = style.overflowX === "clip" ? parseFloat(style.overflowClipMargin) || 0 : 0;
+    box = { left: Math.max(box.left, edge.left - margin), top: Math.max(box.top, edge.top - margin), right: Math.min(box.right, edge.right + margin), bottom: Math.min(box.bottom, edge.bottom + margin) };
   }
   return box.right - box.left > 1 && box.bottom - box.top > 1 ? box : null;
 }
