@@ -160,7 +160,14 @@ impl Frontier {
 
     /// A batch could not be stored: whatever of its log is not on the disk may come again.
     pub fn give_up(&mut self, batch: &Verified) {
-        self.change(batch.header().key(), batch.header().audience, |log| log.taken = log.held.clone());
+        let key = batch.header().key();
+        self.change(key, batch.header().audience, |log| log.taken = log.held.clone());
+        // An own log of which nothing was stored is never gone on with.
+        if key.author == self.own
+            && let Some(own) = self.authors.get_mut(&key.author)
+        {
+            own.logs.extract_if(.., |log, held| *log == key.log && held.held.is_empty()).for_each(drop);
+        }
     }
 
     /// Returns true if an entry of this author is on the disk.

@@ -58,8 +58,6 @@ struct Stream {
 #[derive(Debug)]
 struct Flight {
     token: u64,
-    /// Where the log ended before them, if they can't be stored.
-    before: Option<Tip>,
     batches: Vec<Verified>,
     of: Arc<[NodeId]>,
     askers: BTreeMap<EntryId, (Option<AskId>, Option<Ref>)>,
@@ -96,9 +94,6 @@ impl Talk {
         let is_it = |tip: &mut Tip| tip.log == log;
         for stream in self.streams.values_mut() {
             stream.tip.take_if(is_it);
-            if let Some(flight) = &mut stream.flight {
-                flight.before.take_if(is_it);
-            }
         }
     }
 }
@@ -186,8 +181,7 @@ impl Engine {
         }
         let many = stream.queue.len().min(SIGN_AT_ONCE_MAX);
         let mut drafts: VecDeque<Draft> = stream.queue.drain(..many).collect();
-        let before = stream.tip.clone();
-        let mut tip = before.clone();
+        let mut tip = stream.tip.clone();
         self.talk.waiting -= drafts.len();
         let of: Arc<[NodeId]> = match audience {
             Some(to) => [to].into(),
@@ -196,7 +190,6 @@ impl Engine {
         let token = self.token();
         let mut flight = Flight {
             token,
-            before,
             batches: Vec::new(),
             of: of.clone(),
             askers: BTreeMap::new(),
@@ -377,8 +370,10 @@ impl Engine {
             WriteError::DiskFull => Answer::DiskFull,
         };
         self.unsaid(&mut flight, &[], &answer, out);
+        // A part of them may stand on the disk all the same, and a later repair finds it. No place of a log is signed twice, so
+        // that it can't prove a fork: what is said next begins a new log.
         if let Some(stream) = self.talk.streams.get_mut(&audience) {
-            stream.tip = flight.before;
+            stream.tip = None;
         }
         self.sign_next(now, audience, out);
         true

@@ -2,6 +2,7 @@
 
 mod asking;
 mod crowd;
+mod disk_full;
 mod notices;
 mod relays;
 mod unmet;
