@@ -12,7 +12,8 @@ use crate::proto::ids::{NodeId, RoomId};
 /// What a database of today looks like.
 const SCHEMA: &str = include_str!("schema.sql");
 
-/// What brings version 1 to 2, 2 to 3, and so on.
+/// What brings version 1 to 2, 2 to 3, and so on. Each step changes a column, a table or an index: a database of another
+/// version that has all of today's is damaged.
 const MIGRATIONS: &[&str] = &[
     // 2: an index of words, which fills itself from the beginning, and marks on members.
     "ALTER TABLE node ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0;
@@ -59,6 +60,9 @@ pub(super) fn check_file(path: &Path, room: &RoomId, own: &NodeId) -> Result<(),
     }
     let db = peek(path)?;
     let found = version(&db)?;
+    if found != VERSION && form(&db)? == todays_form()? {
+        return Err(StoreError::Damaged("its version is not what was written".to_owned()));
+    }
     if found > VERSION {
         return Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION });
     }
@@ -66,6 +70,23 @@ pub(super) fn check_file(path: &Path, room: &RoomId, own: &NodeId) -> Result<(),
         check_owner(&db, path, room, own)?;
     }
     Ok(())
+}
+
+/// What the tables and indexes of a database are called, and their columns. Migrated ones are written otherwise, with the
+/// same names.
+fn form(db: &Connection) -> Result<Vec<(String, String)>, StoreError> {
+    let mut statement = db.prepare(
+        "SELECT name, type FROM sqlite_schema
+         UNION ALL SELECT s.name, c.name FROM sqlite_schema s JOIN pragma_table_info(s.name) c WHERE s.type = 'table'
+         ORDER BY 1, 2",
+    )?;
+    Ok(statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+}
+
+fn todays_form() -> Result<Vec<(String, String)>, StoreError> {
+    let db = Connection::open_in_memory()?;
+    db.execute_batch(SCHEMA)?;
+    form(&db)
 }
 
 /// Opens a database without leaving a trace. Closing a read-only connection neither moves the write-ahead log into

@@ -70,7 +70,7 @@ async fn a_newer_database_is_refused_and_not_touched() {
     let (dir, _) = with_history(3).await;
     let path = file(&dir);
     let change = |sql: &str| rusqlite::Connection::open(&path).expect("open").execute_batch(sql).expect("changed");
-    change("PRAGMA user_version = 7");
+    change("CREATE TABLE newer (a INTEGER) STRICT; PRAGMA user_version = 7");
     let before = contents(&dir);
     let error = open(&path, room(), 1).expect_err("from the future");
     assert!(matches!(error, StoreError::Newer { found: 7, known: 4, .. }), "{error}");
@@ -85,7 +85,7 @@ async fn a_newer_database_with_a_log_is_not_touched_either() {
     let path = file(&dir);
     // Copied while it is open, so that the version stands in the log alone, as after a crash.
     let db = rusqlite::Connection::open(&path).expect("open");
-    db.execute_batch("PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 7").expect("changed");
+    db.execute_batch("PRAGMA wal_autocheckpoint = 0; CREATE TABLE newer (a INTEGER) STRICT; PRAGMA user_version = 7").expect("changed");
     let copy = tempfile::tempdir().expect("a directory");
     for (name, bytes) in contents(&dir) {
         std::fs::write(copy.path().join(name), bytes).expect("copied");
