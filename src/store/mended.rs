@@ -1,7 +1,8 @@
 //! Reports of what the store had to repair, for its user. They are kept for a week beside the database, so that a restart
 //! does not take them away unread.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tracing::debug;
 
@@ -12,28 +13,29 @@ use crate::proto::limits::{REPORT_MS, REPORTS_KEPT};
 #[derive(Clone, Debug)]
 pub(super) struct Mended {
     state: Arc<StateFile>,
-    /// When this run began: its reports carry that time.
-    wall_ms: u64,
+    /// When this run began, in milliseconds since 1970 and by the clock that goes on with it.
+    began: (u64, Instant),
     /// The reports of this run.
-    fresh: Arc<Mutex<Vec<String>>>,
+    fresh: Arc<Mutex<Vec<Report>>>,
 }
 
 impl Mended {
     /// Goes on with the reports that are kept; those that are too old count no more.
     pub(super) fn new(state: Arc<StateFile>, wall_ms: u64) -> Self {
-        Self { state, wall_ms, fresh: Arc::default() }
+        Self { state, began: (wall_ms, Instant::now()), fresh: Arc::default() }
     }
 
     /// Adds a report to those of this run, once.
     pub(super) fn add(&self, text: &str) {
-        let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
-        if fresh.iter().any(|told| told == text) {
+        let mut fresh = self.fresh();
+        if fresh.iter().any(|told| told.text == text) {
             return;
         }
-        fresh.push(text.to_owned());
-        let report = Report { at_ms: self.wall_ms, text: text.to_owned() };
+        let now_ms = self.now_ms();
+        let report = Report { at_ms: now_ms, text: text.to_owned() };
+        fresh.push(report.clone());
         let kept = self.state.update(|state| {
-            state.reports.retain(|old| old.text != report.text && is_recent(old, self.wall_ms));
+            state.reports.retain(|old| old.text != report.text && is_recent(old, now_ms));
             state.reports.push(report);
             let surplus = state.reports.len().saturating_sub(REPORTS_KEPT);
             state.reports.drain(..surplus);
@@ -46,24 +48,33 @@ impl Mended {
 
     /// True if a sentence is told of this run.
     pub(super) fn has(&self, sentence: &str) -> bool {
-        self.fresh.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|told| told == sentence)
+        self.fresh().iter().any(|told| told.text == sentence)
     }
 
     /// All reports of this run, as one text.
-    pub(super) fn fresh(&self) -> Option<String> {
-        joined(&self.fresh.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn told_now(&self) -> Option<String> {
+        joined(&self.fresh())
     }
 
     /// All reports that are kept and those of this run, as one text, and the time of the newest.
     pub(super) fn told(&self) -> Option<(String, u64)> {
-        let fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let kept = self.state.get().reports;
-        let kept = kept.iter().filter(|old| is_recent(old, self.wall_ms) && !fresh.contains(&old.text));
-        let kept: Vec<&Report> = kept.collect();
-        let newest = kept.iter().map(|report| report.at_ms).max();
-        let newest = if fresh.is_empty() { newest? } else { self.wall_ms };
-        let texts: Vec<String> = kept.into_iter().map(|report| report.text.clone()).chain(fresh).collect();
-        joined(&texts).map(|text| (text, newest))
+        let fresh = self.fresh().clone();
+        let now_ms = self.now_ms();
+        let is_fresh = |old: &Report| fresh.iter().any(|told| told.text == old.text);
+        let mut reports = self.state.get().reports;
+        reports.retain(|old| is_recent(old, now_ms) && !is_fresh(old));
+        reports.extend(fresh);
+        let newest = reports.iter().map(|report| report.at_ms).max()?;
+        joined(&reports).map(|text| (text, newest))
+    }
+
+    fn fresh(&self) -> MutexGuard<'_, Vec<Report>> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_ms(&self) -> u64 {
+        let (wall_ms, began) = self.began;
+        wall_ms.saturating_add(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 }
 
@@ -72,12 +83,15 @@ fn is_recent(report: &Report, wall_ms: u64) -> bool {
     wall_ms.saturating_sub(report.at_ms) < REPORT_MS
 }
 
-fn joined(texts: &[String]) -> Option<String> {
+fn joined(reports: &[Report]) -> Option<String> {
+    let texts: Vec<&str> = reports.iter().map(|report| report.text.as_str()).collect();
     (!texts.is_empty()).then(|| texts.join(" "))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn told(mended: &Mended) -> Option<String> {
@@ -91,13 +105,24 @@ mod tests {
         let first = at(1_000);
         first.add("One.");
         first.add("One.");
-        assert_eq!((first.fresh().as_deref(), first.told()), (Some("One."), Some(("One.".to_owned(), 1_000))));
-        let second = at(2_000);
-        assert_eq!((second.fresh(), second.told()), (None, Some(("One.".to_owned(), 1_000))));
+        assert_eq!((first.told_now().as_deref(), told(&first).as_deref()), (Some("One."), Some("One.")));
+        let second = at(10_000_000);
+        assert_eq!((second.told_now(), told(&second).as_deref()), (None, Some("One.")));
+        assert!(second.told().is_some_and(|(_, at_ms)| at_ms < 10_000_000), "it keeps its time");
         second.add("Two.");
-        assert_eq!(second.told(), Some(("One. Two.".to_owned(), 2_000)));
-        assert_eq!(told(&at(1_000 + REPORT_MS)).as_deref(), Some("Two."));
-        assert_eq!(told(&at(2_000 + REPORT_MS)), None);
+        assert_eq!(told(&second).as_deref(), Some("One. Two."));
+        assert!(second.told().is_some_and(|(_, at_ms)| at_ms >= 10_000_000));
+        assert_eq!(told(&at(9_000_000 + REPORT_MS)).as_deref(), Some("Two."));
+        assert_eq!(told(&at(20_000_000 + REPORT_MS)), None);
+    }
+
+    #[test]
+    fn a_report_has_the_time_of_its_finding() {
+        let mut mended = Mended::new(Arc::new(StateFile::load(None)), 1_000);
+        // The run began an hour ago.
+        mended.began.1 -= Duration::from_secs(3600);
+        mended.add("One.");
+        assert!(mended.told().is_some_and(|(_, at_ms)| at_ms >= 3_601_000));
     }
 
     #[test]

@@ -291,7 +291,7 @@ impl Store {
 
     /// The same, as far as this run found it.
     pub fn mended_now(&self) -> Option<String> {
-        self.inner.mended.fresh()
+        self.inner.mended.told_now()
     }
 
     /// How much is here.
