@@ -1,11 +1,16 @@
 //! What can go wrong with a database, and which kind of wrong it is.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use rusqlite::ffi;
+use tracing::warn;
 
 use crate::proto::ids::Arrival;
 use crate::system::said;
+
+/// What a user is told of pages that SQLite can't make sense of.
+pub(super) const UNREADABLE: &str = "some of its pages can't be read";
 
 /// Why a database could not be opened, read or closed. Each is a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +66,30 @@ pub enum StoreError {
         /// What SQLite says.
         reason: rusqlite::Error,
     },
+    /// It was damaged, repaired, and damaged again: each repair keeps a copy, and they would fill the disk.
+    #[error(
+        "{path} was damaged {times} times within an hour, so it is not repaired once more: check the disk, or choose \
+         another directory with --data-dir. The damaged files were kept: {kept}"
+    )]
+    DamagedAgain {
+        /// The database.
+        path: PathBuf,
+        /// So often.
+        times: usize,
+        /// The quarantined files, separated by commas.
+        kept: String,
+    },
+    /// There is no room for a repair. The damaged database is kept, and the next start repairs it.
+    #[error(
+        "there is no room to repair the history of this room: make {mebibytes} MiB of room, then start again. The \
+         damaged file was kept as {path}"
+    )]
+    NoRoomToRepair {
+        /// The damaged database.
+        path: PathBuf,
+        /// What a repair takes at most.
+        mebibytes: u64,
+    },
     /// SQLite says so.
     #[error("the database: {0}")]
     Sqlite(rusqlite::Error),
@@ -72,27 +101,35 @@ pub enum StoreError {
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::Error::{
-            FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows, Utf8Error,
+            FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows, SqlInputError,
+            SqliteFailure, Utf8Error,
         };
-        let is_mistaken = match &error {
-            rusqlite::Error::SqlInputError { error, .. } | rusqlite::Error::SqliteFailure(error, _) => {
-                error.extended_code == ffi::SQLITE_ERROR
-            }
-            _ => false,
+        let code = match &error {
+            SqlInputError { error, .. } | SqliteFailure(error, _) => Some(error.extended_code),
+            _ => None,
+        };
+        // What SQLite says is for the log: a user can do nothing with it.
+        let reason = |reason: &str| {
+            warn!(%error, reason, "a part of the database is not what was written");
+            reason.to_owned()
         };
         match error.sqlite_error_code() {
             // All statements fit the tables of today: one that does not compile met a definition that the disk changed.
-            _ if is_mistaken => Self::Damaged(error.to_string()),
-            Some(ffi::ErrorCode::DatabaseCorrupt | ffi::ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
-            // The writer never stores a row twice: a table records less than is there.
-            Some(ffi::ErrorCode::ConstraintViolation) => Self::Inconsistent(error.to_string()),
+            _ if code == Some(ffi::SQLITE_ERROR) => {
+                Self::Damaged(reason("the form of a table is not what was written"))
+            }
+            Some(ffi::ErrorCode::DatabaseCorrupt | ffi::ErrorCode::NotADatabase) => Self::Damaged(reason(UNREADABLE)),
+            // The writer never stores a row twice.
+            Some(ffi::ErrorCode::ConstraintViolation) => {
+                Self::Inconsistent(reason("a table records less than is stored"))
+            }
             _ => match error {
                 // A value of another type or out of its range, text that is none, or a reference to nothing.
                 FromSqlConversionFailure(..)
                 | IntegralValueOutOfRange(..)
                 | InvalidColumnType(..)
                 | QueryReturnedNoRows
-                | Utf8Error(..) => Self::Inconsistent(error.to_string()),
+                | Utf8Error(..) => Self::Inconsistent(reason("a value is missing, or can't be what was written")),
                 other => Self::Sqlite(other),
             },
         }
@@ -115,7 +152,13 @@ impl StoreError {
 
     /// Whether there is no room on the disk. The wal-index is a file too, and grows before the log does.
     pub fn is_disk_full(&self) -> bool {
-        let Self::Sqlite(error) = self else { return false };
+        let error = match self {
+            Self::Sqlite(error) => error,
+            Self::File { source, .. } => {
+                return matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+            }
+            _ => return false,
+        };
         let index = matches!(error, rusqlite::Error::SqliteFailure(failure, _)
             if failure.extended_code == ffi::SQLITE_IOERR_SHMSIZE);
         index || error.sqlite_error_code() == Some(ffi::ErrorCode::DiskFull)

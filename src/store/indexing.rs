@@ -48,6 +48,7 @@ impl Writer {
         warn!("the index of words is made anew");
         self.committed(|writer| super::search::clear(&writer.db))?;
         self.indexed = 0;
+        self.mended.add(super::search::REINDEXED);
         Ok(())
     }
 

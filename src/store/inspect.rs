@@ -6,17 +6,17 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use rusqlite::Connection;
-use tracing::info;
+use tracing::{info, warn};
 
-use super::error::StoreError;
+use super::error::{StoreError, UNREADABLE};
 use super::failure::SUSPECT;
 use super::schema::{beside, has_log};
 use super::state::{Found, StateFile};
 use super::wal::{self, Log, with};
 use crate::proto::limits::{REBUILD_EVERY_MS, THOROUGH_BYTES_MAX};
 
-/// Lines of a check that are read: the first says what the user is told.
-const LINES: &str = "(1)";
+/// Findings of a check that are read: enough to see if they are all of one kind.
+const LINES: usize = 20;
 
 /// What was found, and what is to be done about it.
 #[derive(Debug)]
@@ -75,17 +75,29 @@ impl Findings {
         self.check != Check::Nothing
     }
 
-    /// Checks the database as closely as it needs.
-    pub(super) fn check(&self, db: &Connection) -> Result<(), StoreError> {
+    /// Checks the database as closely as it needs. Returns false if the index of words alone is damaged.
+    pub(super) fn check(&self, db: &Connection) -> Result<bool, StoreError> {
         let pragma = match &self.check {
-            Check::Nothing => return Ok(()),
+            Check::Nothing => return Ok(true),
             Check::Quick => "quick_check",
             Check::Thorough => "integrity_check",
             Check::Rebuild(reason) => return Err(StoreError::Damaged(reason.clone())),
         };
         info!(pragma, "the last run did not end well: checking the database");
-        let verdict: String = db.query_row(&format!("PRAGMA {pragma}{LINES}"), [], |row| row.get(0))?;
-        if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged(verdict)) }
+        let mut statement = db.prepare(&format!("PRAGMA {pragma}({LINES})"))?;
+        let verdicts: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        if verdicts == ["ok"] {
+            return Ok(true);
+        }
+        warn!(?verdicts, "the check found damage");
+        // Both are said of the one virtual table there is.
+        let of_words = |verdict: &String| verdict.contains("FTS5 table") || verdict.starts_with("fts5: ");
+        if verdicts.iter().all(of_words) {
+            return Ok(false);
+        }
+        let is_index = |verdict: &String| of_words(verdict) || verdict.contains(" index ");
+        let is_index = verdicts.iter().all(is_index);
+        Err(StoreError::Damaged(if is_index { "its indexes don't fit its tables" } else { UNREADABLE }.to_owned()))
     }
 
     /// What the user is told of files that are missing.

@@ -23,6 +23,7 @@ use super::mended::Mended;
 use super::rebuild::{REBUILT, Rebuilt, rebuild};
 use super::repair::{repair, resume};
 use super::schema::{beside, check_file, check_sqlite, prepare, remove_if_there};
+use super::search::{REINDEXED, clear};
 use super::snapshot::snapshot;
 use super::sql::int;
 use super::state::StateFile;
@@ -125,11 +126,17 @@ fn file(path: &Path, owner: Owner<'_>, mended: &Mended, state: &Arc<StateFile>) 
     let found = found?;
     private(path)?;
     let mut db = connect(path)?;
-    found.check(&db)?;
+    let is_index_whole = found.check(&db)?;
     if let Some(loss) = found.loss(path) {
         mended.add(&loss);
     }
     prepare(&mut db, Some(path), owner.room, &owner.own)?;
+    if !is_index_whole {
+        let transaction = db.transaction()?;
+        clear(&transaction)?;
+        transaction.commit()?;
+        mended.add(REINDEXED);
+    }
     let is_suspect = beside(path, SUSPECT).exists();
     let ready = loaded(db, owner, mended.clone(), state.clone(), is_suspect)?;
     if found.is_unclean() {

@@ -21,9 +21,10 @@ use super::rescue::salvage;
 use super::schema::{beside, prepare, remove_if_there};
 use super::state::{Repair, Report, StateFile, sync_dir};
 use super::wal::with;
+use crate::proto::limits::{REBUILD_EVERY_MS, REPAIRS_MAX};
 
 /// What SQLite keeps under the name of a database. The database comes last: its name is what a start looks for.
-const FILES: [&str; 3] = ["-wal", "-shm", ""];
+const FILES: [&str; 4] = ["-wal", "-shm", "-journal", ""];
 
 /// The word behind the name of a database that is being filled.
 const NEW: &str = "new";
@@ -31,12 +32,27 @@ const NEW: &str = "new";
 /// The word behind the name of the copy that is read.
 const COPY: &str = "copy";
 
-/// Quarantines the database at `path`, and puts what can be salvaged in its place.
+/// Quarantines the database at `path`, and puts what can be salvaged in its place. One that is damaged again and again is
+/// refused: each repair keeps a copy.
 pub(super) fn repair(path: &Path, owner: Owner<'_>, state: &StateFile, reason: &str) -> Result<String, StoreError> {
     warn!(path = %path.display(), reason, "the database is damaged");
     let quarantine = unused(path, owner.wall_ms).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut times = state.get().repairs_ms;
+    times.retain(|at_ms| owner.wall_ms.abs_diff(*at_ms) < REBUILD_EVERY_MS);
+    if times.len() >= REPAIRS_MAX {
+        return Err(StoreError::DamagedAgain {
+            path: path.to_owned(),
+            times: times.len() + 1,
+            kept: quarantined(path),
+        });
+    }
+    times.push(owner.wall_ms);
     let repair = Repair { quarantine, reason: reason.to_owned(), moved: false };
-    state.update(|state| state.repair = Some(repair.clone()))?;
+    let begun = state.update(|state| {
+        state.repair = Some(repair.clone());
+        state.repairs_ms = times;
+    });
+    begun.map_err(|error| no_room(error, path))?;
     proceed(path, owner, state, repair)
 }
 
@@ -60,7 +76,15 @@ fn proceed(path: &Path, owner: Owner<'_>, state: &StateFile, mut repair: Repair)
     }
     if !path.exists() {
         let new = beside(path, NEW);
-        fill(path, &new, &quarantine, owner)?;
+        if let Err(error) = fill(path, &new, &quarantine, owner) {
+            // The next start begins anew, and may need their room.
+            for unfinished in [&new, &beside(path, COPY)] {
+                if let Err(error) = remove_all(unfinished) {
+                    warn!(%error, "an unfinished repair leaves a file");
+                }
+            }
+            return Err(no_room(error, &quarantine));
+        }
         std::fs::rename(&new, path)
             .and_then(|()| sync_dir(path))
             .map_err(|source| StoreError::File { path: path.to_owned(), source })?;
@@ -92,6 +116,30 @@ fn report(reason: &str, quarantine: &Path, messages: i64) -> String {
         "The history of this room was damaged ({reason}). {recovered}; what is missing comes back from others, as far \
          as they hold it.{kept}"
     )
+}
+
+/// Says how much room is needed, if there was too little of it. `kept`: where the damaged database is.
+fn no_room(error: StoreError, kept: &Path) -> StoreError {
+    if !error.is_disk_full() {
+        return error;
+    }
+    let bytes = |suffix: &&str| with(kept, suffix).metadata().map_or(0, |file| file.len());
+    // A copy to read from, and what is made of it.
+    let needed = 2 * FILES.iter().map(bytes).sum::<u64>();
+    StoreError::NoRoomToRepair { path: kept.to_owned(), mebibytes: needed / (1024 * 1024) + 1 }
+}
+
+/// The quarantined databases beside the one at `path`.
+fn quarantined(path: &Path) -> String {
+    let begins = beside(path, "damaged-").file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let entries = path.parent().and_then(|dir| std::fs::read_dir(dir).ok()).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let is_database =
+        |name: &String| name.starts_with(&begins) && FILES.iter().all(|end| end.is_empty() || !name.ends_with(end));
+    let mut names: Vec<_> =
+        names.filter(is_database).map(|name| path.with_file_name(name).display().to_string()).collect();
+    names.sort();
+    names.join(", ")
 }
 
 /// A name for the quarantine that no file has.

@@ -20,6 +20,9 @@ use crate::proto::words::{Wanted, words};
 const CREATE: &str = "CREATE VIRTUAL TABLE search USING
     fts5 (words, content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '1 2')";
 
+/// What the user is told of an index that is made again.
+pub(super) const REINDEXED: &str = "The search index was damaged. It is being made again; no message was lost.";
+
 /// Throws the index away and begins a new one, in the transaction of the caller.
 pub(super) fn clear(db: &Connection) -> Result<(), StoreError> {
     Ok(db.execute_batch(&format!("DROP TABLE search; {CREATE}; UPDATE node SET indexed = 0"))?)

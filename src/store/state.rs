@@ -27,6 +27,8 @@ pub(super) struct State {
     pub(super) repair: Option<Repair>,
     /// When the last repair was finished, in milliseconds since 1970.
     pub(super) repaired_ms: Option<u64>,
+    /// When the latest repairs began, oldest first, in milliseconds since 1970.
+    pub(super) repairs_ms: Vec<u64>,
     /// Reports for the user, oldest first.
     pub(super) reports: Vec<Report>,
 }

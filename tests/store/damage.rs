@@ -85,7 +85,8 @@ async fn a_newer_database_with_a_log_is_not_touched_either() {
     let path = file(&dir);
     // Copied while it is open, so that the version stands in the log alone, as after a crash.
     let db = rusqlite::Connection::open(&path).expect("open");
-    db.execute_batch("PRAGMA wal_autocheckpoint = 0; CREATE TABLE newer (a INTEGER) STRICT; PRAGMA user_version = 7").expect("changed");
+    db.execute_batch("PRAGMA wal_autocheckpoint = 0; CREATE TABLE newer (a INTEGER) STRICT; PRAGMA user_version = 7")
+        .expect("changed");
     let copy = tempfile::tempdir().expect("a directory");
     for (name, bytes) in contents(&dir) {
         std::fs::write(copy.path().join(name), bytes).expect("copied");
@@ -173,6 +174,37 @@ async fn a_file_that_is_no_database_any_more_does_not_stop_the_start() {
         let aside = file(&dir).with_extension(format!("db.damaged-{NOON}"));
         assert_eq!(std::fs::read(aside).expect("kept"), content);
     }
+}
+
+#[tokio::test]
+async fn a_database_that_breaks_again_and_again_is_not_repaired_for_ever() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = file(&dir);
+    for repairs in 0..4 {
+        std::fs::write(&path, b"no database").expect("written");
+        let opened = open(&path, room(), 1);
+        if repairs < 3 {
+            opened.expect("repaired");
+            continue;
+        }
+        let error = opened.expect_err("refused").to_string();
+        assert!(error.contains("4 times within an hour") && error.contains("check the disk"), "{error}");
+        assert!(error.contains(&format!("{}.damaged-{NOON}, ", path.display())), "{error}");
+    }
+    assert_eq!(contents(&dir).iter().filter(|(name, _)| name.contains("damaged")).count(), 3);
+    let later = Store::open(Location::File(path), room(), Author::new(1).id(), NOON + 60 * 60 * 1_000);
+    later.map(|_| ()).expect("an hour later it is repaired");
+}
+
+#[tokio::test]
+async fn damage_is_told_without_the_words_of_sqlite() {
+    let (dir, _) = with_history(50).await;
+    let path = file(&dir);
+    forget_runs(&path);
+    std::fs::write(path.with_extension("db.state"), b"{\"open\":true}").expect("written");
+    std::fs::write(path.with_extension("db-wal"), b"").expect("written");
+    let told = Bed::at(&dir).store.mended_now().expect("told");
+    assert!(told.contains("(some of its pages can't be read)"), "{told}");
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
+use roomful::store::Store;
+
 use crate::past::{Files, Past, database, files, path, placed, shown};
 use crate::support::Bed;
 
@@ -23,13 +25,17 @@ const POINTS: usize = 7;
 async fn a_child_opens_what_it_is_told() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let location = roomful::store::Location::in_dir(Path::new(&directory), &crate::support::room());
-    let bed = Bed::open(location, crate::support::NOON);
-    println!("opened");
-    bed.store.close().await;
+    match Store::open(location, crate::support::room(), crate::support::me().id(), crate::support::NOON) {
+        Ok((store, _)) => {
+            println!("opened");
+            store.close().await;
+        }
+        Err(error) => println!("refused: {error}"),
+    }
 }
 
-/// Has a child open a directory, recorded. True if it lived.
-fn child(directory: &Path, record: &Path, fault: Option<&str>) -> bool {
+/// Has a child open a directory, recorded. True if it lived, and what it said.
+fn child(directory: &Path, record: &Path, fault: Option<&str>) -> (bool, String) {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-e", "signal=none", "-e", &format!("trace={}", CALLS.join(","))]).arg("-o").arg(record);
     if let Some(fault) = fault {
@@ -38,9 +44,9 @@ fn child(directory: &Path, record: &Path, fault: Option<&str>) -> bool {
     strace.arg(std::env::current_exe().expect("this program"));
     strace.args(["--exact", "killed::a_child_opens_what_it_is_told", "--nocapture", "--test-threads=1"]);
     let output = strace.env(DIRECTORY, directory).output().expect("strace; tests/run installs it");
-    let said = String::from_utf8_lossy(&output.stdout);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(fault.is_some() || said.contains("opened"), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    output.status.success()
+    (output.status.success(), said)
 }
 
 /// For each call, how often the thread that repairs makes it: strace counts for each thread.
@@ -81,7 +87,7 @@ async fn a_repair_killed_at_any_call_is_taken_up() {
     let damaged = damaged(&past);
     let record = tempfile::NamedTempFile::new().expect("a file");
     let whole = placed(&damaged);
-    assert!(child(whole.path(), record.path(), None));
+    assert!(child(whole.path(), record.path(), None).0);
     let whole = Bed::at(&whole);
     let expected: Vec<_> = shown(&whole.store).await.expect("readable").into_iter().map(|line| line.id).collect();
     assert!(expected.len() > 50, "most can be salvaged: {}", expected.len());
@@ -92,7 +98,7 @@ async fn a_repair_killed_at_any_call_is_taken_up() {
     for (call, nth) in points {
         let dir = placed(&damaged);
         let fault = format!("{call}:signal=SIGKILL:when={nth}");
-        let lived = child(dir.path(), record.path(), Some(&fault));
+        let (lived, _) = child(dir.path(), record.path(), Some(&fault));
         killed += usize::from(!lived);
         let bed = Bed::at(&dir);
         let lines = shown(&bed.store).await.expect("readable");
@@ -111,4 +117,31 @@ async fn a_repair_killed_at_any_call_is_taken_up() {
         assert_eq!(stray, None, "killed at {fault}");
     }
     assert!(killed > 20, "only {killed} were killed");
+}
+
+#[tokio::test]
+async fn a_repair_without_room_is_told_and_taken_up() {
+    let past = Past::new(30).await;
+    let damaged = damaged(&past);
+    let record = tempfile::NamedTempFile::new().expect("a file");
+    assert!(child(placed(&damaged).path(), record.path(), None).0);
+    let text = std::fs::read_to_string(&record).expect("a recording");
+    let thread = text.lines().find(|line| line.contains("rename(")).and_then(|line| line.split(' ').next());
+    let thread = thread.expect("a repair renames");
+    let before = text.lines().filter(|line| line.split(' ').next() == Some(thread));
+    let before =
+        before.take_while(|line| !line.contains(".damaged-")).filter(|line| line.contains("pwrite64(")).count();
+    // While it is copied, and while the new one is written.
+    for fault in ["copy_file_range:error=ENOSPC".to_owned(), format!("pwrite64:error=ENOSPC:when={}+", before + 20)] {
+        let dir = placed(&damaged);
+        let (_, said) = child(dir.path(), record.path(), Some(&fault));
+        let kept = path(dir.path()).with_extension(format!("db.damaged-{}", crate::support::NOON));
+        assert!(said.contains("MiB of room") && said.contains(&kept.display().to_string()), "{fault}: {said}");
+        let left = files(dir.path());
+        let stray = left.keys().find(|name| [".new", ".copy"].iter().any(|part| name.contains(part)));
+        assert_eq!(stray, None, "{fault}");
+        assert!(left[&format!("{}.damaged-{}", database(), crate::support::NOON)] == damaged[&database()]);
+        let bed = Bed::at(&dir);
+        assert!(shown(&bed.store).await.expect("readable").len() > 20, "{fault}");
+    }
 }

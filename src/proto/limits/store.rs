@@ -113,6 +113,9 @@ pub const REPORT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 /// repair keeps a copy, and a machine that is restarted again and again would fill its disk.
 pub const REBUILD_EVERY_MS: u64 = 60 * 60 * 1000;
 
+/// Repairs within [`REBUILD_EVERY_MS`]. A database that needs more stands on a failing disk, and each repair keeps a copy.
+pub const REPAIRS_MAX: usize = 3;
+
 /// Bytes of a database up to which a start after a crash compares indexes with tables: less than a second. In a larger one
 /// only the form of its pages is checked, unless there is a suspicion.
 pub const THOROUGH_BYTES_MAX: u64 = 64 * 1024 * 1024;
