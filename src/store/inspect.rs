@@ -12,7 +12,7 @@ use super::error::{StoreError, UNREADABLE};
 use super::failure::SUSPECT;
 use super::schema::{beside, has_log};
 use super::state::{Found, StateFile};
-use super::wal::{self, Log, with};
+use super::wal::{self, LastRun, Log, with};
 use crate::proto::limits::{REBUILD_EVERY_MS, THOROUGH_BYTES_MAX};
 
 /// Findings of a check that are read: enough to see if they are all of one kind.
@@ -52,7 +52,9 @@ pub(super) fn inspect(path: &Path, state: &StateFile, wall_ms: u64) -> Result<Fi
         return Ok(Findings { is_gone, log: Log::Sound, check: Check::Nothing });
     }
     check_header(path)?;
-    let log = wal::check(path, was_open).map_err(file)?;
+    // A state that can't be read says nothing of a log that is not there: a clean end removes it.
+    let last = LastRun { was_open: state.get().open, is_same_boot: state.is_of_this_boot() };
+    let log = wal::check(path, last).map_err(file)?;
     let check = match suspicion(path) {
         Some(reason) if may_rebuild(state, wall_ms) => Check::Rebuild(reason),
         Some(_) => Check::Thorough,

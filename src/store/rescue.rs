@@ -5,7 +5,7 @@
 //! The quarantined files are only read. SQLite works on a copy, in which the header is put right and missing pages are empty;
 //! batches that it can't reach are then looked for in the raw pages.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
@@ -20,8 +20,8 @@ use super::page_storage;
 use super::scan::Pages;
 use super::sql::{Blob32, Count, int};
 use super::wal::{DATABASE_HEADER, PAGE, number_at, with};
-use crate::proto::batch::verify;
-use crate::proto::ids::{Hash, NodeId, RoomId};
+use crate::proto::batch::{Header, verify};
+use crate::proto::ids::{Hash, LogId, NodeId, RoomId, Seq};
 use crate::proto::limits::COMMIT_BYTES_MAX;
 use crate::proto::record::{Append, OwnBatch, Ref};
 
@@ -49,8 +49,17 @@ pub(super) fn salvage(
         forks(old, &transaction, appender, room)?;
     }
     transaction.commit()?;
-    let mut salvage =
-        Salvage { old: old.as_ref(), own, room, db, appender, waiting: Vec::new(), bytes: 0, taken: HashSet::new() };
+    let mut salvage = Salvage {
+        old: old.as_ref(),
+        own,
+        room,
+        db,
+        appender,
+        waiting: Vec::new(),
+        bytes: 0,
+        taken: HashSet::new(),
+        places: BTreeMap::new(),
+    };
     salvage.batches()?;
     salvage.raw(&Pages::open(quarantine).map_err(file)?).and_then(|()| salvage.flush())?;
     let transaction = db.transaction()?;
@@ -117,6 +126,8 @@ struct Salvage<'a> {
     bytes: usize,
     /// The numbers of those that were taken.
     taken: HashSet<i64>,
+    /// The ranges of own logs that were taken, by their beginning.
+    places: BTreeMap<(LogId, Seq), Seq>,
 }
 
 impl Salvage<'_> {
@@ -159,7 +170,7 @@ impl Salvage<'_> {
         let complete = rows(old, &format!("SELECT batch, bytes FROM batch WHERE {which}"), [from, read_to], |row| {
             let (Ok(number), Ok(bytes)) = (row.get::<_, i64>(0), row.get::<_, Vec<u8>>(1)) else { return Ok(()) };
             last = Some(number);
-            self.take(Some(number), Bytes::from(bytes)).map(|_| ())
+            self.take(Some(number), Bytes::from(bytes), true).map(|_| ())
         })?;
         Ok((last, complete))
     }
@@ -175,7 +186,7 @@ impl Salvage<'_> {
             }
             for is_old in [false, true] {
                 let Some(bytes) = pages.read(&found, is_old).map_err(file)? else { continue };
-                if self.take(found.number, Bytes::from(bytes))? {
+                if self.take(found.number, Bytes::from(bytes), found.is_committed)? {
                     break;
                 }
             }
@@ -183,11 +194,16 @@ impl Salvage<'_> {
         Ok(())
     }
 
-    /// Takes a batch if it verifies.
-    fn take(&mut self, number: Option<i64>, bytes: Bytes) -> Result<bool, StoreError> {
+    /// Takes a batch if it verifies. Of this node only what was committed: what was not was never said, and would contradict
+    /// what was said instead.
+    fn take(&mut self, number: Option<i64>, bytes: Bytes, is_committed: bool) -> Result<bool, StoreError> {
         let Ok(batch) = verify(&bytes, self.room) else { return Ok(false) };
+        let is_own = batch.header().author == self.own;
+        if is_own && !(is_committed && self.is_free(batch.header())) {
+            return Ok(false);
+        }
         self.taken.extend(number);
-        let own = (batch.header().author == self.own).then(|| {
+        let own = is_own.then(|| {
             let beside = self.old.zip(number).map(|(old, number)| own_batch(old, number, batch.header().entries.len()));
             beside.and_then(Result::ok).unwrap_or_default()
         });
@@ -197,6 +213,17 @@ impl Salvage<'_> {
             self.flush()?;
         }
         Ok(true)
+    }
+
+    /// Returns true, once, if no other own batch was taken for any of the places of this one.
+    fn is_free(&mut self, header: &Header) -> bool {
+        let (log, last) = (header.log, header.last_seq());
+        let before = self.places.range((log, 0)..=(log, last)).next_back();
+        let is_free = before.is_none_or(|(_, taken)| *taken < header.first_seq);
+        if is_free {
+            self.places.insert((log, header.first_seq), last);
+        }
+        is_free
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {

@@ -3,13 +3,13 @@
 //!
 //! Numbers of the format are in SQLite's own documentation, "Database File Format". Nothing is written here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use super::wal::{FRAME, FRAME_HEADER, PAGE, WAL_HEADER, number_at, with};
+use super::wal::{FRAME, FRAME_HEADER, PAGE, WAL_HEADER, committed_frames, number_at, with};
 use crate::proto::limits::BATCH_BYTES_MAX;
 
 /// Bytes of a row that stand in its leaf at most; of a longer one there are at least so many.
@@ -26,6 +26,8 @@ const HASH: u8 = 12 + 2 * 32;
 pub(super) struct Found {
     /// Its number, where it is legible.
     pub(super) number: Option<i64>,
+    /// True if its page was committed. Frames behind the last commit, or of an earlier log, need not have been.
+    pub(super) is_committed: bool,
     file: Which,
     /// Where its content begins.
     at: u64,
@@ -46,6 +48,8 @@ pub(super) struct Pages {
     log: Option<File>,
     /// Where the log has the newest version of a page.
     newest: HashMap<u32, u64>,
+    /// Where the frames that were committed begin.
+    committed: HashSet<u64>,
 }
 
 impl Pages {
@@ -55,18 +59,30 @@ impl Pages {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             opened => opened.map(Some),
         };
-        let mut pages = Self { database: open(path)?, log: open(&with(path, "-wal"))?, newest: HashMap::new() };
-        if let Some(log) = &pages.log {
-            let mut first = [0; FRAME_HEADER];
-            let mut header = [0; FRAME_HEADER];
-            read(log, &mut first, WAL_HEADER)?;
-            let mut at = WAL_HEADER;
-            while read(log, &mut header, at)? == FRAME_HEADER {
-                // What is left of an earlier log is in the database.
-                if header[8..16] == first[8..16] {
-                    pages.newest.insert(number_at(&header, 0), at + FRAME_HEADER as u64);
-                }
-                at += FRAME as u64;
+        let (database, log) = (open(path)?, open(&with(path, "-wal"))?);
+        let mut pages = Self { database, log, newest: HashMap::new(), committed: HashSet::new() };
+        let Some(log) = &pages.log else { return Ok(pages) };
+        let salts = salts(log)?;
+        let mut header = [0; FRAME_HEADER];
+        let mut frames = Vec::new();
+        let mut commits = 0;
+        let mut at = WAL_HEADER;
+        while read(log, &mut header, at)? == FRAME_HEADER {
+            frames.push((number_at(&header, 0), header[8..16] == salts));
+            if header[8..16] == salts && header[4..8] != [0; 4] {
+                commits = frames.len();
+            }
+            at += FRAME as u64;
+        }
+        // A frame that says where a commit ends may be cut off, or damaged.
+        let counted = committed_frames(path, &salts)?;
+        frames.truncate(commits.max(usize::try_from(counted).unwrap_or(0)));
+        for (number, (page, is_of_this_log)) in frames.into_iter().enumerate() {
+            // What is left of an earlier log is in the database.
+            if is_of_this_log {
+                let at = WAL_HEADER + (number * FRAME + FRAME_HEADER) as u64;
+                pages.newest.insert(page, at);
+                pages.committed.insert(at);
             }
         }
         Ok(pages)
@@ -84,7 +100,8 @@ impl Pages {
             let Some(file) = file else { continue };
             let mut at = first;
             while read(file, &mut page, at)? > 0 {
-                rows(&page, |from, row| found.push(Found { file: which, at: at + from as u64, ..row }));
+                let is_committed = which == Which::Database || self.committed.contains(&at);
+                rows(&page, |from, row| found.push(Found { file: which, at: at + from as u64, is_committed, ..row }));
                 at += step;
             }
         }
@@ -134,6 +151,17 @@ impl Pages {
     }
 }
 
+/// The salts of a log, which each of its frames carries. Either the header or one frame may be damaged.
+fn salts(log: &File) -> std::io::Result<[u8; 8]> {
+    let mut salts = [[0; 8]; 3];
+    let frame = |number: u64| WAL_HEADER + number * FRAME as u64 + 8;
+    for (salts, at) in salts.iter_mut().zip([16, frame(0), frame(1)]) {
+        read(log, salts, at)?;
+    }
+    let [header, first, second] = salts;
+    Ok(if header == second { header } else { first })
+}
+
 /// Reports each place in a page where a batch's row begins. Its header holds the types of six columns: the number, which is
 /// not in the row, three integers, a hash, and bytes.
 fn rows(page: &[u8], mut report: impl FnMut(usize, Found)) {
@@ -152,7 +180,8 @@ fn rows(page: &[u8], mut report: impl FnMut(usize, Found)) {
         if batch > BATCH_BYTES_MAX || from + local(length) > page.len() {
             continue;
         }
-        report(from, Found { number: number(page, from, length), file: Which::Database, at: 0, length, batch });
+        let number = number(page, from, length);
+        report(from, Found { number, is_committed: false, file: Which::Database, at: 0, length, batch });
     }
 }
 

@@ -23,6 +23,8 @@ const STATE: &str = "state";
 pub(super) struct State {
     /// True while a run has the database open; still true after a crash.
     pub(super) open: bool,
+    /// The start of the system in which it was opened, where the system names them.
+    pub(super) boot: Option<String>,
     /// A repair that is not finished.
     pub(super) repair: Option<Repair>,
     /// When the last repair was finished, in milliseconds since 1970.
@@ -97,17 +99,22 @@ impl StateFile {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Returns true if a run of this start of the system opened the database.
+    pub(super) fn is_of_this_boot(&self) -> bool {
+        let boot = boot();
+        boot.is_some() && self.get().boot == boot
+    }
+
+    /// Notes whether a run has the database open.
+    pub(super) fn set_open(&self, open: bool) -> Result<(), StoreError> {
+        self.update(|state| {
+            state.open = open;
+            state.boot = boot();
+        })
+    }
+
     /// Changes the content; returns once it is on the disk. After a crash the file has the old content or the new.
     pub(super) fn update(&self, change: impl FnOnce(&mut State)) -> Result<(), StoreError> {
-        self.write(change, true)
-    }
-
-    /// Notes whether a run has the database open. It need not survive a power failure, which takes no file away.
-    pub(super) fn set_open(&self, open: bool) -> Result<(), StoreError> {
-        self.write(|state| state.open = open, false)
-    }
-
-    fn write(&self, change: impl FnOnce(&mut State), sync: bool) -> Result<(), StoreError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut changed = state.clone();
         change(&mut changed);
@@ -115,23 +122,27 @@ impl StateFile {
             return Ok(());
         }
         if let Some(path) = &self.path {
-            replace(path, &changed, sync).map_err(|source| StoreError::File { path: path.clone(), source })?;
+            replace(path, &changed).map_err(|source| StoreError::File { path: path.clone(), source })?;
         }
         *state = changed;
         Ok(())
     }
 }
 
-fn replace(path: &Path, state: &State, sync: bool) -> std::io::Result<()> {
+/// The name of this start of the system.
+fn boot() -> Option<String> {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|id| id.trim().to_owned())
+}
+
+fn replace(path: &Path, state: &State) -> std::io::Result<()> {
     let part = beside(path, "part");
     let bytes = serde_json::to_vec(state)?;
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
     file.write_all(&bytes)?;
-    if sync {
-        file.sync_all()?;
-    }
+    // A name that reaches the disk before its content would be a file without any.
+    file.sync_all()?;
     std::fs::rename(&part, path)?;
-    if sync { sync_dir(path) } else { Ok(()) }
+    sync_dir(path)
 }
 
 /// Returns once the names in the directory of `path` are on the disk.

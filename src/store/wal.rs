@@ -44,9 +44,19 @@ pub(super) fn with(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Looks through the log of the database at `path`. `was_open`: the last run did not close the database.
-pub(super) fn check(path: &Path, was_open: bool) -> std::io::Result<Log> {
-    let index = index(path)?;
+/// What is known of the run that left a log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LastRun {
+    /// True if it did not close the database.
+    pub(super) was_open: bool,
+    /// True if the system has not started anew since. Then all that was written is here, synced or not. After a power
+    /// failure a later frame may be here without an earlier one, and the index is older or newer than the log.
+    pub(super) is_same_boot: bool,
+}
+
+/// Looks through the log of the database at `path`.
+pub(super) fn check(path: &Path, LastRun { was_open, is_same_boot }: LastRun) -> std::io::Result<Log> {
+    let index = if is_same_boot { index(path)? } else { None };
     let file = match File::open(with(path, "-wal")) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -67,19 +77,29 @@ pub(super) fn check(path: &Path, was_open: bool) -> std::io::Result<Log> {
     };
     let salts = &header[16..24];
     let index = index.filter(|index| index.salts == salts);
-    let Walk { committed, broken, is_certain } = walk(&file, &header, order, frames)?;
+    let Walk { committed, whole, broken, is_certain } = walk(&file, &header, order, frames)?;
     let lost = index.is_some_and(|index| u64::from(index.frames) > committed);
-    Ok(match (lost || is_certain, broken) {
+    Ok(match (lost || (is_certain && is_same_boot), broken) {
         (false, _) => Log::Sound,
         (true, true) => Log::Broken,
+        // SQLite would drop the frames that are left of a commit whose end is cut off.
+        (true, false) if whole > committed => Log::Broken,
         (true, false) => Log::Short,
     })
+}
+
+/// Frames that the last run committed into the log of the database at `path`, if it is the one with these salts and its index
+/// is there. One that the index counts was written, even if it is not what was written any more.
+pub(super) fn committed_frames(path: &Path, salts: &[u8]) -> std::io::Result<u32> {
+    Ok(index(path)?.filter(|index| index.salts == salts).map_or(0, |index| index.frames))
 }
 
 /// What came of reading a log from its beginning.
 struct Walk {
     /// Frames up to the last commit that SQLite takes.
     committed: u64,
+    /// Frames up to the last one that is as it was written.
+    whole: u64,
     /// True if frames of this log follow that SQLite does not take.
     broken: bool,
     /// True if they were committed for certain: something was written behind their commit, and that waits for its sync.
@@ -88,7 +108,7 @@ struct Walk {
 
 fn walk(file: &File, header: &[u8], order: Order, frames: u64) -> std::io::Result<Walk> {
     let mut sum = checksum(order, &header[..24], (0, 0));
-    let mut walk = Walk { committed: 0, broken: false, is_certain: false };
+    let mut walk = Walk { committed: 0, whole: 0, broken: false, is_certain: false };
     let (mut is_whole, mut has_commit) = (true, false);
     let mut frame = vec![0; FRAME];
     for number in 0..frames {
@@ -101,6 +121,7 @@ fn walk(file: &File, header: &[u8], order: Order, frames: u64) -> std::io::Resul
             sum = checksum(order, &frame[FRAME_HEADER..], sum);
             let written = (number_at(&frame, 16), number_at(&frame, 20));
             if frame[8..16] == header[16..24] && written == sum {
+                walk.whole = number + 1;
                 walk.committed = if commits { number + 1 } else { walk.committed };
                 continue;
             }

@@ -3,7 +3,7 @@
 use roomful::store::StoreError;
 
 use crate::past::{Files, Past, database, files, path, placed, shown};
-use crate::support::{Bed, NOON};
+use crate::support::{Author, Bed, NOON, me};
 
 /// Messages that a start finds in files, as texts, and what it says.
 async fn opened(past: &Past, files: &Files) -> (usize, Option<String>, tempfile::TempDir) {
@@ -20,6 +20,20 @@ fn changed(from: &Files, suffix: &str, change: impl FnOnce(&mut Vec<u8>)) -> Fil
     let mut files = from.clone();
     change(files.get_mut(&format!("{}{suffix}", database())).expect("a file"));
     files
+}
+
+/// The files as another start of the system finds them.
+fn rebooted(from: &Files) -> Files {
+    let mut files = from.clone();
+    let state = files.get_mut(&format!("{}.state", database())).expect("a state");
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("the system names its starts");
+    *state = String::from_utf8(state.clone()).expect("text").replace(boot.trim(), "another").into_bytes();
+    files
+}
+
+/// True for each frame of a log that ends a commit.
+fn commits(log: &[u8]) -> Vec<bool> {
+    log[32..].chunks(4120).map(|frame| frame[4..8] != [0; 4]).collect()
 }
 
 fn without(from: &Files, suffix: &str) -> Files {
@@ -150,4 +164,105 @@ async fn a_flipped_definition_or_owner_is_repaired() {
     let bed = Bed::at(&dir);
     assert!(bed.store.mended_now().is_some_and(|told| told.contains("whose it is")));
     assert_eq!(shown(&bed.store).await.expect("readable").len(), whole);
+}
+
+#[tokio::test]
+async fn a_flipped_version_is_repaired() {
+    let past = Past::new(10).await;
+    let whole = opened(&past, &past.closed).await.0;
+    for bit in [0, 1, 2, 3, 9, 20, 31] {
+        let flipped = changed(&past.closed, "", |bytes| bytes[63 - bit / 8] ^= 1 << (bit % 8));
+        let (count, told, _) = opened(&past, &flipped).await;
+        assert_eq!((count, told.is_some_and(|told| told.contains("was damaged"))), (whole, true), "bit {bit}");
+    }
+}
+
+#[tokio::test]
+async fn a_power_failure_is_no_damage() {
+    let past = Past::new(60).await;
+    let log = format!("{}-wal", database());
+    let frames = (past.killed[&log].len() - 32) / 4120;
+    // Later frames reached the disk, an earlier one did not; or the log is shorter than its index says.
+    let torn = changed(&past.killed, "-wal", |bytes| bytes[32 + frames / 2 * 4120 + 24..][..4096].fill(0));
+    let short = changed(&past.killed, "-wal", |bytes| bytes.truncate(32 + frames / 2 * 4120));
+    for files in [torn, short] {
+        assert!(opened(&past, &files).await.1.is_some(), "what a killed process wrote is there");
+        let (_, told, dir) = opened(&past, &rebooted(&files)).await;
+        assert_eq!(told, None);
+        assert!(!crate::past::files(dir.path()).keys().any(|name| name.contains("damaged")), "nothing is quarantined");
+    }
+}
+
+#[tokio::test]
+async fn whole_frames_of_a_cut_commit_are_salvaged() {
+    let past = Past::new(60).await;
+    let log = format!("{}-wal", database());
+    let commits = commits(&past.killed[&log]);
+    let cut = (commits.len() / 2..commits.len()).find(|at| !commits[*at] && !commits[at - 1]).expect("a long commit");
+    let cut = changed(&past.killed, "-wal", |bytes| bytes.truncate(32 + (cut + 1) * 4120));
+    let (_, told, dir) = opened(&past, &cut).await;
+    assert!(told.clone().unwrap_or_default().contains("was damaged"), "{told:?}");
+    let kept = files(dir.path());
+    let kept = kept.iter().find(|(name, _)| name.ends_with(&format!("damaged-{NOON}-wal"))).expect("kept");
+    assert!(*kept.1 == cut[&log], "what is kept is what was found");
+}
+
+#[tokio::test]
+async fn what_was_never_committed_is_not_salvaged() {
+    let log = format!("{}-wal", database());
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut own = me();
+    let refused = own.clone().say("refused");
+    let said = own.say("said instead");
+    let mut bed = Bed::at(&dir);
+    bed.append(&[&said]).await;
+    let mut left = files(dir.path());
+    // What is left of a commit for which the disk was full stands behind the last commit.
+    let other = tempfile::tempdir().expect("a directory");
+    let mut elsewhere = Bed::at(&other);
+    elsewhere.append(&[&Author::new(2).say("another number"), &refused]).await;
+    let found = files(other.path());
+    let holds = |frame: &&[u8]| frame.windows(refused.bytes().len()).any(|part| part == refused.bytes());
+    let mut frame = found[&log][32..].chunks(4120).find(holds).expect("a frame").to_vec();
+    frame[4..8].fill(0);
+    let bytes = left.get_mut(&log).expect("a log");
+    frame[8..16].copy_from_slice(&bytes[16..24]);
+    bytes.extend(frame);
+    bytes[32 + 24 + 2_000] ^= 1;
+
+    let dir = placed(&left);
+    let bed = Bed::at(&dir);
+    assert!(bed.store.mended_now().is_some_and(|told| told.contains("was damaged")));
+    assert_eq!(bed.texts().await, ["said instead"]);
+    assert!(bed.opened.snapshot.logs.iter().all(|log| log.fork.is_none()), "it proves a fork of its own log");
+}
+
+#[tokio::test]
+async fn an_illegible_state_is_no_loss() {
+    let past = Past::new(10).await;
+    let whole = opened(&past, &past.closed).await.0;
+    for state in [&b""[..], b"{\"open\":tr"] {
+        let files = changed(&past.closed, ".state", |bytes| *bytes = state.to_vec());
+        let (count, told, _) = opened(&past, &files).await;
+        assert_eq!((count, told), (whole, None));
+    }
+}
+
+#[tokio::test]
+async fn damage_in_the_index_of_words_alone_remakes_that() {
+    let past = Past::new(30).await;
+    let dir = placed(&past.closed);
+    let db = rusqlite::Connection::open(path(dir.path())).expect("open");
+    let words = "UPDATE search_data SET block = zeroblob(length(block)) WHERE id = (SELECT max(id) FROM search_data)";
+    assert_eq!(db.execute(words, []).expect("changed"), 1);
+    drop(db);
+    // As after a crash: the log is there, and everything in it is in the database.
+    let beside = |end: &str| path(dir.path()).with_extension(format!("db{end}"));
+    std::fs::write(beside("-wal"), b"").expect("written");
+    std::fs::write(beside(".state"), b"{\"open\":true}").expect("written");
+    let bed = Bed::at(&dir);
+    let told = bed.store.mended_now().expect("told");
+    assert!(told.contains("search index") && !told.contains("FTS"), "{told}");
+    past.judge_complete(&shown(&bed.store).await.expect("readable")).expect("complete");
+    assert!(!files(dir.path()).keys().any(|name| name.contains("damaged")), "nothing is quarantined");
 }
