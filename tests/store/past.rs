@@ -8,6 +8,7 @@ use roomful::proto::batch::Verified;
 use roomful::proto::body::Body;
 use roomful::proto::history::{At, ExportQuery, PageQuery};
 use roomful::proto::ids::{EntryId, Hash};
+use roomful::proto::name::Name;
 use roomful::proto::record::{Append, OwnBatch, Ref, Write, Written};
 use roomful::proto::timeline::{Conversation, Line};
 use roomful::store::{Location, Store, StoreError};
@@ -53,6 +54,8 @@ pub(crate) struct Past {
     pub(crate) batches: Vec<Verified>,
     /// Every message as it is shown when nothing is damaged.
     lines: BTreeMap<EntryId, Line>,
+    /// The names that an export and a page show with each.
+    names: Vec<(EntryId, Name)>,
     /// The files after a clean end.
     pub(crate) closed: Files,
     /// The files after a crash: a part stands in the database, a part in its log.
@@ -93,9 +96,11 @@ impl Past {
         crate::search::indexed(dir.path()).await;
         let killed = files(dir.path());
         let all = shown(&bed.store).await.expect("readable");
+        let names = all.iter().cloned().chain(paged(&bed.store).await.expect("readable"));
+        let names = names.map(|line| (line.id, line.name)).collect();
         let lines = all.into_iter().map(|line| (line.id, line)).collect();
         bed.store.close().await;
-        Self { batches, lines, closed: files(dir.path()), killed }
+        Self { batches, lines, names, closed: files(dir.path()), killed }
     }
 
     /// The batches that stand in these files as they were signed, each in one piece.
@@ -122,6 +127,15 @@ impl Past {
     /// Complains unless exactly everything is shown.
     pub(crate) fn judge_complete(&self, shown: &[Line]) -> Result<(), String> {
         self.judge(shown)?;
+        for line in shown {
+            let Some(signed) = self.lines.get(&line.id) else { continue };
+            if line.order != signed.order {
+                return Err(format!("{:?} stood at {:?}, is at {:?}", line.id, signed.order, line.order));
+            }
+            if !self.names.contains(&(line.id, line.name.clone())) {
+                return Err(format!("{:?} is shown as of {}", line.id, line.name));
+            }
+        }
         let lacking = self.lines.values().find(|line| !shown.iter().any(|shown| shown.id == line.id));
         match lacking {
             Some(line) => Err(format!("{} of {} are shown, not {:?}", shown.len(), self.lines.len(), brief(line))),
@@ -169,7 +183,7 @@ pub(crate) async fn shown(store: &Store) -> Result<Vec<Line>, StoreError> {
 /// The same, by page, of each conversation.
 pub(crate) async fn paged(store: &Store) -> Result<Vec<Line>, StoreError> {
     let mut lines = Vec::new();
-    let news = Conversation::Channel(roomful::proto::name::Name::lossy("news", "?"));
+    let news = Conversation::Channel(Name::lossy("news", "?"));
     for conversation in [Conversation::general(), news, Conversation::Direct(Author::new(3).id())] {
         let query = PageQuery { at: At::Newest, conversation: Some(conversation), limit: 10_000 };
         lines.extend(store.page(query, budget(usize::MAX)).await?.map(|page| page.lines).unwrap_or_default());
