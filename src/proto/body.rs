@@ -67,7 +67,7 @@ pub enum Body {
     #[n(4)]
     #[cbor(map)]
     Profile {
-        /// The name, clean as [`Name`] says.
+        /// The name, clean as [`Name`] says, or as it once did: shown cleaned anew.
         #[n(0)]
         name: String,
         /// A word on what they are doing.
@@ -156,14 +156,13 @@ impl Body {
     }
 
     fn is_showable(&self) -> bool {
-        let clean = |text: &str| Name::new(text).is_ok_and(|name| name.as_str() == text);
-        let channel = self.channel().is_none_or(clean);
+        let channel = self.channel().is_none_or(Name::was_clean);
         channel
             && match self {
                 Self::Say { text, .. } | Self::Edit { text, .. } | Self::Hooray { text, .. } => {
                     text.len() <= TEXT_BYTES_MAX && !text.trim().is_empty()
                 }
-                Self::Profile { name, .. } => clean(name),
+                Self::Profile { name, .. } => Name::was_clean(name),
                 Self::Delete { .. } | Self::React { .. } | Self::File { .. } => true,
             }
     }

@@ -15,6 +15,7 @@
 mod altered;
 mod append;
 mod audit;
+mod channels;
 mod checkpoint;
 mod error;
 mod export;

@@ -14,6 +14,7 @@ use tracing::{debug, warn};
 use super::altered::ALTERED;
 use super::append::{Appender, forget_refs};
 use super::audit::at_start;
+use super::channels::rename_channels;
 use super::checkpoint::checkpoint;
 use super::error::StoreError;
 use super::failure::SUSPECT;
@@ -187,6 +188,7 @@ struct Begun {
 
 fn begin(db: &mut Connection, owner: Owner<'_>, mended: &Mended, is_suspect: bool) -> Result<Begun, StoreError> {
     let mut appender = Appender::new(db, owner.own)?;
+    rename_channels(db)?;
     let (unchecked, snapshot) = loop {
         let read = at_start(db, owner.own, is_suspect).and_then(|unchecked| Ok((unchecked, snapshot(db, owner.own)?)));
         match read {

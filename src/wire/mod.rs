@@ -404,7 +404,7 @@
 //! | 1 | Edit | 0 entry: entry id of the same author; 1 text: as in Say |
 //! | 2 | Delete | 0 entry: entry id of the same author |
 //! | 3 | React | 0 entry: entry id; 1 emoji: text; 2 off: bool |
-//! | 4 | Profile | 0 name: text, clean; 1 status: text?. The first entry of every log |
+//! | 4 | Profile | 0 name: text, clean, or clean but for further marks; 1 status: text?. The first entry of every log |
 //! | 5 | Hooray | 0 text: as in Say; 1 channel: text? |
 //! | 6 | File | 0 name: text; 1 size: u64; 2 media type: text; 3 content: hash; 4 channel: text? |
 //!

@@ -1,10 +1,21 @@
 //! What differs from what was signed and is no damage: the user is not told of a disk that changed something.
 
+use std::path::PathBuf;
+
 use roomful::proto::clock::Stamp;
+use roomful::proto::history::{At, PageQuery};
 use roomful::proto::name::Name;
 use roomful::proto::record::{MemberRecord, Write};
+use roomful::proto::timeline::{Conversation, Line};
+use roomful::store::Location;
+use tempfile::TempDir;
 
-use crate::support::{Author, Bed, NOON, profile, say};
+use crate::support::{Author, Bed, NOON, budget, profile, room, say, say_in};
+
+fn file(dir: &TempDir) -> PathBuf {
+    let Location::File(path) = Location::in_dir(dir.path(), &room()) else { panic!("a file") };
+    path
+}
 
 /// What a hello says, which is not signed and names any time.
 fn told(ana: &Author, name: &str, at_ms: u64) -> Write {
@@ -34,4 +45,47 @@ async fn a_name_told_for_the_time_of_a_signed_one_is_ignored() {
     let bed = Bed::at(&dir);
     assert_eq!(bed.opened.snapshot.members[0].name.as_str(), "Anna");
     assert_eq!(bed.store.mended_now(), None);
+}
+
+/// The newest messages of a channel.
+async fn lines(bed: &Bed, channel: &str) -> Vec<Line> {
+    let conversation = Some(Conversation::Channel(Name::new(channel).expect("a name")));
+    let page = bed.store.page(PageQuery { at: At::Newest, conversation, limit: 9 }, budget(usize::MAX)).await;
+    page.expect("readable").expect("a page").lines
+}
+
+#[tokio::test]
+async fn names_of_an_earlier_rule_are_shown_cleaned() {
+    let many = "x\u{323}\u{323}\u{323}\u{323}\u{323}\u{323}";
+    let clean = "x\u{323}\u{323}\u{323}\u{323}";
+    for also_clean in [false, true] {
+        let mut ana = Author::new(2);
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut bed = Bed::at(&dir);
+        bed.append(&[&ana.batch(&[profile(many), say_in(many, "old")], None)]).await;
+        let channel = if also_clean { clean } else { "other" };
+        bed.append(&[&ana.batch(&[say_in(channel, "new")], None)]).await;
+        let before = bed.texts().await;
+        bed.store.close().await;
+        // An earlier version kept the channel as it was signed.
+        let db = rusqlite::Connection::open(file(&dir)).expect("opens");
+        for sql in [
+            "UPDATE conversation SET channel = ?2 WHERE channel = ?1 AND NOT ?3",
+            "INSERT INTO conversation (channel, read, unread) SELECT ?2, 0, 1 WHERE ?3 AND ?1 IS NOT NULL",
+            "UPDATE entry SET conversation = (SELECT conversation FROM conversation WHERE channel = ?2)
+             WHERE arrival = 2 AND ?3 AND ?1 IS NOT NULL",
+        ] {
+            db.execute(sql, rusqlite::params![clean, many, also_clean]).expect("changed");
+        }
+        drop(db);
+        let mut bed = Bed::at(&dir);
+        assert_eq!(bed.store.mended_now(), None, "{also_clean}");
+        let shown = lines(&bed, clean).await;
+        assert_eq!(shown.len(), if also_clean { 2 } else { 1 });
+        assert_eq!((shown[0].text.as_str(), shown[0].name.as_str()), ("old", clean));
+        assert_eq!(bed.texts().await, before);
+        assert_eq!(bed.append(&[&ana.batch(&[say_in(many, "again")], None)]).await.0.len(), 1);
+        bed.store.close().await;
+        assert_eq!(Bed::at(&dir).store.mended_now(), None, "{also_clean}");
+    }
 }
