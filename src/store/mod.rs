@@ -50,6 +50,7 @@ mod sql;
 mod state;
 mod survey;
 mod wal;
+mod times;
 mod welcome;
 mod writer;
 

@@ -28,6 +28,7 @@ use super::search::{REINDEXED, clear};
 use super::snapshot::snapshot;
 use super::sql::int;
 use super::state::StateFile;
+use super::times::clear_times_ahead;
 use crate::proto::ids::{Arrival, NodeId, RoomId};
 use crate::proto::limits::RUNS_KEPT;
 use crate::proto::name::Name;
@@ -187,10 +188,13 @@ struct Begun {
 }
 
 fn begin(db: &mut Connection, owner: Owner<'_>, mended: &Mended, is_suspect: bool) -> Result<Begun, StoreError> {
-    let mut appender = Appender::new(db, owner.own)?;
     rename_channels(db)?;
+    let mut appender = Appender::new(db, owner.own)?;
     let (unchecked, snapshot) = loop {
-        let read = at_start(db, owner.own, is_suspect).and_then(|unchecked| Ok((unchecked, snapshot(db, owner.own)?)));
+        let read = at_start(db, owner.own, is_suspect).and_then(|unchecked| {
+            clear_times_ahead(db, owner.wall_ms)?;
+            Ok((unchecked, snapshot(db, owner.own)?))
+        });
         match read {
             Err(StoreError::Altered(batch)) => {
                 let transaction = db.transaction()?;

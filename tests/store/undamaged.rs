@@ -89,3 +89,28 @@ async fn names_of_an_earlier_rule_are_shown_cleaned() {
         assert_eq!(Bed::at(&dir).store.mended_now(), None, "{also_clean}");
     }
 }
+
+#[tokio::test]
+async fn times_far_ahead_are_cleared() {
+    let mut ana = Author::new(2);
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    bed.append(&[&ana.batch(&[profile("Ana"), say("hi")], None)]).await;
+    bed.store.write(told(&ana, "Anna", 5_000));
+    bed.notice(NOON, ana.id()).await;
+    bed.store.close().await;
+    let db = rusqlite::Connection::open(file(&dir)).expect("opens");
+    let sql = "UPDATE author SET since_ms = since_ms | 1 << 44, name_time = name_time | 1 << 61;
+               UPDATE notice SET wall_ms = wall_ms | 1 << 44";
+    db.execute_batch(sql).expect("changed");
+    drop(db);
+    let mut bed = Bed::at(&dir);
+    let member = &bed.opened.snapshot.members[0];
+    assert!(member.since_ms <= NOON + 10_000 && member.name_time.ms() <= NOON + 10_000, "{member:?}");
+    let page = bed.page(At::Newest, 9).await;
+    assert_eq!(page.notices.iter().map(|notice| notice.wall_ms).collect::<Vec<_>>(), [NOON]);
+    bed.append(&[&ana.named("Another")]).await;
+    bed.store.close().await;
+    let bed = Bed::at(&dir);
+    assert_eq!((bed.opened.snapshot.members[0].name.as_str(), bed.store.mended_now()), ("Another", None));
+}

@@ -103,6 +103,17 @@ pub const SCRUB_PAUSE_MS: u64 = 50;
 /// Rebuilds of the tables in one run. A disk that needs more is failing: the node stops, and the next start salvages.
 pub const REBUILDS_MAX: u64 = 3;
 
+/// Free bytes on the disk that a rebuild needs, in sizes of the database: the new tables, and the write-ahead log with them.
+pub const REBUILD_SPACE: u64 = 2;
+
+/// How long after a rebuild that found no room the next one waits, in milliseconds: each writes for seconds what is rolled
+/// back, and nothing else is written meanwhile.
+pub const REBUILD_FULL_RETRY_MS: u64 = 5 * 60 * 1000;
+
+/// How far ahead of this start and of the newest message a time may lie that no signature covers, in milliseconds: a year.
+/// Clocks are off by less, as a rule, and a flipped bit that stays below does no harm that lasts.
+pub const TIME_AHEAD_MS: u64 = 366 * 24 * 60 * 60 * 1000;
+
 /// Reports of repairs that are kept: more than anybody reads at once, and a disk that fails writes no more.
 pub const REPORTS_KEPT: usize = 8;
 
