@@ -11,8 +11,8 @@ use super::sql::{Blob32, Count, int, log_id};
 use crate::proto::batch::{Verified, verify};
 use crate::proto::clock::Stamp;
 use crate::proto::frame::Fetch;
-use crate::proto::ids::{EntryId, Hash, NodeId, RoomId};
-use crate::proto::limits::LACKING_MAX;
+use crate::proto::ids::{Arrival, EntryId, Hash, NodeId, RoomId};
+use crate::proto::limits::{BATCH_ENTRIES_MAX, LACKING_MAX};
 use crate::proto::record::{HistoryPage, Ref};
 use crate::proto::timeline::Line;
 
@@ -62,12 +62,22 @@ pub(super) fn by_ref(db: &Connection, own: NodeId, name: &str) -> Result<Option<
     let read =
         |row: &rusqlite::Row<'_>| Ok((row.get::<_, Count>(0)?.0, row.get::<_, Blob32>(1)?, row.get::<_, Count>(2)?.0));
     let Some((arrival, content, said_ms)) = statement.query_row([name], read).optional()? else { return Ok(None) };
-    let row = row(db, arrival)?.ok_or(StoreError::Awaited)?;
+    let Some(row) = row(db, arrival)? else { return Err(missing(db, arrival)?) };
     if row.order().author != own || row.time.ms() != said_ms {
         return Err(StoreError::inconsistent("a caller's own name stands at another message"));
     }
     let line = Lines::new(db, own).line(&row)?;
     Ok(line.map(|line| (Ref { name: name.to_owned(), content: Hash(content.0) }, line)))
+}
+
+/// Why a message with a caller's own name is not here: it is awaited where the disk changed its batch. Otherwise the name
+/// stands at the wrong number.
+fn missing(db: &Connection, arrival: Arrival) -> Result<StoreError, StoreError> {
+    let first = int(arrival.saturating_sub(BATCH_ENTRIES_MAX as u64 - 1));
+    let mut statement = db.prepare_cached("SELECT 1 FROM damaged WHERE batch BETWEEN ?1 AND ?2")?;
+    let is_awaited = statement.exists([first, int(arrival)])?;
+    let wrong = || StoreError::inconsistent("a caller's own name stands at no message");
+    Ok(if is_awaited { StoreError::Awaited } else { wrong() })
 }
 
 /// The newest messages of this node's own user, oldest first.

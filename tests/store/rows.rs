@@ -362,6 +362,18 @@ async fn a_value_flipped_while_it_runs_stops_nothing() {
 }
 
 #[tokio::test]
+async fn a_reference_to_no_message_is_repaired() {
+    let twin = twin().await;
+    let dir = copy(&twin);
+    let bed = Bed::at(&dir);
+    let db = rusqlite::Connection::open(file(&dir)).expect("opens");
+    db.execute_batch("UPDATE ref SET arrival = arrival + 1024").expect("changed");
+    let (_, line) = bed.store.by_ref("r1".to_owned()).await.expect("readable").expect("known");
+    assert_eq!(line.text, "mine");
+    assert!(bed.store.mended_now().is_some());
+}
+
+#[tokio::test]
 async fn a_range_that_records_less_than_is_stored_is_repaired_by_the_next_write() {
     let twin = twin().await;
     let dir = copy(&twin);
