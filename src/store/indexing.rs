@@ -30,10 +30,11 @@ impl Writer {
         match step {
             Ok((indexed, bytes)) => {
                 self.indexed = indexed;
+                self.reindexed &= self.may_index();
                 self.wal.as_mut().map_or(Ok(()), |wal| wal.grown(&self.db, bytes))
             }
-            // It holds nothing that is not elsewhere; if the rest is damaged as well, this shows it.
-            Err(StoreError::Damaged(_)) => self.reindex(),
+            // It holds nothing that is not elsewhere. Where a new one fails as well, the messages themselves are unreadable.
+            Err(StoreError::Damaged(_)) if !self.reindexed => self.reindex(),
             Err(StoreError::Altered(batch)) => self.set_aside_own(batch),
             Err(StoreError::Inconsistent(reason)) => self.rebuild(&reason),
             Err(error) => Err(error),
@@ -49,6 +50,7 @@ impl Writer {
         self.committed(|writer| super::search::clear(&writer.db))?;
         self.indexed = 0;
         self.mended.add(super::search::REINDEXED);
+        self.reindexed = true;
         Ok(())
     }
 

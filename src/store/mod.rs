@@ -161,6 +161,7 @@ impl Store {
             indexed,
             index_waits: false,
             scrub: Scrub::up_to(unchecked),
+            reindexed: false,
             rebuilds: rebuilds.clone(),
         };
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run());

@@ -65,6 +65,8 @@ pub(super) struct Writer {
     pub(super) indexed: Arrival,
     /// The index found no room on the disk: it goes on after something else did.
     pub(super) index_waits: bool,
+    /// The index was made anew since it last had everything in it.
+    pub(super) reindexed: bool,
     /// How far the background check has got.
     pub(super) scrub: Scrub,
     /// Rebuilds in this run; shared with readers, so that what several of them find is repaired once.
@@ -388,6 +390,7 @@ mod tests {
             index_waits: false,
             scrub: Scrub::Done,
             rebuilds: Arc::default(),
+            reindexed: false,
         };
         (writer, jobs, answered)
     }

@@ -8,7 +8,7 @@ use roomful::proto::timeline::Conversation;
 use roomful::proto::words::Wanted;
 use roomful::store::Location;
 
-use crate::support::{Author, Bed, NOON, budget, me, say_in};
+use crate::support::{Author, Bed, NOON, budget, me, room, say_in};
 
 pub(crate) fn for_words(text: &str) -> SearchQuery {
     let wanted = Wanted::new(text).expect("words");
@@ -176,4 +176,27 @@ async fn a_damaged_index_is_made_anew() {
     indexed(dir.path()).await;
     finds(&bed, "damage", &["after the damage", "before the damage"]).await;
     bed.store.close().await;
+}
+
+#[tokio::test]
+async fn an_index_of_illegible_messages_is_made_anew_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    let mut ana = Author::new(2);
+    let batches: Vec<_> = (0..1_500).map(|number| ana.say(&format!("message {number:04}"))).collect();
+    bed.append(&batches.iter().collect::<Vec<_>>()).await;
+    bed.store.close().await;
+    let Location::File(path) = Location::in_dir(dir.path(), &room()) else { panic!("a file") };
+    let db = rusqlite::Connection::open(&path).expect("opens");
+    db.execute_batch("PRAGMA journal_mode = DELETE; UPDATE node SET indexed = 0").expect("changed");
+    drop(db);
+    // The page with an old message: a start that finds a database closed well does not read it.
+    let mut bytes = std::fs::read(&path).expect("readable");
+    let text = b"message 0100";
+    let at = bytes.windows(text.len()).position(|part| part == text).expect("stored");
+    bytes[at / 4096 * 4096..][..8].fill(0);
+    std::fs::write(&path, bytes).expect("written");
+    let bed = Bed::at(&dir);
+    let failed = tokio::time::timeout(Duration::from_secs(60), bed.store.failed());
+    assert!(failed.await.expect("it does not try for ever").contains("damaged"));
 }
