@@ -96,10 +96,12 @@ const BEYOND: [(&str, &str); 2] = [
 ];
 
 /// Receipts for what was never written. A log that was cut, or lost batches to the disk, keeps the receipts for them.
-const UNWRITTEN: &str = "SELECT 1 FROM receipt r WHERE first_seq < 1 OR first_seq > last_seq
-    OR (log NOT IN (SELECT log FROM fork) AND last_seq > max(
-        coalesce((SELECT max(s.last_seq) FROM span s WHERE s.log = r.log), 0),
-        coalesce((SELECT max(d.first_seq) + ?1 FROM damaged d WHERE d.log = r.log), 0)))";
+const UNWRITTEN: &str = "WITH
+    held AS MATERIALIZED (SELECT log, max(last_seq) last FROM span GROUP BY log),
+    lost AS MATERIALIZED (SELECT log, max(first_seq) + ?1 last FROM damaged GROUP BY log)
+    SELECT 1 FROM receipt r LEFT JOIN held ON held.log = r.log LEFT JOIN lost ON lost.log = r.log
+    WHERE r.first_seq < 1 OR r.first_seq > r.last_seq
+    OR (r.log NOT IN (SELECT log FROM fork) AND r.last_seq > max(coalesce(held.last, 0), coalesce(lost.last, 0)))";
 
 /// A batch with its columns.
 struct Stored {

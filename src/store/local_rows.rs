@@ -1,7 +1,7 @@
 //! Rows that no batch can bring back: members, receipts, references, notices, what pages keep. A rebuild keeps each that is legible and refers
 //! to something that is there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -175,9 +175,14 @@ fn receipts(db: &Connection, own: NodeId) -> Result<(), StoreError> {
         "INSERT OR IGNORE INTO receipt (log, member, first_seq, last_seq)
          SELECT ?1, author, ?3, ?4 FROM author WHERE author = ?2",
     )?;
+    let mut ends: HashMap<i64, i64> = HashMap::new();
     for [log, member, first, last] in receipts {
         let params = params![log, Blob32(own.0), BATCH_ENTRIES_MAX as i64];
-        let written: i64 = written.query_row(params, |row| row.get(0)).optional()?.unwrap_or(0);
+        let written = match ends.get(&log) {
+            Some(end) => *end,
+            None => written.query_row(params, |row| row.get(0)).optional()?.unwrap_or(0),
+        };
+        ends.insert(log, written);
         let last = last.min(written);
         if (1..=last).contains(&first) {
             insert.execute([log, member, first, last])?;
@@ -193,7 +198,11 @@ fn references(db: &Connection) -> Result<(), StoreError> {
         "SELECT e.arrival, e.time >> 16 FROM own o JOIN entry e ON e.batch = o.batch WHERE e.conversation IS NOT NULL",
         |row| Some((row.get::<_, i64>(0).ok()?, row.get::<_, i64>(1).ok()?)),
     )?;
-    let waiting = all(db, "SELECT batch FROM damaged", |row| row.get::<_, i64>(0).ok())?;
+    // Of several at one time the first.
+    let by_time: HashMap<i64, i64> = own.iter().rev().map(|(arrival, ms)| (*ms, *arrival)).collect();
+    let own: HashMap<i64, i64> = own.into_iter().collect();
+    let waiting: BTreeSet<i64> =
+        all(db, "SELECT batch FROM damaged", |row| row.get::<_, i64>(0).ok())?.into_iter().collect();
     let read = |row: &Row<'_>| Some((row.get(0).ok()?, text(row, 1)?, bytes32(row, 2)?, row.get(3).ok()?));
     let references: Vec<(i64, String, [u8; 32], i64)> =
         all(db, "SELECT arrival, name, content, said_ms FROM ref NOT INDEXED ORDER BY arrival", read)?;
@@ -201,12 +210,12 @@ fn references(db: &Connection) -> Result<(), StoreError> {
     let mut insert =
         db.prepare_cached("INSERT OR IGNORE INTO ref (arrival, name, content, said_ms) VALUES (?1, ?2, ?3, ?4)")?;
     for (arrival, name, content, said_ms) in references {
-        let is_waiting = waiting.iter().any(|batch| (*batch..batch + BATCH_ENTRIES_MAX as i64).contains(&arrival));
-        let stands = own.iter().find(|(message, _)| *message == arrival);
+        let is_waiting = waiting.range(arrival.saturating_sub(BATCH_ENTRIES_MAX as i64 - 1)..=arrival).next().is_some();
+        let stands = own.get(&arrival).map(|ms| (arrival, *ms));
         let right = match stands {
-            Some((_, ms)) if *ms == said_ms => Some((arrival, said_ms)),
+            Some((_, ms)) if ms == said_ms => stands,
             None if is_waiting => Some((arrival, said_ms)),
-            _ => own.iter().find(|(_, ms)| *ms == said_ms).or(stands).copied(),
+            _ => by_time.get(&said_ms).map(|message| (*message, said_ms)).or(stands),
         };
         if let Some((arrival, said_ms)) = right {
             insert.execute(params![arrival, name, Blob32(content), said_ms])?;

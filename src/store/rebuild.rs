@@ -4,6 +4,8 @@
 //! it again: they are stored anew under their old arrival numbers, by the code that stores new ones. A batch that does not
 //! verify is quarantined and fetched again. What no batch can bring back is kept as far as it makes sense.
 
+use std::collections::{HashMap, HashSet};
+
 use bytes::Bytes;
 use rusqlite::{Connection, params};
 use tracing::warn;
@@ -57,7 +59,7 @@ pub(super) fn rebuild(db: &Connection, own: NodeId) -> Result<Rebuilt, StoreErro
     }
     // What is remembered of logs does not know their forks.
     appender.numbers = Numbers::default();
-    let read = read_marks(db, highest)?;
+    let read: HashMap<i64, Arrival> = read_marks(db, highest)?.into_iter().collect();
     let definition: String =
         db.query_row("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = 'batch'", [], |row| row.get(0))?;
     db.execute_batch(&format!(
@@ -75,7 +77,7 @@ pub(super) fn rebuild(db: &Connection, own: NodeId) -> Result<Rebuilt, StoreErro
     appender.highest = appender.highest.max(noted.map_or(0, |noted| noted.0));
     for (conversation, number) in &survey.conversations {
         let Some(found) = find_conversation(db, conversation)? else { continue };
-        let arrival = read.iter().find(|(old, _)| old == number).map_or(highest, |(_, arrival)| *arrival);
+        let arrival = read.get(number).copied().unwrap_or(highest);
         db.prepare_cached("UPDATE conversation SET read = ?2 WHERE conversation = ?1")?
             .execute([found, int(arrival.min(appender.highest))])?;
     }
@@ -132,8 +134,9 @@ fn logs(db: &Connection, appender: &mut Appender, survey: &Survey) -> Result<(),
             row(Some(number), key.log, appender.numbers.author(db, key.author)?, log.audience)?;
         }
     }
+    let taken: HashSet<i64> = survey.logs.values().filter_map(|log| log.number).collect();
     for (number, id, author, audience) in before {
-        let is_taken = survey.logs.values().any(|log| log.number == Some(number));
+        let is_taken = taken.contains(&number);
         if let (false, Ok(id), Ok(author), Ok(audience)) = (is_taken, id, author, audience) {
             row(Some(number), id, author, audience)?;
         }
@@ -202,8 +205,9 @@ fn store(db: &Connection, appender: &mut Appender, batch: &Verified, falls: &mut
 /// What is held of the logs that were known before, and of all that are known now.
 fn records(db: &Connection, before: Vec<LogKey>) -> Result<Vec<LogRecord>, StoreError> {
     let mut records = super::snapshot::logs(db)?;
+    let known: HashSet<LogKey> = records.iter().map(|record| record.key).collect();
     let mut gone = before;
-    gone.retain(|key| !records.iter().any(|record| record.key == *key));
+    gone.retain(|key| !known.contains(key));
     records.extend(gone.into_iter().map(|key| LogRecord {
         key,
         audience: None,
