@@ -39,6 +39,7 @@ mod page;
 mod page_storage;
 mod places;
 mod rebuild;
+mod rebuilding;
 mod repair;
 mod rescue;
 mod scan;
@@ -49,8 +50,8 @@ mod snapshot;
 mod sql;
 mod state;
 mod survey;
-mod wal;
 mod times;
+mod wal;
 mod welcome;
 mod writer;
 
@@ -160,8 +161,9 @@ impl Store {
             altered_told: None,
             indexed,
             index_waits: false,
-            scrub: Scrub::up_to(unchecked),
             reindexed: false,
+            scrub: Scrub::up_to(unchecked),
+            rebuild_full: None,
             rebuilds: rebuilds.clone(),
         };
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run());

@@ -1,20 +1,15 @@
 //! The scrub: a background pass of the integrity check over what was stored before the start, in short steps while the writer
-//! has nothing else to do. And the rebuild that follows from what it, a reader or the writer itself finds.
+//! has nothing else to do.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rusqlite::OptionalExtension as _;
-use tracing::warn;
 
-use super::altered::ALTERED;
 use super::audit::{Audit, log_bytes};
 use super::error::StoreError;
-use super::rebuild::{REBUILT, Rebuilt, rebuild};
 use super::writer::Writer;
 use crate::proto::ids::Arrival;
-use crate::proto::limits::{REBUILDS_MAX, SCRUB_BATCHES, SCRUB_PAUSE_MS};
-use crate::proto::record::Written;
+use crate::proto::limits::{SCRUB_BATCHES, SCRUB_PAUSE_MS};
 
 /// How far the scrub has got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,36 +77,5 @@ impl Writer {
             }
             Scrub::Done => Ok(Scrub::Done),
         }
-    }
-
-    /// Rebuilds the tables, unless that was done since a reader looked at them.
-    pub(super) fn rebuild_once(&mut self, reason: &str, seen: u64) -> Result<(), StoreError> {
-        if self.rebuilds.load(Ordering::Acquire) > seen { Ok(()) } else { self.rebuild(reason) }
-    }
-
-    /// Rebuilds the tables from the batches, and tells the engine what is held now. A disk that makes this necessary again and
-    /// again is failing.
-    pub(super) fn rebuild(&mut self, reason: &str) -> Result<(), StoreError> {
-        if self.rebuilds.load(Ordering::Acquire) >= REBUILDS_MAX {
-            return Err(StoreError::Damaged(reason.to_owned()));
-        }
-        warn!(reason, "{REBUILT}");
-        let rebuilt = self.committed(|writer| {
-            let Rebuilt { appender, changed, is_lossy } = rebuild(&writer.db, writer.appender.own)?;
-            writer.appender = appender;
-            Ok((changed, is_lossy))
-        });
-        let (changed, is_lossy) = rebuilt.map_err(StoreError::incurable)?;
-        self.rebuilds.fetch_add(1, Ordering::AcqRel);
-        self.mended.add(REBUILT);
-        if is_lossy {
-            self.mended.add(ALTERED);
-        }
-        self.indexed = 0;
-        // Every batch was verified just now.
-        self.scrub = Scrub::Done;
-        // Nobody listens any more while the node stops.
-        let _ = self.answers.send(Written::Changed(changed));
-        Ok(())
     }
 }

@@ -69,6 +69,8 @@ pub(super) struct Writer {
     pub(super) reindexed: bool,
     /// How far the background check has got.
     pub(super) scrub: Scrub,
+    /// When a rebuild last found no room on the disk.
+    pub(super) rebuild_full: Option<Instant>,
     /// Rebuilds in this run; shared with readers, so that what several of them find is repaired once.
     pub(super) rebuilds: Arc<AtomicU64>,
 }
@@ -388,9 +390,10 @@ mod tests {
             altered_told: None,
             indexed: 0,
             index_waits: false,
-            scrub: Scrub::Done,
-            rebuilds: Arc::default(),
             reindexed: false,
+            scrub: Scrub::Done,
+            rebuild_full: None,
+            rebuilds: Arc::default(),
         };
         (writer, jobs, answered)
     }
@@ -430,6 +433,28 @@ mod tests {
         }
         // Two shared a transaction with the one that was too much; numbers of what was refused are given again.
         assert_eq!(seen, ["1 at 1", "2 refused", "3 refused", "notice at 2", "4 at 3", "3 at 4"]);
+    }
+
+    #[test]
+    fn a_rebuild_without_room_is_not_tried_at_once_again() {
+        let (writer, jobs, mut answers) = writer();
+        let failure = writer.failure.clone();
+        let changed = Job::Read(Box::new(|db| db.execute_batch("DELETE FROM span").expect("deleted")));
+        // What does not fit makes the writer forget what it remembers; the same batch again then finds the contradiction.
+        for job in [append(1, 10), changed, room_for(0), append(3, 30_000), room_for(0), append(1, 10)] {
+            jobs.send(job).expect("the writer waits");
+        }
+        for job in [room_for(100), append(1, 10), Job::Close] {
+            jobs.send(job).expect("the writer waits");
+        }
+        writer.run();
+        assert!(!failure.is_told());
+        let mut refused = 0;
+        while let Ok(answer) = answers.try_recv() {
+            refused += usize::from(matches!(answer, Written::Failed { token: 1, error: WriteError::DiskFull }));
+            assert!(!matches!(answer, Written::Changed(_)), "rebuilt: {answer:?}");
+        }
+        assert_eq!(refused, 2);
     }
 
     #[test]
