@@ -22,20 +22,26 @@ use crate::proto::limits::{BATCH_ENTRIES_MAX, CHECKED_AT_START};
 use crate::proto::record::Run;
 use crate::proto::timeline::Conversation;
 
-/// Checks what a start relies on: every log, the newest batches, and the small tables. Returns the number up to which older
-/// batches remain to be checked, if there are any. With `all`, none remain.
+/// Checks what a start relies on: the newest batches, their logs and those of this node, and the small tables. Returns the
+/// number up to which older batches remain to be checked, if there are any. With `all`, none remain.
 pub(super) fn at_start(db: &Connection, own: NodeId, all: bool) -> Result<Option<Arrival>, StoreError> {
     small_tables(db)?;
-    let mut statement = db.prepare_cached("SELECT log FROM log NOT INDEXED")?;
-    let logs: Vec<i64> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut statement = db.prepare_cached("SELECT max(batch) FROM batch WHERE batch <= ?1")?;
+    let newest = int(highest(db)?) - int(CHECKED_AT_START);
+    let rest: Option<Count> = statement.query_row([newest], |row| row.get(0))?;
+    let rest = rest.map(|rest| rest.0).filter(|_| !all);
+    let mut statement = db.prepare_cached(
+        "SELECT log FROM log NOT INDEXED
+         WHERE ?1 IS NULL OR author = (SELECT author FROM author WHERE key = ?2)
+         OR log IN (SELECT log FROM batch NOT INDEXED WHERE batch > ?1)",
+    )?;
+    let params = params![rest.map(int), Blob32(own.0)];
+    let logs: Vec<i64> = statement.query_map(params, |row| row.get(0))?.collect::<Result<_, _>>()?;
     let mut audit = Audit::new(db, own);
     for log in &logs {
         audit.edges(*log)?;
     }
-    let mut statement = db.prepare_cached("SELECT batch FROM batch ORDER BY batch DESC LIMIT 1 OFFSET ?1")?;
-    let oldest: Option<Count> = statement.query_row([int(CHECKED_AT_START as u64)], |row| row.get(0)).optional()?;
-    let rest = oldest.map(|oldest| oldest.0).filter(|_| !all);
-    audit.batches(rest.map_or(0, |rest| rest + 1), Arrival::MAX, usize::MAX)?;
+    audit.batches(rest.map_or(0, |rest| rest + 1), Arrival::MAX, u64::MAX)?;
     if rest.is_none() {
         for log in logs {
             log_bytes(db, log)?;
@@ -45,7 +51,7 @@ pub(super) fn at_start(db: &Connection, own: NodeId, all: bool) -> Result<Option
 }
 
 /// Compares the size that a log's row gives with its batches.
-pub(super) fn log_bytes(db: &Connection, log: i64) -> Result<(), StoreError> {
+fn log_bytes(db: &Connection, log: i64) -> Result<(), StoreError> {
     let mut statement = db.prepare_cached(
         "SELECT bytes = (SELECT coalesce(sum(length(b.bytes)), 0) FROM batch b WHERE b.log = log.log) FROM log WHERE log = ?1",
     )?;
@@ -164,8 +170,9 @@ impl<'a> Audit<'a> {
         Self { db, own, logs: HashMap::new(), conversations: HashMap::new() }
     }
 
-    /// Checks at most `limit` batches with numbers in `from..=to`. Returns the next number, or none at the end.
-    pub(super) fn batches(&mut self, from: Arrival, to: Arrival, limit: usize) -> Result<Option<Arrival>, StoreError> {
+    /// Checks batches with numbers in `from..=to` until they have `limit` entries. Returns the next number, or none at the
+    /// end.
+    pub(super) fn batches(&mut self, from: Arrival, to: Arrival, limit: u64) -> Result<Option<Arrival>, StoreError> {
         let db = self.db;
         let mut statement = db.prepare_cached(
             "SELECT batch, log, first_seq, last_seq, hash, bytes FROM batch
@@ -175,10 +182,10 @@ impl<'a> Audit<'a> {
         let mut count = 0;
         while let Some(row) = rows.next()? {
             let stored = Stored::read(row)?;
-            if count == limit {
+            if count >= limit {
                 return Ok(Some(stored.number));
             }
-            count += 1;
+            count = stored.last.saturating_sub(stored.first).saturating_add(1).saturating_add(count);
             self.batch(&stored)?;
         }
         Ok(None)
@@ -221,7 +228,7 @@ impl<'a> Audit<'a> {
     }
 
     /// Checks a log by its first and last batches: whose it is, for whom, what is held of it, and where it ends.
-    fn edges(&mut self, log: i64) -> Result<(), StoreError> {
+    pub(super) fn edges(&mut self, log: i64) -> Result<(), StoreError> {
         let row = self.log(log)?;
         if exists(self.db, "SELECT 1 FROM fork WHERE log = ?1", [log])? {
             holds(fork(self.db, log)?.is_some_and(|fork| fork.key() == row.key), "the proof of a fork")?;

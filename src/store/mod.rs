@@ -141,7 +141,7 @@ impl Store {
         let wal = match location.path() {
             Some(path) => {
                 let file = |source| StoreError::File { path: path.to_owned(), source };
-                Some(checkpoint::Wal::start(path, open::connect(path)?, failure.clone(), state).map_err(file)?)
+                Some(checkpoint::Wal::start(path, open::connect(path)?, failure.clone(), state.clone()).map_err(file)?)
             }
             None => None,
         };
@@ -162,7 +162,9 @@ impl Store {
             indexed,
             index_waits: false,
             reindexed: false,
-            scrub: Scrub::up_to(unchecked),
+            scrub: Scrub::resume(&state.get(), unchecked, wall_ms),
+            state,
+            wall_ms,
             rebuild_full: None,
             rebuilds: rebuilds.clone(),
         };
@@ -414,7 +416,6 @@ impl Drop for Inner {
         }
         let _ = self.jobs.send(Job::Close);
         if let Some(thread) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // A panic in there was told by `failed`.
             let _ = thread.join();
         }
     }

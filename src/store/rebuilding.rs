@@ -11,7 +11,6 @@ use tracing::{debug, warn};
 use super::altered::ALTERED;
 use super::error::StoreError;
 use super::rebuild::{REBUILT, Rebuilt, rebuild};
-use super::scrub::Scrub;
 use super::writer::Writer;
 use crate::proto::limits::{REBUILD_FULL_RETRY_MS, REBUILD_SPACE, REBUILDS_MAX};
 use crate::proto::record::Written;
@@ -50,7 +49,7 @@ impl Writer {
         }
         self.indexed = 0;
         // Every batch was verified just now.
-        self.scrub = Scrub::Done;
+        self.scrub_is_done();
         // Nobody listens any more while the node stops.
         let _ = self.answers.send(Written::Changed(changed));
         Ok(())

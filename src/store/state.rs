@@ -31,6 +31,10 @@ pub(super) struct State {
     pub(super) repaired_ms: Option<u64>,
     /// When the latest repairs began, oldest first, in milliseconds since 1970.
     pub(super) repairs_ms: Vec<u64>,
+    /// The arrival number with which the background check goes on.
+    pub(super) scrub_next: u64,
+    /// When the background check was last through, in milliseconds since 1970.
+    pub(super) scrubbed_ms: Option<u64>,
     /// Reports for the user, oldest first.
     pub(super) reports: Vec<Report>,
 }

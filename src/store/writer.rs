@@ -21,6 +21,7 @@ use super::keep::own_name;
 use super::mended::Mended;
 use super::page_storage::Change;
 use super::scrub::Scrub;
+use super::state::StateFile;
 use crate::proto::ids::Arrival;
 use crate::proto::limits::{
     COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, DISK_FULL_RETRY_MS, HEADER_BYTES_MAX, WARN_EVERY_MS, WRITES_DEFERRED_MAX,
@@ -69,6 +70,10 @@ pub(super) struct Writer {
     pub(super) reindexed: bool,
     /// How far the background check has got.
     pub(super) scrub: Scrub,
+    /// Where that is written down.
+    pub(super) state: Arc<StateFile>,
+    /// The time of the start, in milliseconds since 1970.
+    pub(super) wall_ms: u64,
     /// When a rebuild last found no room on the disk.
     pub(super) rebuild_full: Option<Instant>,
     /// Rebuilds in this run; shared with readers, so that what several of them find is repaired once.

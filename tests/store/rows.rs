@@ -394,7 +394,7 @@ async fn old_messages_are_checked_while_nothing_else_is_to_do() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let mut ana = Author::new(2);
-    let batches: Vec<_> = (0..400).map(|number| ana.say(&number.to_string())).collect();
+    let batches: Vec<_> = (0..30).map(|number| ana.say_all(&[number.to_string().as_str(); 64])).collect();
     bed.append(&batches.iter().collect::<Vec<_>>()).await;
     let lines = exported(&bed.store).await.expect("readable");
     bed.store.close().await;
@@ -407,4 +407,27 @@ async fn old_messages_are_checked_while_nothing_else_is_to_do() {
     assert_eq!(changed.logs[0].ranges.len(), 1);
     assert!(bed.store.mended_now().is_some());
     assert_eq!(exported(&bed.store).await.expect("readable"), lines);
+}
+
+#[tokio::test]
+async fn logs_without_new_messages_are_checked_after_the_start() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    let (mut ana, mut ben) = (Author::new(2), Author::new(3));
+    let mut batches = vec![ben.say("old")];
+    batches.extend((0..30).map(|number| ana.say_all(&[number.to_string().as_str(); 64])));
+    bed.append(&batches.iter().collect::<Vec<_>>()).await;
+    bed.store.close().await;
+    let db = rusqlite::Connection::open(file(&dir)).expect("opens");
+    let sql = "INSERT INTO span SELECT log, 9, 12, head, head, first_time, last_time FROM span WHERE log = 1";
+    db.execute_batch(sql).expect("changed");
+    drop(db);
+    let mut bed = Bed::at(&dir);
+    let ranges = |logs: &[LogRecord]| {
+        let log = logs.iter().find(|log| log.key == ben.log_key()).expect("known");
+        log.ranges.iter().map(|run| (run.first, run.last)).collect::<Vec<_>>()
+    };
+    assert_eq!(ranges(&bed.opened.snapshot.logs), [(1, 1), (9, 12)]);
+    let Written::Changed(changed) = bed.answer().await else { panic!("it is found") };
+    assert_eq!(ranges(&changed.logs), [(1, 1)]);
 }

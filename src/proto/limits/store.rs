@@ -91,14 +91,26 @@ pub const LACKING_MAX: u64 = 16;
 /// The greatest arrival number: numbers up to it are exact in JSON. A billion messages a day reach it in 24,000 years.
 pub const ARRIVAL_MAX: u64 = (1 << 53) - 1;
 
-/// The newest batches that a start compares with the tables beside them: a few milliseconds, and more than a page shows.
-pub const CHECKED_AT_START: usize = 256;
+/// The newest arrival numbers whose batches a start compares with the tables beside them, and whose logs: some milliseconds,
+/// and more than a page shows.
+pub const CHECKED_AT_START: u64 = 1_024;
 
-/// Batches that the background check compares in one step, between two commits: a few milliseconds.
-pub const SCRUB_BATCHES: usize = 64;
+/// Entries that the background check compares in one step, between two commits: a few milliseconds.
+pub const SCRUB_ENTRIES: u64 = 256;
 
-/// The pause between two such steps, in milliseconds: 1,300 batches a second keep the disk and a core all but idle.
+/// Batches of one log whose sizes the background check adds up in one step: a few milliseconds.
+pub const SCRUB_SIZES: usize = 1_024;
+
+/// The pause between two such steps, in milliseconds: 5,000 entries a second keep the disk and a core all but idle.
 pub const SCRUB_PAUSE_MS: u64 = 50;
+
+/// Arrival numbers after which the progress of the background check is written down: a file every 13 seconds, and no more than
+/// that is checked again after a restart.
+pub const SCRUB_NOTED: u64 = 65_536;
+
+/// How long after a whole pass of the background check the next one begins, in milliseconds: a week. A disk loses bits over
+/// months, and a node that is restarted daily must not read all its history each time.
+pub const SCRUB_EVERY_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 
 /// Rebuilds of the tables in one run. A disk that needs more is failing: the node stops, and the next start salvages.
 pub const REBUILDS_MAX: u64 = 3;

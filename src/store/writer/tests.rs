@@ -6,7 +6,6 @@ use std::sync::mpsc::{Sender, channel};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::super::open::{Location, Owner, ready};
-use super::super::state::StateFile;
 use super::*;
 use crate::proto::batch::{HEADER_VERSION, Header, Verified, sign, slot};
 use crate::proto::body::{Body, SALT_BYTES};
@@ -64,6 +63,8 @@ fn writer() -> (Writer, Sender<Job>, UnboundedReceiver<Written>) {
         index_waits: false,
         reindexed: false,
         scrub: Scrub::Done,
+        state: Arc::new(StateFile::load(None)),
+        wall_ms: 0,
         rebuild_full: None,
         rebuilds: Arc::default(),
     };
