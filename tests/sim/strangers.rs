@@ -151,20 +151,21 @@ fn strangers_on_the_same_machine_delay_history_by_some_seconds() {
     check_delay(true, &[IpAddr::from([127, 0, 0, 1])], 15_000);
 }
 
-/// Honest nodes among which a fork spreads.
-const NODES: usize = 7;
-
 /// Nodes of which `gets_first` have one branch of a log and the others the other one, each linked with strangers. Returns how
 /// long it takes until all of them know of the fork.
-fn fork_is_known_after_ms(world: &mut World, gets_first: impl Fn(usize) -> bool, strangers: &[IpAddr]) -> u64 {
+fn fork_is_known_after_ms(world: &mut World, setting: &Setting, gets_first: impl Fn(usize) -> bool) -> u64 {
     let nodes = world.nodes.len();
     let key = SigningKey::from_bytes(&[7; 32]);
     let (one, other) = (branch(&key, &[], 1, "one"), branch(&key, &[], 1, "other"));
-    (0..nodes).for_each(|node| world.start(node));
-    for (node, manner) in (0..nodes).zip([Manner::Mute, Manner::Agreeable, Manner::Silent].into_iter().cycle()) {
-        surround(world, node, strangers, manner);
+    for node in 0..nodes {
+        world.start(node);
+        world.run_until(world.now_ms + if setting.decoys > 0 { STAGGER_MS } else { 0 });
     }
-    world.run_until(world.now_ms + 12_000);
+    for (node, manner) in (0..nodes).zip([Manner::Mute, Manner::Agreeable, Manner::Silent].into_iter().cycle()) {
+        surround(world, node, &setting.strangers, manner);
+        hears_decoys(world, node, setting.decoys);
+    }
+    world.run_until(world.now_ms + DECOYS_FROM_MS);
     for node in 0..nodes {
         let address = IpAddr::from([10, 8, 0, 1]);
         let link = world.stranger(node, Stranger { id: cheat(), address, manner: Manner::Agreeable });
@@ -183,39 +184,82 @@ fn fork_is_known_after_ms(world: &mut World, gets_first: impl Fn(usize) -> bool,
     world.now_ms - begun_ms
 }
 
+/// What is around the nodes among which a fork spreads.
+#[derive(Clone, Debug)]
+struct Setting {
+    nodes: usize,
+    is_one_machine: bool,
+    /// Each node reaches only the next one and the one before.
+    is_chain: bool,
+    /// Where the strangers are.
+    strangers: Vec<IpAddr>,
+    /// How many forks of throwaway authors each node hears of, one every 5 s.
+    decoys: usize,
+    most_ms: u64,
+}
+
+const FEW: Setting =
+    Setting { nodes: 7, is_one_machine: false, is_chain: false, strangers: Vec::new(), decoys: 0, most_ms: 10_000 };
+
+/// When decoys begin, after the start, and when the fork that counts is made.
+const DECOYS_FROM_MS: u64 = 12_000;
+
+/// How much later each node starts than the one before, so that what is due every 5 s is due just before a fork arrives.
+const STAGGER_MS: u64 = 700;
+
+/// Lets a node hear forks of authors that exist for nothing else: 6 s before the fork that counts, and on while it spreads.
+fn hears_decoys(world: &mut World, node: usize, decoys: usize) {
+    for number in 0..decoys {
+        let mut seed = [8; 32];
+        (seed[0], seed[1]) = (node as u8, number as u8);
+        let key = SigningKey::from_bytes(&seed);
+        let id = NodeId(key.verifying_key().to_bytes());
+        let address = IpAddr::from([10, 7, node as u8, 1]);
+        let link = world.stranger(node, Stranger { id, address, manner: Manner::Agreeable });
+        for text in ["one", "other"] {
+            let after_ms = DECOYS_FROM_MS - 6_000 + number as u64 * 5_000 + node as u64 * STAGGER_MS;
+            world.hears(node, link, after_ms, Frame::Push(branch(&key, &[], 1, text)));
+        }
+    }
+}
+
 #[track_caller]
-fn check_fork(change: impl Fn(&mut World), strangers: &[IpAddr]) {
-    let splits: [fn(usize) -> bool; 2] = [|node| node == NODES - 1, |node| node % 2 == 0];
+fn check_fork(setting: &Setting) {
+    let splits: [fn(usize, usize) -> bool; 2] = [|node, last| node == last, |node, _| node % 2 == 0];
     for (number, split) in splits.into_iter().enumerate() {
-        let mut world = calm(NODES);
-        change(&mut world);
-        let took_ms = fork_is_known_after_ms(&mut world, split, strangers);
+        let mut world = calm(setting.nodes);
+        world.is_one_machine = setting.is_one_machine;
+        for a in (0..setting.nodes).filter(|_| setting.is_chain) {
+            (a + 2..setting.nodes).for_each(|b| world.part(a, b));
+        }
+        let took_ms = fork_is_known_after_ms(&mut world, setting, |node| split(node, setting.nodes - 1));
         println!("split {number}: known everywhere after {took_ms} ms");
+        assert!(took_ms < setting.most_ms, "split {number}: {took_ms} ms");
     }
 }
 
 #[test]
 fn fork_is_known_everywhere_within_ten_seconds() {
-    check_fork(|_| {}, &[]);
+    check_fork(&FEW);
 }
 
 #[test]
 fn fork_is_known_within_ten_seconds_among_strangers() {
-    check_fork(|_| {}, &elsewhere(1));
+    check_fork(&Setting { strangers: elsewhere(1), ..FEW });
 }
 
 #[test]
 fn fork_is_known_within_ten_seconds_on_one_machine() {
-    check_fork(|world| world.is_one_machine = true, &[IpAddr::from([127, 0, 0, 1])]);
+    let strangers = vec![IpAddr::from([127, 0, 0, 1])];
+    check_fork(&Setting { is_one_machine: true, strangers, ..FEW });
 }
 
 #[test]
 fn fork_is_known_within_ten_seconds_along_a_chain() {
-    // Each node reaches only the next one and the one before.
-    let chain = |world: &mut World| {
-        for a in 0..NODES {
-            (a + 2..NODES).for_each(|b| world.part(a, b));
-        }
-    };
-    check_fork(chain, &[]);
+    check_fork(&Setting { is_chain: true, ..FEW });
+}
+
+#[test]
+fn decoy_forks_delay_another_by_seconds_at_most() {
+    check_fork(&Setting { nodes: 10, is_chain: true, decoys: 5, most_ms: 5_000, ..FEW });
 }

@@ -17,7 +17,9 @@ use crate::proto::batch::Verified;
 use crate::proto::clock::Now;
 use crate::proto::frame::{Fetch, Frame, Holding, Receipt, Span};
 use crate::proto::ids::{LinkId, LogKey, NodeId};
-use crate::proto::limits::{COMPARE_EVERY_MS, COMPARE_ROUND_MAX, FETCH_PATIENCE_MS, PAGE_BYTES_MAX, PAGE_BYTES_MIN};
+use crate::proto::limits::{
+    COMPARE_EVERY_MS, COMPARE_ROUND_MAX, FETCH_PATIENCE_MS, FORK_SPREAD_EVERY_MS, PAGE_BYTES_MAX, PAGE_BYTES_MIN,
+};
 use crate::proto::record::{HistoryPage, Write};
 
 /// See the module.
@@ -34,7 +36,7 @@ pub(super) struct Sync {
     differing: Rotation,
     /// When to compare with all peers because of a fork; none: no need.
     spread_ms: Option<u64>,
-    /// When that may be next.
+    /// When that may be next, because of the fork of another author.
     next_spread_ms: u64,
 }
 
@@ -82,7 +84,7 @@ impl Engine {
         }
         if self.sync.spread_ms.is_some_and(|at_ms| now.mono_ms >= at_ms) {
             self.sync.spread_ms = None;
-            self.sync.next_spread_ms = now.mono_ms + COMPARE_EVERY_MS;
+            self.sync.next_spread_ms = now.mono_ms + FORK_SPREAD_EVERY_MS;
             let links: Vec<LinkId> = self.links.peers().filter_map(|peer| self.links.primary_id(peer)).collect();
             links.into_iter().for_each(|link| self.compare_soon(link));
         }
@@ -113,7 +115,8 @@ impl Engine {
 
     /// A fork is news: compares with all peers, which compare too, so that all nodes know of it soon.
     ///
-    /// Members who fork their logs again and again cause no more of this than one round of all peers every 5 s.
+    /// The first fork of an author causes this, and none after it. Authors made up for nothing else cause one round of all
+    /// peers every [`FORK_SPREAD_EVERY_MS`], which tells of all their forks: they delay the news of any other by no more.
     pub(super) fn spread_fork(&mut self, now: Now) {
         let at_ms = self.sync.next_spread_ms.max(now.mono_ms);
         self.sync.spread_ms = Some(at_ms);

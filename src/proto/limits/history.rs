@@ -26,6 +26,13 @@ pub const RECEIPT_GATHER_MS: u64 = 20;
 /// How often a node compares what it holds with one peer in turn, in milliseconds.
 pub const COMPARE_EVERY_MS: u64 = 5_000;
 
+/// How often a node compares with all its peers because of new forks, in milliseconds. Each node between the two ends of a
+/// room adds this to the time that a fork takes to be known there, which is to be below 10 s.
+///
+/// Forks of authors that were made up can cause this many rounds for as long as there is room for such authors
+/// ([`UNMET_AUTHORS_MAX`], [`super::NEWCOMERS_PER_ADDRESS`]): some hundred bytes for each peer in a room of ten.
+pub const FORK_SPREAD_EVERY_MS: u64 = 500;
+
 /// A comparison or fetch without an answer this long is given up, and another peer asked, in milliseconds.
 pub const FETCH_PATIENCE_MS: u64 = 2_000;
 
