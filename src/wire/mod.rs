@@ -255,8 +255,8 @@
 //! Fetch before that is answered at once, as *busy* (see "Fetch, Page"). Answers carry no number, so a node has one
 //! comparison under way on a link and takes an answer only if it continues what it asked last: the same author, and ids
 //! or numbers above `from`. A node may compare with any number of peers at the same time; this one does with one at each
-//! address (all of loopback, and each /64 of IPv6, count as one), and lets those who do not answer wait behind the
-//! others.
+//! address (all of loopback, and each /64 of IPv6, count as one), with more there while that one does not answer, and
+//! lets those who do not answer wait behind the others.
 //!
 //! Every 5 s a node compares with the peers that did not hold the same when they compared last, 64 at the most, and with
 //! one more in turn; and with all of them once it has learned of a fork.
@@ -284,7 +284,7 @@
 //! What is new is fetched before what is old: first the beginning of a log, which says its author's name, then the
 //! newest page of each log in turn, then back from there. A log is fetched from its author, if that one is linked, and
 //! from others if the author has not sent it within 2 s. One Fetch is under way on a link at a time, of a size that the
-//! link moves in about 250 ms; without an answer for 1 s another peer is asked, too, and after 2 s it is given up. What a
+//! link moves in about 250 ms; without an answer for 250 ms others are asked, too, and after 2 s it is given up. What a
 //! peer says that it holds and then sends nothing of is asked of it again after a minute. A node reads 4 pages at a time
 //! for its peers, whose addresses take turns; a Fetch waits for that, and does not become *busy* by it.
 //!

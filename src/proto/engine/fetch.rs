@@ -1,8 +1,12 @@
 //! Plans the fetching of what comparisons found to be lacking: which gap is asked for on which link.
 //!
 //! One page is under way for each address, and one for each log, as long as the peer answers in
-//! time. A peer that has not answered yet holds up a better one for [`PAGE_MS`], and one of its own
-//! rank for [`FETCH_OVERDUE_MS`]; a doubtful one holds up any other for [`DOUBTFUL_MS`].
+//! time: within [`PAGE_MS`], or [`DOUBTFUL_MS`] for a probe.
+//!
+//! A probe is a request for little, so that it may be sent to several peers at once. Peers that are
+//! not proven are probed, and so are all others while a proven one does not answer: to deliver
+//! something costs a stranger nothing. Each peer that does not answer lets one more probe of its
+//! address and of that log go out, so their number doubles every [`DOUBTFUL_MS`].
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -15,7 +19,7 @@ use crate::proto::frontier::{Frontier, Lack};
 use crate::proto::ids::{LinkId, LogKey};
 use crate::proto::limits::{
     DOUBTFUL_MS, FETCH_OVERDUE_MS, FETCH_PATIENCE_MS, FETCH_RETRY_MS, FETCHES_MAX, PAGE_BYTES_MAX, PAGE_BYTES_MIN,
-    PAGE_MS, VAIN_RETRY_MS, WANTS_MAX,
+    PAGE_MS, PROBES_PER_ADDRESS_MAX, VAIN_RETRY_MS, WANTS_MAX,
 };
 
 /// What is to be fetched on one link.
@@ -40,7 +44,7 @@ struct Fetching {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Idle,
-    Asked { fetch: Fetch, lack: Lack, at_ms: u64, is_overdue: bool },
+    Asked { fetch: Fetch, lack: Lack, at_ms: u64, is_overdue: bool, is_probe: bool },
     Storing { key: LogKey, lack: Lack },
 }
 
@@ -76,34 +80,59 @@ pub(super) struct Fetches {
     by_link: BTreeMap<LinkId, Fetching>,
 }
 
+/// A page under way.
+#[derive(Debug)]
+struct Page {
+    key: LogKey,
+    group: AddressGroup,
+    rank: Rank,
+    is_probe: bool,
+    /// When it was asked for; none: it is being stored.
+    at_ms: Option<u64>,
+}
+
+impl Page {
+    /// Returns true if others still wait for it.
+    fn is_in_time(&self, mono_ms: u64) -> bool {
+        let patience_ms = if self.is_probe { DOUBTFUL_MS } else { PAGE_MS };
+        self.at_ms.is_none_or(|at_ms| mono_ms < at_ms + patience_ms)
+    }
+}
+
 /// Pages under way, and whom they hold up.
 #[derive(Debug, Default)]
 struct UnderWay {
-    /// The log, the address, the rank of the peer, and when it was asked; none: its page is being stored.
-    pages: Vec<(LogKey, AddressGroup, Rank, Option<u64>)>,
+    pages: Vec<Page>,
 }
 
 impl UnderWay {
-    /// Returns until when a page that was asked for at `at_ms` holds up a link of the rank `rank`.
-    fn until_ms(at_ms: Option<u64>, holder: Rank, rank: Rank) -> u64 {
-        let patience_ms = match holder {
-            holder if holder.is_doubtful() => DOUBTFUL_MS,
-            holder if rank < holder => PAGE_MS,
-            _ => FETCH_OVERDUE_MS,
-        };
-        at_ms.map_or(u64::MAX, |at_ms| at_ms + patience_ms)
+    /// Returns true if a peer of that rank is only to be probed for pages like these.
+    fn is_probe(&self, rank: Rank, mono_ms: u64, is_like: impl Fn(&Page) -> bool) -> bool {
+        let is_stalled = |page: &Page| page.rank == Rank::Proven && is_like(page) && !page.is_in_time(mono_ms);
+        rank != Rank::Proven || self.pages.iter().any(is_stalled)
     }
 
-    fn holds_up<'a>(&'a self, rank: Rank, mono_ms: u64) -> impl Iterator<Item = (LogKey, AddressGroup, Rank)> + 'a {
-        let holds_up = move |(key, group, holder, at_ms): &'a (LogKey, AddressGroup, Rank, Option<u64>)| {
-            (mono_ms < Self::until_ms(*at_ms, *holder, rank)).then_some((*key, *group, *holder))
-        };
-        self.pages.iter().filter_map(holds_up)
+    /// Returns true if one more page like these has to wait; of probes, `most` go out at once.
+    fn holds_up(&self, is_probe: bool, mono_ms: u64, most: usize, is_like: impl Fn(&Page) -> bool) -> bool {
+        let (mut probes, mut late) = (0, 0);
+        for page in self.pages.iter().filter(|page| is_like(page)) {
+            match page.is_in_time(mono_ms) {
+                true if !page.is_probe || !is_probe => return true,
+                true => probes += 1,
+                false => late += 1,
+            }
+        }
+        probes >= most.min(late + 1)
     }
 
-    /// Returns when one of them holds up fewer than now.
+    /// Returns how many pages of peers of that rank, or a better one, are waited for.
+    fn count(&self, rank: Rank, mono_ms: u64) -> usize {
+        self.pages.iter().filter(|page| page.rank <= rank && page.is_in_time(mono_ms)).count()
+    }
+
+    /// Returns when one of them holds up fewer than now, or is overdue.
     fn next_ms(&self, mono_ms: u64) -> Option<u64> {
-        let asked = self.pages.iter().filter_map(|(.., at_ms)| *at_ms);
+        let asked = self.pages.iter().filter_map(|page| page.at_ms);
         let steps = |at_ms| [DOUBTFUL_MS, PAGE_MS, FETCH_OVERDUE_MS].map(|step_ms| at_ms + step_ms);
         asked.flat_map(steps).filter(|at_ms| *at_ms > mono_ms).min()
     }
@@ -220,14 +249,15 @@ impl Fetches {
         let (mut due, mut under_way, mut idle) = (Due::default(), UnderWay::default(), Vec::new());
         for (link, fetching) in &self.by_link {
             let Some(standing) = standing(*link) else { continue };
-            let mut goes_on = |key, at_ms| under_way.pages.push((key, standing.group, standing.rank, at_ms));
+            let Standing { group, rank, .. } = standing;
+            let mut goes_on = |key, is_probe, at_ms| under_way.pages.push(Page { key, group, rank, is_probe, at_ms });
             match fetching.step {
                 Step::Idle => idle.push((standing.rank, Reverse(fetching.page_bytes), *link, standing)),
-                Step::Asked { fetch, at_ms, .. } => {
-                    goes_on(fetch.key, Some(at_ms));
+                Step::Asked { fetch, at_ms, is_probe, .. } => {
+                    goes_on(fetch.key, is_probe, Some(at_ms));
                     due.wake(at_ms + FETCH_PATIENCE_MS);
                 }
-                Step::Storing { key, .. } => goes_on(key, None),
+                Step::Storing { key, .. } => goes_on(key, false, None),
             }
         }
         idle.sort_by_key(|(rank, page_bytes, link, _)| (*rank, *page_bytes, *link));
@@ -242,15 +272,25 @@ impl Fetches {
                 due.wake(ready_ms);
                 continue;
             }
-            let before: Vec<_> = under_way.holds_up(rank, mono_ms).collect();
-            let others = before.iter().filter(|(.., holder)| *holder <= rank).count();
-            if others >= FETCHES_MAX || before.iter().any(|(_, group, _)| *group == standing.group) {
+            let group = standing.group;
+            let is_at_address = |page: &Page| page.group == group;
+            let is_probe = under_way.is_probe(rank, mono_ms, is_at_address);
+            if under_way.count(rank, mono_ms) >= FETCHES_MAX
+                || under_way.holds_up(is_probe, mono_ms, PROBES_PER_ADDRESS_MAX, is_at_address)
+            {
                 continue;
             }
-            match fetching.select(frontier, |key| before.iter().any(|(held, ..)| *held == key)) {
-                Some((fetch, lack)) => {
-                    fetching.step = Step::Asked { fetch, lack, at_ms: mono_ms, is_overdue: false };
-                    under_way.pages.push((fetch.key, standing.group, rank, Some(mono_ms)));
+            let is_probe_of = |key| is_probe || under_way.is_probe(rank, mono_ms, |page| page.key == key);
+            let is_held_up =
+                |key| under_way.holds_up(is_probe_of(key), mono_ms, FETCHES_MAX, |page: &Page| page.key == key);
+            match fetching.select(frontier, is_held_up) {
+                Some((mut fetch, lack)) => {
+                    let (key, is_probe) = (fetch.key, is_probe_of(fetch.key));
+                    if is_probe {
+                        fetch.bytes = PAGE_BYTES_MIN as u64;
+                    }
+                    fetching.step = Step::Asked { fetch, lack, at_ms: mono_ms, is_overdue: false, is_probe };
+                    under_way.pages.push(Page { key, group, rank, is_probe, at_ms: Some(mono_ms) });
                     due.fetches.push((link, fetch));
                 }
                 None if fetching.wants.is_empty() => {
@@ -273,7 +313,7 @@ impl Fetches {
         let took_ms = mono_ms - at_ms;
         if took_ms > PAGE_MS {
             fetching.page_bytes = (fetching.page_bytes / 2).max(PAGE_BYTES_MIN as u64);
-        } else if took_ms < PAGE_MS / 2 {
+        } else if took_ms < PAGE_MS / 2 && fetch.bytes == fetching.page_bytes {
             fetching.page_bytes = (fetching.page_bytes * 2).min(PAGE_BYTES_MAX as u64);
         }
         fetching.step = Step::Storing { key, lack };

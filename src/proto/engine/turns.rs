@@ -2,12 +2,14 @@
 //! time.
 //!
 //! A link keeps its turn until it is done or its time is over. After that it is still listened to,
-//! and the next link of its address begins.
+//! and the next link of its address begins. Each that is over and not done lets one more of its
+//! address begin beside the others, so many that do not answer are soon through.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::proto::address_group::AddressGroup;
 use crate::proto::ids::LinkId;
+use crate::proto::limits::PROBES_PER_ADDRESS_MAX;
 
 /// A link that has begun and is not done.
 #[derive(Debug)]
@@ -56,7 +58,7 @@ impl Turns {
             return None;
         }
         let (at, position, turn_ms) = self.waiting.iter().enumerate().find_map(|(at, (group, links))| {
-            if self.going_on(mono_ms).any(|turn| turn.group == *group) {
+            if self.is_taken(*group, mono_ms) {
                 return None;
             }
             let claims = links.iter().enumerate().filter_map(|(position, link)| Some((claim(*link)?, position)));
@@ -70,6 +72,13 @@ impl Turns {
         }
         self.begun.insert(link, Turn { group, ends_ms: mono_ms + turn_ms });
         Some(link)
+    }
+
+    /// Returns true if no link of an address may begin now.
+    fn is_taken(&self, group: AddressGroup, mono_ms: u64) -> bool {
+        let (over, going_on): (Vec<&Turn>, Vec<&Turn>) =
+            self.begun.values().filter(|turn| turn.group == group).partition(|turn| mono_ms >= turn.ends_ms);
+        going_on.len() >= PROBES_PER_ADDRESS_MAX.min(1 + over.len())
     }
 
     fn going_on(&self, mono_ms: u64) -> impl Iterator<Item = &Turn> {
@@ -144,13 +153,13 @@ mod tests {
 
     #[test]
     fn one_link_of_each_address_has_its_turn() {
-        let mut turns = waiting(&[3, 1]);
+        let mut turns = waiting(&[4, 1]);
         assert_eq!(begin(&mut turns, 0), [10, 20]);
         assert_eq!(begin(&mut turns, TURN_MS - 1), [0; 0]);
         assert_eq!(turns.next_ms(TURN_MS - 1), Some(TURN_MS));
-        assert_eq!(begin(&mut turns, TURN_MS), [11], "the first is still listened to");
+        assert_eq!(begin(&mut turns, TURN_MS), [11, 12], "the first is still listened to");
         turns.end(LinkId(11));
-        assert_eq!(begin(&mut turns, TURN_MS + 1), [12]);
+        assert_eq!(begin(&mut turns, TURN_MS + 1), [13]);
         assert_eq!((turns.waiting().count(), turns.next_ms(TURN_MS + 1)), (0, None));
     }
 

@@ -40,9 +40,14 @@ pub const FETCH_PATIENCE_MS: u64 = 2_000;
 /// network, and one that never ends costs the others no more than this at a time.
 pub const COMPARE_TURN_MS: u64 = 500;
 
-/// How long a peer holds up others that failed, or that is new at an address where others failed, in milliseconds: 64 of these
-/// that never answer ([`super::NEWCOMERS_PER_ADDRESS`]) hold up an honest one at their own address for some seconds.
+/// How long a peer that delivered nothing yet, or failed, holds up others, in milliseconds: several times what an answer
+/// takes on a LAN. One that takes longer is still heard.
 pub const DOUBTFUL_MS: u64 = 100;
+
+/// Peers at one address that are tried at once, if others there do not answer: 64 of them
+/// ([`super::NEWCOMERS_PER_ADDRESS`]), each tried for [`DOUBTFUL_MS`], take about a second. Each is asked for
+/// [`PAGE_BYTES_MIN`], of which all but one may come in vain.
+pub const PROBES_PER_ADDRESS_MAX: usize = 8;
 
 /// Comparisons that go on at a time, each at another address: more than the addresses of most attackers, so that a peer
 /// elsewhere has its turn at once. Each takes about 10 KiB at the most (256 authors that differ).

@@ -76,11 +76,10 @@ fn peer_that_does_not_answer_holds_up_others_for_a_moment() {
     world.want(11, KEY);
     world.want(20, KEY);
     assert_eq!(world.next(0), [(10, 1)]);
-    assert_eq!(world.next(FETCH_OVERDUE_MS - 1), []);
+    assert_eq!(world.next(DOUBTFUL_MS - 1), []);
+    assert_eq!(world.next(DOUBTFUL_MS), [(11, 1), (20, 1)], "two, since one did not answer");
     assert_eq!(world.fetches.expire(FETCH_OVERDUE_MS), [LinkId(10)]);
     assert_eq!(world.fetches.expire(FETCH_OVERDUE_MS), [], "counted once");
-    world.behind = vec![10, 11];
-    assert_eq!(world.next(FETCH_OVERDUE_MS), [(20, 1)]);
     assert_eq!(world.page(10, FETCH_OVERDUE_MS + 5, KEY).key, KEY, "what comes late is taken");
 }
 
@@ -91,12 +90,33 @@ fn better_peers_are_held_up_for_less_time() {
     world.want(10, KEY);
     assert_eq!(world.next(0), [(10, 1)]);
     world.want(20, KEY);
-    assert_eq!(world.next(PAGE_MS - 1), [], "it may be about to answer");
-    assert_eq!(world.next(PAGE_MS), [(20, 1)]);
-    world.behind = vec![10, 20];
+    assert_eq!(world.next(DOUBTFUL_MS - 1), [], "it may be about to answer");
+    assert_eq!(world.next(DOUBTFUL_MS), [(20, 1)]);
     world.want(30, KEY);
-    assert_eq!(world.next(PAGE_MS + DOUBTFUL_MS - 1), []);
-    assert_eq!(world.next(PAGE_MS + DOUBTFUL_MS), [(30, 1)]);
+    assert_eq!(world.next(DOUBTFUL_MS + PAGE_MS - 1), []);
+    assert_eq!(world.next(DOUBTFUL_MS + PAGE_MS), [(30, 1)]);
+}
+
+#[test]
+fn peers_at_an_address_are_probed_if_a_proven_one_stalls() {
+    let mut world = World::new();
+    (10..30).for_each(|link| world.want(link, log(link)));
+    world.proven = (10..20).collect();
+    for link in 10..20 {
+        world.fetches.by_link.get_mut(&LinkId(link)).expect("it wants something").page_bytes = PAGE_BYTES_MAX as u64;
+    }
+    let asked = |world: &World, link| match world.fetches.by_link[&LinkId(link)].step {
+        Step::Asked { fetch, is_probe, .. } => (fetch.bytes, is_probe),
+        step => panic!("{step:?}"),
+    };
+    world.next(0);
+    assert_eq!(asked(&world, 10), (PAGE_BYTES_MAX as u64, false));
+    assert_eq!(asked(&world, 20), (PAGE_BYTES_MIN as u64, true), "it is new");
+    let mut links = |mono_ms| -> Vec<u64> { world.next(mono_ms).into_iter().map(|(link, _)| link).collect() };
+    assert_eq!(links(DOUBTFUL_MS), [21, 22]);
+    assert_eq!(links(PAGE_MS), [11, 12, 23, 24, 25, 26]);
+    assert_eq!(links(PAGE_MS + DOUBTFUL_MS), [13, 14, 15, 16, 27, 28, 29]);
+    assert_eq!(asked(&world, 16), (PAGE_BYTES_MIN as u64, true), "a probe, though it is proven");
 }
 
 #[test]
