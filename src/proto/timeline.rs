@@ -166,16 +166,6 @@ pub enum NoticeKind {
     Forked,
 }
 
-impl NoticeKind {
-    /// Returns true for a warning, which no news of presence or names may push out of the list.
-    pub fn is_warning(self) -> bool {
-        match self {
-            Self::Conflict | Self::Forked => true,
-            Self::Joined | Self::Back | Self::Left | Self::Lost | Self::Renamed => false,
-        }
-    }
-}
-
 /// What the rule for places needs to look up and write; the store has it in SQL, tests in maps.
 pub trait Places {
     /// What a look-up or a write can fail with.

@@ -1,7 +1,7 @@
 //! Arrival numbers: what a tab may go on from, and what it gets.
 
 use roomful::proto::history::{At, Page, PageQuery};
-use roomful::proto::limits::{NOTICES_KEPT, NOTICES_WARNINGS_KEPT};
+use roomful::proto::limits::{NOTICES_CONFLICTS_KEPT, NOTICES_FORKS_KEPT, NOTICES_KEPT};
 use roomful::proto::timeline::NoticeKind;
 use roomful::store::{BEGINNING, Location};
 
@@ -155,7 +155,22 @@ async fn flood_of_conflicts_evicts_no_more_than_its_share() {
     assert_eq!(count(&bed, NoticeKind::Joined).await, 100);
     assert_eq!(count(&bed, NoticeKind::Conflict).await, NOTICES_KEPT - 100, "what presence does not use is lent");
     bed.notices(NoticeKind::Left, mallory, NOTICES_KEPT).await;
-    assert_eq!(count(&bed, NoticeKind::Conflict).await, NOTICES_WARNINGS_KEPT, "and taken back");
+    assert_eq!(count(&bed, NoticeKind::Conflict).await, NOTICES_CONFLICTS_KEPT + NOTICES_FORKS_KEPT, "and taken back");
+}
+
+#[tokio::test]
+async fn flood_of_conflicts_evicts_no_fork() {
+    let mut bed = Bed::open(Location::Memory, NOON);
+    let mallory = Author::new(2).id();
+    bed.notices(NoticeKind::Forked, mallory, NOTICES_FORKS_KEPT).await;
+    for kind in [NoticeKind::Conflict, NoticeKind::Joined, NoticeKind::Conflict] {
+        bed.notices(kind, mallory, NOTICES_KEPT).await;
+    }
+    let kept = bed.page(At::Newest, 10).await.notices;
+    let count = |kind| kept.iter().filter(|notice| notice.kind == kind).count() as u64;
+    assert_eq!([count(NoticeKind::Forked), kept.len() as u64], [NOTICES_FORKS_KEPT, NOTICES_KEPT]);
+    let presence = NOTICES_KEPT - NOTICES_CONFLICTS_KEPT - NOTICES_FORKS_KEPT;
+    assert_eq!(count(NoticeKind::Joined), presence, "each class keeps its share");
 }
 
 #[tokio::test]

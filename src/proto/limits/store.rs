@@ -10,12 +10,18 @@ pub const DISK_EVERY_MS: u64 = 5_000;
 /// Notices kept: more than anybody scrolls through, and they are none of the room's history.
 pub const NOTICES_KEPT: u64 = 1_000;
 
-/// The share of [`NOTICES_KEPT`] that is reserved for warnings (conflicts, forks). The rest is reserved
-/// for presence and names. A share that is not used is lent to the other.
+/// The share of [`NOTICES_KEPT`] that is reserved for conflicts. Forks have [`NOTICES_FORKS_KEPT`], and
+/// the rest is reserved for presence and names. A share that is not used is lent to the others.
 ///
 /// Members that come and go, or change their names, cost nothing to make up. They must not push out
 /// the line that says that a name was taken.
-pub const NOTICES_WARNINGS_KEPT: u64 = 250;
+pub const NOTICES_CONFLICTS_KEPT: u64 = 250;
+
+/// The share of [`NOTICES_KEPT`] that is reserved for forks.
+///
+/// A fork is told once in the life of a member, a conflict whenever it takes a name. So conflicts must
+/// not push out forks.
+pub const NOTICES_FORKS_KEPT: u64 = 250;
 
 /// Notices about one member and subject (presence, name, conflict) that are told at once: a program
 /// that is started, killed, started and stopped within a minute is told as it happened.
@@ -23,6 +29,15 @@ pub const NOTICES_AT_ONCE: u64 = 6;
 
 /// Time until one more notice about that member and subject may be told, in milliseconds.
 pub const NOTICES_REFILL_MS: u64 = 60_000;
+
+/// Conflicts of one member that are held, each about another name. Beyond, the oldest is told at once.
+///
+/// A conflict is about the name of a known member, so there are few names for it.
+pub const CONFLICTS_HELD_MAX: usize = 16;
+
+/// Names of which is remembered that a conflict of one member about them was told lately: what the
+/// throttle tells in an hour.
+pub const CONFLICTS_TOLD_MAX: usize = 64;
 
 /// Starts of the program that a database remembers, so that a tab from one of them can go on: years of daily starts.
 pub const RUNS_KEPT: u64 = 1_000;
