@@ -5,13 +5,19 @@
 //! bucket each, per member. While the bucket has tokens, a notice is told at once. Without a token
 //! it is held: a later one replaces it, and the last one is told with the next token. A held notice
 //! that says nothing new by then is dropped.
+//!
+//! No conflict is swallowed, or a member could take a name, speak under it and hide that with one more
+//! conflict. Conflicts about names that look different are held beside each other, and told one by one.
+//! If too many are held, the oldest is told at once. Only a conflict about a name that was told lately
+//! is dropped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::bucket::Bucket;
 use super::clock::Now;
 use super::ids::NodeId;
-use super::limits::{NOTICES_AT_ONCE, NOTICES_REFILL_MS};
+use super::limits::{CONFLICTS_HELD_MAX, CONFLICTS_TOLD_MAX, NOTICES_AT_ONCE, NOTICES_REFILL_MS};
+use super::lookalikes::looks;
 use super::name::Name;
 use super::timeline::NoticeKind;
 
@@ -53,7 +59,10 @@ struct Throttle {
     tokens: Bucket,
     /// The last notice that was told.
     told: (NoticeKind, Name),
-    held: Option<NewNotice>,
+    /// What the names look like about which conflicts were told, the oldest first.
+    conflicts_told: VecDeque<String>,
+    /// The oldest first. More than one only of conflicts, each about another name.
+    held: VecDeque<NewNotice>,
 }
 
 /// See the module.
@@ -67,48 +76,87 @@ impl NoticeThrottle {
         let throttle = self.0.entry((notice.member, subject)).or_insert_with(|| Throttle {
             tokens: Bucket::new(NOTICES_AT_ONCE, NOTICES_REFILL_MS),
             told: (notice.kind, notice.name.clone()),
-            held: None,
+            conflicts_told: VecDeque::new(),
+            held: VecDeque::new(),
         });
         // One that is held already goes first.
-        if throttle.held.is_none() && throttle.tokens.take(now.mono_ms) {
-            throttle.told = (notice.kind, notice.name.clone());
+        if throttle.held.is_empty() && throttle.tokens.take(now.mono_ms) {
+            throttle.note_told(&notice);
             return Some(notice);
         }
-        throttle.held = Some(notice);
+        if subject == Subject::Conflict {
+            return throttle.hold_conflict(notice);
+        }
+        throttle.held = VecDeque::from([notice]);
         None
     }
 
     /// Returns the held notices whose time has come, and forgets members that have been quiet.
     pub fn due(&mut self, mono_ms: u64) -> Vec<NewNotice> {
-        let due = self.0.values_mut().filter_map(|throttle| throttle.due(mono_ms)).collect();
-        self.0.retain(|_, throttle| throttle.held.is_some() || !throttle.tokens.is_full(mono_ms));
+        let due = self.0.values_mut().flat_map(|throttle| std::iter::from_fn(|| throttle.due(mono_ms))).collect();
+        self.0.retain(|_, throttle| !throttle.held.is_empty() || !throttle.tokens.is_full(mono_ms));
         due
+    }
+
+    /// Returns all held notices, at the end of the program.
+    pub fn rest(&mut self) -> Vec<NewNotice> {
+        let throttles = std::mem::take(&mut self.0).into_values();
+        throttles.flat_map(|mut throttle| std::iter::from_fn(move || throttle.take_held())).collect()
     }
 
     /// Returns the time of the next [`Self::due`] on the monotonic clock, if a notice is held.
     pub fn next_ms(&self) -> Option<u64> {
-        let held = self.0.values().filter(|throttle| throttle.held.is_some());
+        let held = self.0.values().filter(|throttle| !throttle.held.is_empty());
         held.map(|throttle| throttle.tokens.next_ms()).min()
     }
 }
 
 impl Throttle {
     fn due(&mut self, mono_ms: u64) -> Option<NewNotice> {
-        if self.held.is_none() || self.tokens.left(mono_ms) == 0 {
+        if self.held.is_empty() || self.tokens.left(mono_ms) == 0 {
             return None;
         }
-        let mut notice = self.held.take()?;
+        let notice = self.take_held()?;
+        self.tokens.take(mono_ms);
+        Some(notice)
+    }
+
+    /// Takes out the oldest held notice, unless it says nothing new.
+    fn take_held(&mut self) -> Option<NewNotice> {
+        let mut notice = self.held.pop_front()?;
         notice.kind = since(self.told.0, notice.kind);
         let says_nothing_new = match Subject::of(notice.kind) {
             Some(Subject::Presence) => self.told.0 == notice.kind || is_here(self.told.0) && is_here(notice.kind),
-            Some(Subject::Name | Subject::Conflict) | None => self.told.1 == notice.name,
+            Some(Subject::Name) => self.told.1 == notice.name,
+            Some(Subject::Conflict) | None => false,
         };
         if says_nothing_new {
             return None;
         }
-        self.tokens.take(mono_ms);
-        self.told = (notice.kind, notice.name.clone());
+        self.note_told(&notice);
         Some(notice)
+    }
+
+    /// Holds a conflict about a name that was not told lately. Returns the oldest one if too many are held.
+    fn hold_conflict(&mut self, notice: NewNotice) -> Option<NewNotice> {
+        let name = looks(notice.name.as_str());
+        if self.conflicts_told.contains(&name) || self.held.iter().any(|held| looks(held.name.as_str()) == name) {
+            return None;
+        }
+        self.held.push_back(notice);
+        if self.held.len() > CONFLICTS_HELD_MAX { self.take_held() } else { None }
+    }
+
+    fn note_told(&mut self, notice: &NewNotice) {
+        self.told = (notice.kind, notice.name.clone());
+        if notice.kind == NoticeKind::Conflict {
+            let name = looks(notice.name.as_str());
+            self.conflicts_told.retain(|other| *other != name);
+            self.conflicts_told.push_back(name);
+            if self.conflicts_told.len() > CONFLICTS_TOLD_MAX {
+                self.conflicts_told.pop_front();
+            }
+        }
     }
 }
 
@@ -178,11 +226,41 @@ mod tests {
             for number in 0..1_000_u64 {
                 let now = at(1 + number * 600);
                 told += throttle.due(now.mono_ms).len();
-                let notice = notice(kinds[number as usize % 2], &format!("Ana {number}"));
+                // Conflicts are about the names of others, which are few.
+                let name = if kinds[0] == Conflict { number % 5 } else { number };
+                let notice = notice(kinds[number as usize % 2], &format!("Ana {name}"));
                 told += usize::from(throttle.admit(now, notice).is_some());
             }
             assert!((6..=16).contains(&told), "{told} of {kinds:?}");
         }
+    }
+
+    #[test]
+    fn conflict_is_not_hidden_by_a_later_one() {
+        let mut throttle = NoticeThrottle::default();
+        let mut admit = |name: &str| throttle.admit(at(0), notice(Conflict, name));
+        for _ in 0..NOTICES_AT_ONCE {
+            assert!(admit("Ben").is_some());
+        }
+        // The name that is to be hidden, then another known one, one that looks like it, and one told before.
+        for name in ["Ana", "Cleo", "Cl\u{435}o", "Ben", "Ana"] {
+            assert_eq!(admit(name), None, "{name}");
+        }
+        assert_eq!(throttle.due(NOTICES_REFILL_MS), [notice(Conflict, "Ana")]);
+        assert_eq!(throttle.next_ms(), Some(2 * NOTICES_REFILL_MS));
+        assert_eq!(throttle.due(2 * NOTICES_REFILL_MS), [notice(Conflict, "Cleo")]);
+        assert_eq!(throttle.next_ms(), None);
+    }
+
+    #[test]
+    fn conflicts_beyond_the_list_are_told_at_once() {
+        let mut throttle = NoticeThrottle::default();
+        let names: Vec<_> = (0..100).map(|number| format!("Ana {number}")).collect();
+        let mut told: Vec<_> = names.iter().filter_map(|name| throttle.admit(at(0), notice(Conflict, name))).collect();
+        assert_eq!(told.len(), names.len() - CONFLICTS_HELD_MAX);
+        told.extend(throttle.rest());
+        let told: Vec<_> = told.iter().map(|notice| notice.name.as_str()).collect();
+        assert_eq!(told, names, "each once, in their order");
     }
 
     #[test]

@@ -341,8 +341,7 @@ impl Engine {
 
     fn stop(&mut self, out: &mut Vec<Action>) {
         self.stopping = true;
-        // What is held now would be told by no later turn.
-        self.notices_turn(u64::MAX, out);
+        self.tell_held_notices(out);
         self.say_goodbye(out);
     }
 }

@@ -26,6 +26,11 @@ impl Engine {
         self.wake_for_notices();
     }
 
+    /// Tells all held notices: no later turn would.
+    pub(super) fn tell_held_notices(&mut self, out: &mut Vec<Action>) {
+        out.extend(self.notices.rest().into_iter().map(write));
+    }
+
     fn wake_for_notices(&mut self) {
         if let Some(next_ms) = self.notices.next_ms() {
             self.wake_at(next_ms);
