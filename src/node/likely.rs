@@ -42,6 +42,13 @@ pub(super) struct Findings<'a> {
 /// The sentence.
 pub(super) fn likely(found: &Findings<'_>) -> String {
     let mut told = reach(found);
+    let links = found.links;
+    if links.is_full && links.open < links.most {
+        told += &format!(
+            " All {} links of this node were in use within the last minute, so others may have been refused.",
+            links.most
+        );
+    }
     if found.little_disk {
         told += " The disk with the data is almost full: nothing of others is taken until there is room.";
     }
@@ -61,7 +68,7 @@ pub(super) fn likely(found: &Findings<'_>) -> String {
 
 fn reach(found: &Findings<'_>) -> String {
     let Ports { udp, tcp, .. } = found.ports;
-    if found.links.is_full {
+    if found.links.open >= found.links.most {
         return crowded(found.links, found.descriptors);
     }
     if let Some(one) = found.deaf.first() {
@@ -109,6 +116,7 @@ fn reach(found: &Findings<'_>) -> String {
 /// All links are in use: by whom, and what to do.
 fn crowded(links: &Crowd, descriptors: Option<u64>) -> String {
     let from: Vec<_> = links.from.iter().map(|(address, count)| format!("{address} ({count})")).collect();
+    let from = if from.is_empty() { String::new() } else { format!(" Most are from {}.", from.join(", ")) };
     let limit = match descriptors.filter(|_| links.most < LINKS_MAX) {
         Some(files) => format!(
             " If they belong here, raise the limit of open files (ulimit -n), which is {files}, and start again."
@@ -116,10 +124,9 @@ fn crowded(links: &Crowd, descriptors: Option<u64>) -> String {
         None => String::new(),
     };
     format!(
-        "All {} links of this node are in use, so others can't come in. Most are from {}. Members that this node knows keep their \
-         links. If you don't know these machines, block their addresses.{limit}",
+        "All {} links of this node are in use, so others may be refused.{from} Members that you verified or wrote to keep their \
+         links. If you don't know these machines, block their addresses in the firewall of this machine.{limit}",
         links.most,
-        from.join(", "),
     )
 }
 
@@ -218,11 +225,34 @@ mod tests {
         let more = Crowd { most: LINKS_MAX, ..crowd.clone() };
         let deaf = deaf("nobody answers there (timed out)", false);
         let told = told(|found| (found.deaf, found.links) = (deaf, Box::leak(Box::new(crowd))));
-        for word in ["All 28 links", "192.0.2.66 (20), 192.0.2.67 (7)", "block their addresses", "open files", "256"] {
+        for word in [
+            "All 28 links of this node are in use",
+            "Most are from 192.0.2.66 (20), 192.0.2.67 (7).",
+            "block their addresses in the firewall of this machine",
+            "open files",
+            "256",
+        ] {
             assert!(told.contains(word), "{word:?} in {told}");
         }
-        assert!(!told.contains("irewall"), "{told}");
-        check(|found| found.links = Box::leak(Box::new(more)), &["All 1024 links", "block their addresses."]);
+        assert!(!told.contains("TCP port"), "{told}");
+        let more = Crowd { open: LINKS_MAX, ..more };
+        check(|found| found.links = Box::leak(Box::new(more)), &["All 1024 links", "firewall of this machine."]);
+    }
+
+    #[test]
+    fn links_that_were_full_hide_no_other_diagnosis() {
+        let crowd: &'static Crowd = Box::leak(Box::new(Crowd { open: 0, most: 28, is_full: true, from: Vec::new() }));
+        let told = told(|found| found.links = crowd);
+        assert!(
+            told.starts_with("Nobody is heard.") && told.contains("All 28 links of this node were in use"),
+            "{told}"
+        );
+        assert!(!told.contains("Most are from"), "{told}");
+        let deaf = deaf("nobody answers there (timed out)", false);
+        check(|found| (found.deaf, found.links) = (deaf, crowd), &["aaaabbbb at 192.0.2.9 is heard", "were in use"]);
+        let none = Crowd { open: 28, ..crowd.clone() };
+        let told = super::crowded(&none, None);
+        assert!(!told.contains("Most are from"), "{told}");
     }
 
     #[test]
