@@ -41,7 +41,7 @@
 //! The page is in `static/` (plain modules and styles, served as they are written) and `templates/` (its HTML). Tests are
 //! in `tests/`: `properties` and `sim` for the rules, `golden` for the bytes of the protocol, `fuzz` for bytes from
 //! strangers (what it kept is tried by `corpora`), `store`, `web` and `cli` for one room each, `processes`, `lan` and
-//! `faults` for real nodes, `attack` for whoever means them harm, `browser` and `behaviour` for real pages, `scenes` for
+//! `faults` for real nodes, `attack` for hostile members and strangers, `browser` and `behaviour` for real pages, `scenes` for
 //! how they look, `js` for the rules of the page, `bench` for speed, `tidy` for the sources themselves, and `mutations`
 //! for the tests.
 //!

@@ -271,7 +271,7 @@ pub struct Node {
     /// addition to the contract.
     #[serde(default)]
     pub mended: Option<String>,
-    /// When the last of it was repaired: whoever read the sentences then has read them. An addition to the contract.
+    /// The time of the latest repair, by which the page knows the reports it has shown. An addition to the contract.
     #[serde(default)]
     pub mended_at: Option<String>,
 }

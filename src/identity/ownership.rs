@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// Write permission for the group or for all.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
-/// Only the owner of an entry can remove or rename it, whoever can write to the directory.
+/// Only the owner of an entry can remove or rename it, though other users can write to the directory.
 const STICKY: u32 = 0o1000;
 
 /// Returns true if the current user owns it.

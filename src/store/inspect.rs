@@ -35,7 +35,7 @@ enum Check {
     Quick,
     /// The last run ended otherwise: indexes against tables as well.
     Thorough,
-    /// The last run read what was never written. A check that finds nothing clears nobody.
+    /// The last run read what was never written. A check that finds nothing does not disprove it.
     Rebuild(String),
 }
 

@@ -78,7 +78,7 @@ pub(super) struct Author {
 }
 
 impl Author {
-    /// Everybody who is legible.
+    /// Every legible author.
     pub(super) fn all(old: &Connection) -> Vec<Self> {
         let sql = "SELECT key, name, name_time, addresses, port, since_ms, lost, verified, muted, blocked FROM author";
         let is_address = |one: &str| one.is_empty() || one.parse::<IpAddr>().is_ok();

@@ -1,5 +1,5 @@
-//! From a path to a database that is safe to write: nobody else's, not from the future, checked after a crash, quarantined
-//! and made anew if it is damaged.
+//! From a path to a database that is safe to write: of this node and room, not from a newer
+//! program, checked after a crash, quarantined and made anew if it is damaged.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};

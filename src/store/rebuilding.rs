@@ -50,7 +50,7 @@ impl Writer {
         self.indexed = 0;
         // Every batch was verified just now.
         self.scrub_is_done();
-        // Nobody listens any more while the node stops.
+        // The node has no listener any more while it stops.
         let _ = self.answers.send(Written::Changed(changed));
         Ok(())
     }

@@ -170,7 +170,7 @@ fn fill(path: &Path, new: &Path, quarantine: &Path, owner: Owner<'_>) -> Result<
     remove_all(&copy)?;
     private(new)?;
     let mut db = connect(new)?;
-    // Nobody relies on it before it is complete.
+    // The file is not in use before it is complete.
     db.execute_batch("PRAGMA synchronous = OFF")?;
     prepare(&mut db, None, owner.room, &owner.own)?;
     let mut appender = Appender::new(&db, owner.own)?;

@@ -67,7 +67,7 @@ pub(super) fn salvage(
     if let Some(old) = &old {
         receipts(old, &transaction, appender)?;
     }
-    // The marks were numbers of the old database. A thousand old messages shown as new would help nobody.
+    // The marks were numbers of the old database. A thousand old messages shown as new would only mislead.
     transaction.execute("UPDATE conversation SET read = ?1, unread = 0", [int(appender.highest)])?;
     Ok(transaction.commit()?)
 }

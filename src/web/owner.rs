@@ -142,7 +142,7 @@ fn lookup() -> io::Result<Lookup> {
     Ok(Box::new(move |(theirs, ours)| kernel.owner(theirs, ours)))
 }
 
-/// Other systems have no such query, so nobody is refused: there the token and the origin of each
+/// Other systems have no such query, so no connection is refused: there the token and the origin of each
 /// start protect the port.
 #[cfg(not(target_os = "linux"))]
 fn lookup() -> io::Result<Lookup> {

@@ -121,10 +121,10 @@
 //! Whoever finds something wrong sends Close instead of its next frame and hangs up: *version* if the two have none in
 //! common, *room* for another room tag or a wrong proof, *duplicate* if it is the same id and the same instance (a node
 //! that dialled itself), *key in use* if it is its own id with another instance. Hello and Close keep their form in all
-//! versions. Whoever refuses the first frame of the other side has sent no Hello, so Close is the only frame that it
+//! versions. A node that refuses the first frame of the other side has sent no Hello, so Close is the only frame that it
 //! sends. A first frame that is too long, no CBOR, or no Hello is answered by Close, too, with the reason *protocol*.
 //!
-//! No frame at all is sent where there is nobody to read it: if TLS fails (TLS sends its own alert), if the connection
+//! No frame at all is sent where no peer can read it: if TLS fails (TLS sends its own alert), if the connection
 //! has no ALPN, if the id is not the one that was dialled, if the 10 s are over, and if the connection has to make room
 //! for others. The connection just ends. At most 64 are unfinished at a time, fewer where the limit of file descriptors
 //! is small. Beyond, the address with the most loses one: the oldest on which the dialler has sent nothing, else the

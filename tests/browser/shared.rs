@@ -7,7 +7,7 @@ use crate::common::wait::until;
 use crate::common::{Result, ensure, json};
 use crate::page::Page;
 
-/// What an open page says while nobody else is in the room.
+/// What an open page says while the room is empty.
 pub(crate) const ALONE: &str = "Nobody else is here right now";
 
 pub(crate) fn anna(lab: &Lab, port: u16, shared: &str) -> Launch {

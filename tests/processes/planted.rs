@@ -172,7 +172,7 @@ async fn socket_that_others_could_replace_is_refused() -> Result<()> {
     let launch = lab.node("anna").host("127.0.0.1").option("--web-socket", &socket);
     set_mode(&open, 0o777)?;
     launch.refused()?.refused_with(1, "other users can replace")?;
-    // As in /tmp, where everybody keeps what is theirs.
+    // As in /tmp, where each user owns their own entries.
     set_mode(&open, 0o1777)?;
     launch.start()?.stop()?;
     Ok(())

@@ -87,7 +87,7 @@ async fn connections_of_other_users_are_closed_if_shared() -> Result<()> {
         let theirs = ask(&AS_NOBODY, &node, address)?;
         ensure!(theirs.is_empty(), "another user's at {address}: {theirs:?}");
     }
-    // On a machine that is not shared there is nobody to be kept out, and nothing is looked up.
+    // On a machine that is not shared no user is kept out, and nothing is looked up.
     let node = node.stop()?.option("--shared", "no").start()?;
     let theirs = ask(&AS_NOBODY, &node, "127.0.0.1")?;
     ensure!(theirs.ends_with("ok"), "{theirs:?}");

@@ -1,5 +1,5 @@
 //! Links of strangers: identities that cost nothing, many at one address, which ask and never answer, or claim to hold
-//! everything and send nothing. They keep a newcomer from its history for a moment only, and a fork from nobody for long.
+//! everything and send nothing. They keep a newcomer from its history for a moment only, and hide no fork for long.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

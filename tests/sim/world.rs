@@ -111,7 +111,7 @@ pub struct World {
     events: BinaryHeap<Reverse<Scheduled>>,
     scheduled: u64,
     links: BTreeMap<End, Wire>,
-    /// Links to somebody who is no node of this world.
+    /// Links to peers that are no nodes of this world.
     strangers: BTreeMap<End, Stranger>,
     /// Whether all nodes are on one machine: their links come over loopback.
     pub is_one_machine: bool,
@@ -472,7 +472,7 @@ impl World {
         }
     }
 
-    /// Links a running node with somebody who is no node of this world. Returns the link's number.
+    /// Links a running node with a peer that is no node of this world. Returns the link's number.
     pub fn stranger(&mut self, node: usize, stranger: Stranger) -> LinkId {
         self.nodes[node].links += 1;
         let link = LinkId(self.nodes[node].links);

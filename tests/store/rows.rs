@@ -51,7 +51,7 @@ fn held_of(logs: &[LogRecord]) -> Vec<Log> {
     logs
 }
 
-/// Lines without what is this node's own, which nobody signed.
+/// Lines without what is this node's own, which no author signed.
 fn signed(lines: Vec<Line>) -> Vec<Line> {
     lines.into_iter().map(|line| Line { arrival: 0, held: None, ..line }).collect()
 }

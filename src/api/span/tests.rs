@@ -1,4 +1,4 @@
-//! What becomes a span, what stays as typed, and that neither depends on what anybody typed.
+//! What becomes a span, what stays as typed, and that any text has an end in time and number.
 
 use std::time::Duration;
 

@@ -141,7 +141,7 @@ pub const REBUILD_FULL_RETRY_MS: u64 = 5 * 60 * 1000;
 /// Clocks are off by less, as a rule, and a flipped bit that stays below does no harm that lasts.
 pub const TIME_AHEAD_MS: u64 = 366 * 24 * 60 * 60 * 1000;
 
-/// Reports of repairs that are kept: more than anybody reads at once, and a disk that fails writes no more.
+/// Reports of repairs that are kept: more than a page shows at once, so a failing disk writes no more.
 pub const REPORTS_KEPT: usize = 8;
 
 /// How long a report of a repair is told, in milliseconds: a week, so that a user who was away reads it.
