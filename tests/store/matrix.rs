@@ -10,7 +10,7 @@ use crate::past::{Files, Past, database, files, later, paged, path, placed, show
 use crate::support::{Bed, room};
 
 /// Bits that are flipped, each in files of its own, unless the environment says otherwise.
-const FLIPS: u64 = 150;
+const FLIPS: u64 = 300;
 
 /// Starts after which a node has to run: one that meets the damage, one that repairs it.
 const STARTS_MAX: usize = 3;
