@@ -209,7 +209,8 @@ fn begin(db: &mut Connection, owner: Owner<'_>, mended: &Mended, is_suspect: boo
         }
     };
     let own_name = last_name(db)?;
-    // Only now, since up to here a damaged file is quarantined as it was found.
+    // Only now: a file that turns out to be damaged is quarantined with as few changes as possible. Batches that
+    // were set aside and tables that were rebuilt before are in it.
     let run = begin_run(db, owner.wall_ms)?;
     Ok(Begun { appender, run, snapshot, own_name, unchecked })
 }
