@@ -60,7 +60,7 @@ pub(super) fn check_file(path: &Path, room: &RoomId, own: &NodeId) -> Result<(),
     }
     let db = peek(path)?;
     let found = version(&db)?;
-    if found != VERSION && form(&db)? == todays_form()? {
+    if may_be_flipped(found) && form(&db)? == todays_form()? {
         return Err(StoreError::Damaged("its version is not what was written".to_owned()));
     }
     if found > VERSION {
@@ -70,6 +70,15 @@ pub(super) fn check_file(path: &Path, room: &RoomId, own: &NodeId) -> Result<(),
         check_owner(&db, path, room, own)?;
     }
     Ok(())
+}
+
+/// Returns true if this version may be today's with one bit flipped.
+///
+/// The next few versions are left out: a newer program may have written them, and its data is refused untouched.
+fn may_be_flipped(found: i64) -> bool {
+    const NEXT_VERSIONS: i64 = 8;
+    let has_one_flip = ((found ^ VERSION) as u32).is_power_of_two();
+    found < VERSION || (found > VERSION + NEXT_VERSIONS && has_one_flip)
 }
 
 /// What the tables and indexes of a database are called, and their columns. Migrated ones are written otherwise, with the

@@ -170,7 +170,8 @@ async fn a_flipped_definition_or_owner_is_repaired() {
 async fn a_flipped_version_is_repaired() {
     let past = Past::new(10).await;
     let whole = opened(&past, &past.closed).await.0;
-    for bit in [0, 1, 2, 3, 9, 20, 31] {
+    // Bits 0, 1 and 3 give a version that a newer program may have written: refused, and nothing is touched.
+    for bit in [2, 4, 5, 9, 20, 31] {
         let flipped = changed(&past.closed, "", |bytes| bytes[63 - bit / 8] ^= 1 << (bit % 8));
         let (count, told, _) = opened(&past, &flipped).await;
         assert_eq!((count, told.is_some_and(|told| told.contains("was damaged"))), (whole, true), "bit {bit}");
