@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use rusqlite::Connection;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::error::{StoreError, UNREADABLE};
 use super::failure::SUSPECT;
@@ -91,7 +91,7 @@ impl Findings {
         if verdicts == ["ok"] {
             return Ok(true);
         }
-        warn!(?verdicts, "the check found damage");
+        info!(?verdicts, "the check found damage");
         // Both are said of the one virtual table there is.
         let of_words = |verdict: &String| verdict.contains("FTS5 table") || verdict.starts_with("fts5: ");
         if verdicts.iter().all(of_words) {
