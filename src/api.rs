@@ -1,43 +1,51 @@
-//! The JSON forms that page, scripts and commands rely on: what crosses HTTP, the WebSocket and `--json`.
+//! The JSON forms of the contract: all that crosses HTTP, the WebSocket and `--json`.
 //!
-//! Forms are written for their readers, apart from the program's own types, so that neither drags the other along.
-//! They do no I/O and decide nothing; field order and which fields may be null are part of the contract.
+//! The forms are separate from the program's own types, so that either can change alone. They do no
+//! I/O. The order of fields, and the fields that may be null, are part of the contract.
 
-mod bare;
+mod autolink;
+pub mod changes;
 pub mod code;
+pub mod delivery;
 pub mod doctor;
 pub mod export;
-pub mod form;
-pub mod held;
-pub mod hit;
+pub mod file;
 pub mod label;
-mod marks;
+mod markdown;
+pub mod member;
 pub mod safety;
+pub mod search_hit;
 pub mod span;
+pub mod types;
 
+pub use changes::{QuoteJson, ReactionJson, VersionJson, Versions};
 pub use code::Code;
+pub use delivery::{MessageHolder, MessageHolders};
 pub use doctor::Doctor;
-pub use export::{Entry, Export};
-pub use form::{
-    Cursor, Discovery, History, Lacking, Member, Members, Message, Messages, Node, Notice, Read, Refusal, Room, Say,
-    Unread, Welcome,
-};
-pub use held::{Holder, Holders};
-pub use hit::{Hit, Hits};
+pub use export::{ExportEntry, ExportPage};
+pub use file::{ExportFile, FileJson, FileList};
 pub use label::Labels;
-pub use safety::Safety;
+pub use member::MemberJson;
+pub use safety::SafetyJson;
+pub use search_hit::{SearchHit, SearchHits};
 pub use span::Span;
+pub use types::{
+    AuthorGaps, ConversationRef, Cursor, DefaultsJson, DiscoveryTarget, ErrorBody, FoundMessages, History, LimitsJson,
+    Members, MessageJson, Messages, NodeJson, NoticeJson, ReadMarkerJson, SayBody, UnreadCount, WelcomeFrame,
+};
 
 use std::io;
 
 use serde::Serialize;
 
-use crate::proto::history::Sizes;
+use crate::proto::entries::kind::MessageKind;
+use crate::proto::history::SizeEstimator;
 use crate::proto::ids::NodeId;
 
-/// A wall-clock time as the contract writes it: `2026-11-22T14:05:00.123Z`.
+/// Formats a wall-clock time as in the contract: `2026-11-22T14:05:00.123Z`.
 ///
-/// Milliseconds beyond the year 9999 are shown as its end: peers choose them, and a page must not break on them.
+/// Times beyond the year 9999 show as its end: peers choose them, and a page must not break on
+/// them.
 pub fn time(wall_ms: u64) -> String {
     let end = jiff::Timestamp::MAX;
     let ms = i64::try_from(wall_ms).unwrap_or(i64::MAX);
@@ -45,19 +53,28 @@ pub fn time(wall_ms: u64) -> String {
     format!("{time:.3}")
 }
 
-/// The 8 characters that people read, of a full id in hex; of anything else nothing.
+/// Returns the short id of a full id in hex, or an empty text for anything else.
 pub fn short(id: &str) -> String {
     NodeId::from_hex(id).map(|id| id.short()).unwrap_or_default()
 }
 
-/// What messages and notices take on a page, in bytes of JSON, each with the comma behind it.
-pub const PAGE_SIZES: Sizes =
-    Sizes { line: |line| json_len(&Message::from(line)) + 1, notice: |notice| json_len(&Notice::from(notice)) + 1 };
+/// Returns the words in front of the text of a message of this kind, where the kind can't be shown
+/// otherwise. A kind of a later version has none.
+pub fn text_prefix(kind: &str) -> &'static str {
+    MessageKind::from_word(kind).map_or("", |kind| kind.info().prefix)
+}
 
-/// As [`PAGE_SIZES`], of an export.
-pub const EXPORT_SIZES: Sizes = Sizes { line: |line| json_len(&Entry::from(line)) + 1, ..PAGE_SIZES };
+/// Sizes of messages and notices on a page, in bytes of JSON, each with its comma.
+pub const PAGE_SIZES: SizeEstimator = SizeEstimator {
+    line: |line| json_len(&MessageJson::new(line, |_| file::LONGEST)) + 1,
+    notice: |notice| json_len(&NoticeJson::from(notice)) + 1,
+};
 
-/// The length of the JSON of a form, in bytes, without writing it anywhere.
+/// Like [`PAGE_SIZES`], for an export.
+pub const EXPORT_SIZES: SizeEstimator =
+    SizeEstimator { line: |line| json_len(&ExportEntry::from(line)) + 1, ..PAGE_SIZES };
+
+/// Returns the length of a form's JSON in bytes, without storing it.
 pub fn json_len(form: &impl Serialize) -> usize {
     struct Count(usize);
     impl io::Write for Count {

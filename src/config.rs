@@ -1,91 +1,185 @@
-//! What a node needs to know to start: plain values that were checked on the way in.
+//! The settings of a node, as values that are already checked.
 //!
-//! Nothing here reads the command line, opens a file for writing or touches the network. A [`Config`] can only hold what would
-//! be right on some machine; whether it is right on this one (a free port, a writable directory) shows when it is used.
+//! Nothing here reads the command line, writes a file or uses the network. A [`Config`] is valid on
+//! some machine. Whether it is valid on this one (a free port, a writable directory) shows in use.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::ValueEnum;
 use etcetera::BaseStrategy as _;
+use serde::{Deserialize, Serialize};
 
 use crate::proto::limits::{AUTHOR_BYTES_MAX, SOCKET_PATH_BYTES_MAX};
-pub use crate::proto::name::{Name, NameError};
-pub use crate::proto::room_key::{RoomKey, RoomKeyError};
+pub use crate::proto::limits::{
+    AUTO_FETCH_MIB, DEFAULT_PORT as PORT, DEFAULT_ROOM as ROOM, FILES_QUOTA_GIB, ID_PART_CHARS_MIN, WEB_PORTS,
+};
+use crate::proto::links::address_book::DialTarget;
+pub use crate::proto::links::room_key::{RoomKey, RoomKeyError};
+pub use crate::proto::names::name::{Name, NameError};
 
-/// The UDP port of the beacons when none is given: ROOM on a telephone keypad.
-pub const PORT: u16 = 7666;
-
-/// Most that the history of one other member may take when nothing is given, in MiB.
+/// Default limit of the history of one other member, in MiB.
 pub const QUOTA_MIB: u32 = (AUTHOR_BYTES_MAX / MIB) as u32;
 
-/// A MiB in bytes.
+/// Bytes of one MiB.
 pub const MIB: u64 = 1024 * 1024;
 
-/// The room when none is given.
-pub const ROOM: &str = "lobby";
+/// Bytes of one GiB.
+pub const GIB: u64 = 1024 * MIB;
+
+/// Largest configuration file: hundreds of peers fit.
+pub const CONFIG_BYTES_MAX: u64 = 64 * 1024;
+
+/// The log level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "the words say it")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    /// Returns the level's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// An option with the value that is in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// The option's name, without dashes.
+    pub name: String,
+    /// The value as text. Lists are separated by commas.
+    pub value: String,
+    /// Where the value comes from.
+    pub source: SettingSource,
+}
+
+/// The source of a value, the one with the highest precedence first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the words say it")]
+pub enum SettingSource {
+    Option,
+    Environment,
+    File,
+    Default,
+}
+
+impl SettingSource {
+    /// Returns the name of the source.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Option => "option",
+            Self::Environment => "environment",
+            Self::File => "file",
+            Self::Default => "default",
+        }
+    }
+}
+
+/// Everything that a node starts with, or reads again.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The settings, checked.
+    pub config: Config,
+    /// The log level; none if neither the option nor its variable is set.
+    pub log: Option<LogLevel>,
+    /// The same settings as texts with their sources.
+    pub settings: Vec<Setting>,
+}
+
+/// Reads options, environment and configuration file again. An error is one or two lines.
+pub type Reload = Box<dyn Fn() -> Result<Loaded, String> + Send>;
 
 /// The settings of one run of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The name to show to others; none: the one used last, else [`login_name`].
+    /// The name shown to others. None: the name used last, else [`login_name`].
     pub name: Option<Name>,
-    /// The one address to take part on; none: every usable interface.
+    /// The one address to take part on. None: every usable interface.
     pub host: Option<IpAddr>,
-    /// UDP port of the beacons, 1024 and up, and the wish for the TCP port of the mesh.
+    /// The UDP port of the beacons, 1024 and up, and the preferred TCP port of the mesh.
     pub port: u16,
-    /// Nodes to dial in any case.
+    /// The nodes to dial in any case.
     pub peers: Vec<PeerAddress>,
-    /// Where to send beacons beside the own networks.
+    /// Further destinations of beacons.
     pub announce_to: Vec<PeerAddress>,
     /// The room on this network.
     pub room: Name,
-    /// The room's key; none: an open room.
+    /// The room's key. None: an open room.
     pub room_key: Option<RoomKeyFrom>,
-    /// Where on 127.0.0.1 the page is served.
+    /// The port of the page on 127.0.0.1.
     pub web_port: WebPort,
-    /// Where the Unix socket of the page goes, absolute and short enough; none: into the data directory.
+    /// The path of the page's Unix socket, absolute and short enough. None: in the data directory.
     pub web_socket: Option<PathBuf>,
-    /// The user's answer to whether other people work on this machine.
+    /// Whether other people use this machine.
     pub shared: SharedMode,
-    /// Where identity and history live, absolute. None: nothing was given, and the node is ephemeral or its user has no home.
+    /// The program to run for each new message of another member.
+    pub on_message: Option<PathBuf>,
+    /// The data directory, absolute. None: none was given, and the node is ephemeral or the user
+    /// has no home directory.
     pub data_dir: Option<PathBuf>,
-    /// Identity and history in memory only.
+    /// True if identity and history stay in memory only.
     pub ephemeral: bool,
-    /// Most that the history of one other member may take, in bytes of what they signed.
+    /// Limit of the history of one other member, in signed bytes.
     pub quota: u64,
-    /// Machine-readable lines on standard output instead of the greeting.
+    /// Files up to this size are fetched automatically, in bytes.
+    pub auto_fetch: u64,
+    /// Limit of the files of all other members together, in bytes.
+    pub files_quota: u64,
+    /// True if standard output gets machine-readable lines instead of the greeting.
     pub json: bool,
 }
 
-/// Where the room's key comes from.
+/// The source of the room's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoomKeyFrom {
-    /// The environment had it.
+    /// The key itself, from the environment.
     Given(RoomKey),
-    /// It stands in this file, absolute; only its user may be able to read it.
+    /// An absolute path of a file that only its user can read.
     File(PathBuf),
 }
 
-/// A node to dial or to announce to, as its user wrote it.
+/// The address of a node to dial or to announce to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerAddress {
-    /// A name, an IPv4 address, or an IPv6 address (perhaps with `%zone`) without brackets.
+    /// A name, an IPv4 address, or an IPv6 address without brackets, with `%zone` if it has one.
     pub host: String,
-    /// Its TCP port; for an announcement its UDP port.
+    /// The TCP port, or for announcements the UDP port.
     pub port: u16,
 }
 
-/// Where on 127.0.0.1 the page is served.
+impl From<&PeerAddress> for DialTarget {
+    fn from(peer: &PeerAddress) -> Self {
+        match peer.host.parse() {
+            Ok(ip) => Self::Address(std::net::SocketAddr::new(ip, peer.port)),
+            Err(_) => Self::Host(peer.host.clone(), peer.port),
+        }
+    }
+}
+
+/// The port of the page on 127.0.0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WebPort {
-    /// Nowhere: only on the Unix socket.
+    /// No port: only the Unix socket.
     None,
-    /// On this port, or not at all.
+    /// This port; an error if it is taken.
     Fixed(u16),
-    /// On any free port.
+    /// Any free port.
     Any,
-    /// On the [usual one](crate::proto::limits::WEB_PORT), or the next free one.
+    /// The [usual port](crate::proto::limits::WEB_PORTS), or the next free one.
     Usual,
 }
 
@@ -101,10 +195,10 @@ impl FromStr for WebPort {
     }
 }
 
-/// Whether other people work on this machine: decided at the start, or by the user.
+/// Whether other people use this machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SharedMode {
-    /// Decided from the machine's users and processes.
+    /// Detected from the machine's users and processes.
     #[default]
     Auto,
     /// They do.
@@ -126,24 +220,25 @@ impl FromStr for SharedMode {
     }
 }
 
-/// `HOST[:PORT]` as it was written; [`PeerText::or_port`] makes the address of it.
+/// `HOST[:PORT]` as written. [`UnresolvedPeer::or_port`] makes an address of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeerText {
+pub struct UnresolvedPeer {
     host: String,
     port: Option<u16>,
 }
 
-impl PeerText {
-    /// The address, with `port` where none was written.
+impl UnresolvedPeer {
+    /// Returns the address, with `port` if none was written.
     pub fn or_port(self, port: u16) -> PeerAddress {
         PeerAddress { host: self.host, port: self.port.unwrap_or(port) }
     }
 }
 
-impl FromStr for PeerText {
+impl FromStr for UnresolvedPeer {
     type Err = &'static str;
 
-    /// Takes `name`, `192.0.2.7`, `fe80::1%eth0`, `[fe80::1%eth0]`, and the same with `:PORT` where the colon is no part of the address.
+    /// Parses `name`, `192.0.2.7`, `fe80::1%eth0` or `[fe80::1%eth0]`, each with `:PORT` unless the
+    /// colon belongs to the address.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const FORM: &str = "an address is HOST, HOST:PORT or [IPV6]:PORT";
         let (host, port) = if let Some(rest) = text.strip_prefix('[') {
@@ -173,7 +268,7 @@ fn is_ipv6(text: &str) -> bool {
     address.parse::<Ipv6Addr>().is_ok()
 }
 
-/// Reads a path for a Unix socket: absolute afterwards, and short enough to bind.
+/// Parses the path of a Unix socket: makes it absolute, and checks its length.
 pub fn socket_path(text: &str) -> Result<PathBuf, String> {
     let path = absolute(text)?;
     let length = path.as_os_str().len();
@@ -183,7 +278,7 @@ pub fn socket_path(text: &str) -> Result<PathBuf, String> {
     Ok(path)
 }
 
-/// Reads a path that must mean the same after a change of directory.
+/// Makes a path absolute, so that it stays valid after a change of directory.
 pub fn absolute(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() {
         return Err("a path cannot be empty".to_owned());
@@ -191,12 +286,25 @@ pub fn absolute(text: &str) -> Result<PathBuf, String> {
     std::path::absolute(text).map_err(|error| error.to_string())
 }
 
-/// `$XDG_DATA_HOME/roomful`, or what stands for it on this system; none without a home directory.
+/// Parses a program: a path, made absolute, or a name to look up in `PATH`.
+pub fn program(text: &str) -> Result<PathBuf, String> {
+    if text.contains('/') || text.is_empty() { absolute(text) } else { Ok(text.into()) }
+}
+
+/// Returns `$XDG_DATA_HOME/roomful`, or its counterpart on this system. None without a home
+/// directory.
 pub fn default_data_dir() -> Option<PathBuf> {
     etcetera::choose_base_strategy().ok().map(|home| home.data_dir().join("roomful"))
 }
 
-/// The name of the user who runs this: from the environment, the user database, or the machine; else "somebody".
+/// Returns `$XDG_CONFIG_HOME/roomful/config.toml`, or its counterpart on this system. None without
+/// a home directory.
+pub fn default_config_file() -> Option<PathBuf> {
+    etcetera::choose_base_strategy().ok().map(|home| home.config_dir().join("roomful/config.toml"))
+}
+
+/// Returns a name for the user: from the environment, the user database or the machine, else a
+/// placeholder.
 pub fn login_name() -> Name {
     let environment = ["USER", "LOGNAME"].into_iter().filter_map(|key| std::env::var(key).ok());
     let database = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -205,14 +313,14 @@ pub fn login_name() -> Name {
     first_name(candidates)
 }
 
-/// The first of `candidates` that leaves a name.
+/// Returns the first of `candidates` that is valid as a name.
 fn first_name(candidates: impl Iterator<Item = String>) -> Name {
     const FALLBACK: &str = "somebody";
     let mut visible = candidates.filter(|text| Name::new(text) != Err(NameError::Empty));
-    Name::lossy(&visible.next().unwrap_or_default(), FALLBACK)
+    Name::from_lossy(&visible.next().unwrap_or_default(), FALLBACK)
 }
 
-/// The login name of user `uid` in the text of a `passwd` file.
+/// Returns the login name of user `uid` from the text of a `passwd` file.
 fn passwd_name(database: &str, uid: u32) -> Option<String> {
     database.lines().find_map(|line| {
         let mut fields = line.split(':');
@@ -227,7 +335,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: Option<(&str, u16)>) {
-        let address = text.parse::<PeerText>().ok().map(|peer| peer.or_port(7666));
+        let address = text.parse::<UnresolvedPeer>().ok().map(|peer| peer.or_port(7666));
         assert_eq!(address, expected.map(|(host, port)| PeerAddress { host: host.to_owned(), port }), "{text}");
     }
 
@@ -278,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_always_has_a_name() {
+    fn name_is_never_empty() {
         let names = |list: &[&str]| first_name(list.iter().map(|name| (*name).to_owned())).as_str().to_owned();
         assert_eq!(names(&["", "\u{202e}", "ana"]), "ana");
         assert_eq!(names(&[]), "somebody");

@@ -1,52 +1,81 @@
-//! One node put together: it opens what is needed, starts what runs, and stops it all again. The only module that
+//! One node put together: opens and starts its parts, and stops them again. The only module that
 //! knows all others.
 //!
-//! Everything that happens, on the network, on the disk, on a page, comes to one loop (`turn`) as an input of the
-//! engine; everything that the engine wants done goes from there to exactly one driver. Nothing else changes anything.
-//! What pages ask is answered in `asks`; what only reads goes to the store beside the loop.
+//! Everything that happens, on the network, on the disk, on a page, comes to the event loop
+//! (`event_loop`) as an input of the engine. The engine's actions go to one driver each
+//! (`dispatch`). Requests of pages are answered in `requests`; those that only read go to the
+//! store, on a task of their own.
+//!
+//! The files know each other in one direction: `event_loop`, `dispatch`, then `requests`, `doctor`
+//! and `warnings`, then `info`, `say` and the doctor's observations.
 
-mod asks;
+mod backpressure;
+mod changes;
+mod clock;
 mod discovery;
-mod disk;
+mod dispatch;
 mod doctor;
-mod doors;
-mod likely;
+mod event_loop;
+mod files;
+mod free_space;
+mod info;
+mod listeners;
+mod lookup;
+mod measure;
+mod message_hook;
+mod reload;
+mod requests;
+mod service_manager;
 mod shared_machine;
-mod turn;
-mod unwritten;
+mod warnings;
 
+use std::collections::HashMap;
 use std::io::Write as _;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::path::PathBuf;
+use std::time::Duration;
 
+use ed25519_dalek::SigningKey;
 use futures::FutureExt as _;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, PeerAddress, RoomKeyFrom, default_data_dir, login_name};
-use crate::greeting::{self, Ready};
-use crate::identity::{self, DataDir, Run};
+use crate::config::{Config, Loaded, Reload, RoomKeyFrom, default_data_dir, login_name};
+use crate::identity::{self, DataDir, RunFile};
+use crate::logging::LogControl;
 use crate::net::{self, Net};
-use crate::proto::book::Target;
-use crate::proto::clock::Now;
-use crate::proto::engine::{Engine, Settings};
+use crate::proto::engine::{Engine, EngineConfig};
 use crate::proto::ids::{Instance, NodeId, RoomId, RoomTag};
-use crate::proto::limits::{ASKS_WAITING_MAX, NET_EVENTS_WAITING_MAX};
-use crate::proto::link_budget::LinkBudget;
-use crate::proto::name::Name;
-use crate::proto::record::Write;
-use crate::proto::room_key::RoomKey;
+use crate::proto::limits::{ASKS_WAITING_MAX, HISTORY_PAGES_WAITING_MAX, NET_EVENTS_WAITING_MAX};
+use crate::proto::links::link_budget::LinkBudget;
+use crate::proto::links::room_key::RoomKey;
+use crate::proto::names::name::Name;
+use crate::proto::replication::store_api::Write;
 use crate::signals::stop_on_signal;
+use crate::start_command::start_command;
+use crate::startup_banner::{self, Banner};
 use crate::store::{Location, Opened, Store, StoreError};
-use crate::system::{raise_descriptors, said};
-use crate::web::{Hub, Keys, Web};
-use doors::DoorsError;
-use turn::Turns;
+use crate::system::{io_error_text, raise_descriptor_limit};
+use crate::web::{Credentials, Hub, Web};
+use backpressure::PendingWriteBytes;
+use clock::now;
+use discovery::DiscoveryLog;
+use dispatch::Drivers;
+use doctor::Observations;
+use event_loop::{EventLoop, Sources};
+use files::{FileParts, FileService, FileSettings};
+use info::NodeInfo;
+use listeners::ListenersError;
+use message_hook::MessageHook;
+use reload::{Settings, settings_json};
+use warnings::Warnings;
 
-/// How long everything has to end in after a stop was asked for, in milliseconds.
+/// The time for all parts to end after the node was told to stop, in milliseconds.
 const STOP_MS: u64 = 2_800;
 
-/// Why a node could not start or had to stop. Each is a sentence or two for its user, with what to do.
+/// The error that kept a node from starting, or stopped it: a sentence or two for its user, with
+/// what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The data directory, the key or the socket.
@@ -58,21 +87,31 @@ pub enum Error {
     /// The network.
     #[error(transparent)]
     Net(#[from] net::NetError),
+    /// The directory of files.
+    #[error("the files can't be opened: {}\ncheck the data directory and its disk", io_error_text(.0))]
+    Content(std::io::Error),
     /// The page's port.
     #[error(transparent)]
-    Doors(#[from] DoorsError),
-    /// The system does not let it listen for signals.
-    #[error("signals can't be caught: {}\ntry again; if that does not help, restart the machine", said(.0))]
+    Doors(#[from] ListenersError),
+    /// The system does not let the node catch signals.
+    #[error("signals can't be caught: {}\ntry again; if that does not help, restart the machine", io_error_text(.0))]
     Signals(std::io::Error),
-    /// The disk failed while the node was running; what was acknowledged is kept.
+    /// No thread can be started for the user's program.
+    #[error("no thread can be started for --on-message: {}\nlower the number of processes of this user", io_error_text(.0))]
+    Hook(std::io::Error),
+    /// The disk failed while the node was running. Acknowledged messages are kept.
     #[error("{0}")]
     Disk(String),
 }
 
 /// Runs a node until it is asked to stop, by a signal, a command or its page.
-pub async fn run(config: Config) -> Result<(), Error> {
-    let budget = LinkBudget::new(raise_descriptors());
+///
+/// `reload` reads the settings again on SIGHUP, and `logging` sets the level of the log.
+pub async fn run(loaded: Loaded, reload: Reload, logging: LogControl) -> Result<(), Error> {
+    let config = loaded.config.clone();
+    let budget = LinkBudget::new(raise_descriptor_limit());
     let stop = stop_on_signal().map_err(Error::Signals)?;
+    let hangups = signal(SignalKind::hangup()).map_err(Error::Signals)?;
     let mut directory = DataDir::open(config.data_dir.as_deref(), config.ephemeral)?;
     let key = directory.key()?;
     let own = NodeId(key.verifying_key().to_bytes());
@@ -91,93 +130,88 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let (net_sender, net_events) = mpsc::channel(NET_EVENTS_WAITING_MAX);
     let (name_sender, name_receiver) = watch::channel(name.clone());
     let instance = Instance(rand::random());
-    let settings = net::Settings {
-        host: config.host,
-        port: config.port,
-        announce_to: config.announce_to.iter().map(|to| (to.host.clone(), to.port)).collect(),
-        room: config.room.clone(),
-        room_key,
-        key: key.clone(),
-        instance,
-        budget,
-    };
+    let settings = net_config(&config, key.clone(), room_key, instance, budget);
     let net = Net::start(settings, name_receiver, net_sender, tasks.clone(), tracker.clone())?;
 
     let is_shared = shared_machine::is_shared(config.shared);
-    let host = doors::host(is_shared);
-    let page = doors::open(&mut directory, &config, own, is_shared.then_some(&*host)).await;
-    // Also where the doors stay closed because somebody took the port that was asked for.
-    let (token, news) = doors::token(&directory, is_shared)?;
+    let host = listeners::host(is_shared);
+    let page = listeners::open(&mut directory, &config, own, is_shared.then_some(&*host)).await;
+    // Also if the port can't be opened, since another user may have taken it.
+    let (token, news) = listeners::token(&directory, is_shared)?;
     let (doors, socket, port) = page?;
     if let Some(port) = port {
         directory.keep_served_port(port)?;
     }
-    let address = port.map(|port| format!("http://{host}:{port}/"));
-    let keys = Keys::new(doors::web_token(&token));
+    let keys = Credentials::new(listeners::web_token(&token));
     let hub = Hub::new();
     let (ask_sender, asks) = mpsc::channel(ASKS_WAITING_MAX);
     let web = tokio::spawn(Web::new(ask_sender, hub.clone(), keys.clone(), tasks.clone()).serve(doors));
 
-    let settings = Settings {
-        key,
-        room,
-        tag: RoomTag::new(config.room.as_str()),
-        instance,
-        name: name.clone(),
-        port: net.tcp_port(),
-        addresses: Vec::new(),
-        peers: config.peers.iter().map(target).collect(),
-        quota: config.quota,
-        budget,
-        seed: rand::random(),
-    };
+    let port_and_name = (net.tcp_port(), name.clone());
+    let settings = engine_config(&config, key, room, instance, budget, port_and_name);
     let Opened { snapshot, run, answers, .. } = opened;
     let engine = Engine::new(now(), settings, snapshot);
-    let about = asks::About {
+    let parts = FileParts { directory: &directory, store: &store, hub: &hub, net: &net, room, own };
+    let (files, file_events) = FileService::open(parts, file_settings(&config)).map_err(Error::Content)?;
+    let about = NodeInfo {
         own,
         room: config.room.clone(),
         tag: RoomTag::new(config.room.as_str()),
         run,
         started_ms,
-        web: address.clone(),
+        web: port.map(|port| format!("http://{host}:{port}/")),
         web_port: port,
-        socket: socket.clone(),
+        socket,
         data_dir: directory.path().to_owned(),
         is_shared,
+        command: start_command(&config, given_dir(&config).as_deref(), port),
     };
-    let ready = Ready { news, host: host.clone(), ..ready(&config, &about, &net, name, &token) };
-    directory.announce(&Run {
-        pid: std::process::id(),
-        socket,
-        web: address,
-        host: host.clone(),
-        started: crate::api::time(started_ms),
-    })?;
-    if config.json {
-        print(&ready.json())
-    } else {
-        print(greeting::greeting(&ready).trim_end())
-    }
+    let ready = Banner { news, host: host.clone(), ..ready(&config, &about, &net, name, &token) };
+    let run_file = run_file(&about, host, settings_json(&loaded.settings));
+    let settings = Settings::new(loaded, reload, logging, run_file);
+    directory.announce(settings.run_file())?;
+    print_banner(&ready, config.json);
+    service_manager::ready();
 
-    let turns = Turns::new(engine, net, store.clone(), hub, name_sender, keys, directory, about);
-    let (directory, ended) = turns.run(net_events, answers, asks, stop).await;
+    let (task_tx, task_rx) = mpsc::channel(HISTORY_PAGES_WAITING_MAX);
+    let hook = config.on_message.clone().map(MessageHook::start).transpose().map_err(Error::Hook)?;
+    let drivers = Drivers {
+        net,
+        store: store.clone(),
+        hub,
+        files,
+        credentials: keys,
+        directory,
+        info: about,
+        discovery: DiscoveryLog::default(),
+        observations: Observations::default(),
+        warnings: Warnings::default(),
+        pending_writes: PendingWriteBytes::default(),
+        hook,
+        shown: HashMap::new(),
+        name: name_sender,
+        task_tx,
+    };
+    let sources =
+        Sources { files: file_events, net: net_events, written: answers, requests: asks, tasks: task_rx, hangups };
+    let (directory, ended) = EventLoop::new(engine, drivers, settings, stop).run(sources).await;
     end(tasks, tracker, web, store.clone()).await;
-    // The last commits are made while it stops: they may fail as well.
+    // The last commits are made while the node stops: they may fail as well.
     let ended = ended.or_else(|| store.failed().now_or_never());
     drop(directory);
     if config.json {
-        print(greeting::stopped_json());
+        print(startup_banner::stopped_json());
     }
     ended.map_or(Ok(()), |why| Err(Error::Disk(why)))
 }
 
-/// Stops everything that still runs, and closes the database; gives up waiting before anybody loses patience.
+/// Stops all parts, and closes the database. Waits no longer than [`STOP_MS`].
 async fn end(tasks: CancellationToken, tracker: TaskTracker, web: tokio::task::JoinHandle<()>, store: Store) {
     tasks.cancel();
     tracker.close();
     let all = async {
         tracker.wait().await;
-        // A panic of the page's server was reported when it happened.
+        // A panic of the page's server was logged when it happened.
         _ = web.await;
     };
     if tokio::time::timeout(Duration::from_millis(STOP_MS), all).await.is_err() {
@@ -186,8 +220,8 @@ async fn end(tasks: CancellationToken, tracker: TaskTracker, web: tokio::task::J
     store.close().await;
 }
 
-/// The name to begin with: the one asked for, kept from now on, else the one used last in this room, else in another one,
-/// else the login name.
+/// The first name: the configured one, which is kept from now on, else the last one of this room,
+/// else that of another room, else the login name.
 fn own_name(config: &Config, opened: &Opened, store: &Store, directory: &DataDir) -> Result<Name, identity::Error> {
     if let Some(name) = &config.name {
         store.write(Write::OwnName(name.clone()));
@@ -197,15 +231,71 @@ fn own_name(config: &Config, opened: &Opened, store: &Store, directory: &DataDir
     Ok(opened.own_name.clone().or_else(|| directory.name()).unwrap_or_else(login_name))
 }
 
-/// Somebody whom the user names, to be dialled.
-fn target(peer: &PeerAddress) -> Target {
-    match peer.host.parse() {
-        Ok(ip) => Target::Address(std::net::SocketAddr::new(ip, peer.port)),
-        Err(_) => Target::Host(peer.host.clone(), peer.port),
+fn net_config(
+    config: &Config,
+    key: SigningKey,
+    room_key: Option<RoomKey>,
+    instance: Instance,
+    budget: LinkBudget,
+) -> net::NetConfig {
+    net::NetConfig {
+        host: config.host,
+        port: config.port,
+        announce_to: config.announce_to.iter().map(|to| (to.host.clone(), to.port)).collect(),
+        room: config.room.clone(),
+        room_key,
+        key,
+        instance,
+        budget,
     }
 }
 
-/// The room's key, from where the user put it.
+fn engine_config(
+    config: &Config,
+    key: SigningKey,
+    room: RoomId,
+    instance: Instance,
+    budget: LinkBudget,
+    (port, name): (u16, Name),
+) -> EngineConfig {
+    EngineConfig {
+        key,
+        room,
+        tag: RoomTag::new(config.room.as_str()),
+        instance,
+        name,
+        port,
+        addresses: Vec::new(),
+        peers: config.peers.iter().map(Into::into).collect(),
+        quota: config.quota,
+        budget,
+        seed: rand::random(),
+    }
+}
+
+/// The user's limits for files.
+fn file_settings(config: &Config) -> FileSettings {
+    FileSettings { auto_fetch_bytes: config.auto_fetch, quota_bytes: config.files_quota }
+}
+
+/// The file by which commands find this node.
+fn run_file(info: &NodeInfo, host: String, settings: serde_json::Value) -> RunFile {
+    RunFile {
+        pid: std::process::id(),
+        socket: info.socket.clone(),
+        web: info.web.clone(),
+        host,
+        started: crate::api::time(info.started_ms),
+        settings,
+    }
+}
+
+/// The data directory, if the command has to name it.
+fn given_dir(config: &Config) -> Option<PathBuf> {
+    config.data_dir.clone().filter(|dir| default_data_dir().as_ref() != Some(dir))
+}
+
+/// The room's key, from the option or the file that the user named.
 fn room_key(config: &Config) -> Result<Option<RoomKey>, identity::Error> {
     match &config.room_key {
         Some(RoomKeyFrom::Given(key)) => Ok(Some(key.clone())),
@@ -214,10 +304,10 @@ fn room_key(config: &Config) -> Result<Option<RoomKey>, identity::Error> {
     }
 }
 
-/// What is said once the page can be opened and the mesh listens.
-fn ready(config: &Config, about: &asks::About, net: &Net, name: Name, token: &identity::Token) -> Ready {
+/// The banner, which is printed once the page can be opened and the mesh listens.
+fn ready(config: &Config, about: &NodeInfo, net: &Net, name: Name, token: &identity::Token) -> Banner {
     let connection = std::env::var("SSH_CONNECTION").ok();
-    Ready {
+    Banner {
         id: about.own,
         name,
         room: config.room.clone(),
@@ -231,20 +321,21 @@ fn ready(config: &Config, about: &asks::About, net: &Net, name: Name, token: &id
         tcp: net.tcp_addresses(),
         udp: net.udp_port(),
         news: None,
-        ssh: connection.and_then(|is| greeting::Ssh::from_connection(&is, login_name().as_str())),
+        ssh: connection.and_then(|is| startup_banner::Ssh::from_connection(&is, login_name().as_str())),
     }
 }
 
-/// Prints a line; that nobody reads it is no reason to stop.
+/// Prints what the node is, for people or for programs.
+fn print_banner(ready: &Banner, json: bool) {
+    if json {
+        print(&ready.json());
+    } else {
+        print(startup_banner::greeting(ready).trim_end());
+    }
+}
+
+/// Prints a line. A closed standard output is no reason to stop.
 fn print(line: &str) {
     let mut out = std::io::stdout().lock();
     _ = writeln!(out, "{line}").and_then(|()| out.flush());
-}
-
-/// What time it is. The monotonic clock is the one that goes on while the machine sleeps, so that a sleep is seen.
-fn now() -> Now {
-    let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    let mono_ms = since_boot.tv_sec.unsigned_abs() * 1_000 + since_boot.tv_nsec.unsigned_abs() / 1_000_000;
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Now { mono_ms, wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX) }
 }

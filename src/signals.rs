@@ -1,7 +1,9 @@
-//! SIGINT and SIGTERM: the first asks the node to stop, the second ends the process at once.
+//! Handles SIGINT and SIGTERM: the first signal stops the node gracefully, the second ends the
+//! process at once.
 //!
-//! They are heard on a thread of their own, so that the second one works however stuck the rest is. Some programs send each signal
-//! twice, to the process and to its group, as `timeout` does; nobody presses Ctrl-C a second time so soon.
+//! A dedicated thread waits for signals, so that the second one works even if the runtime hangs.
+//! Some programs, `timeout` for example, send each signal twice, to the process and to its group.
+//! So signals that follow the first within 100 ms are ignored.
 
 use std::io;
 use std::thread;
@@ -14,19 +16,21 @@ use tokio_util::sync::CancellationToken;
 /// The exit status after a second signal.
 const IMPATIENT: i32 = 1;
 
-/// How soon a second signal still belongs to the first, in milliseconds.
+/// Signals within this time after the first count as the same one, in milliseconds.
 const TWICE_WITHIN_MS: u64 = 100;
 
-/// Begins to listen. The token is cancelled by the first signal, and may be by others; the first signal counts as such even then.
+/// Starts the signal thread. Returns a token that the first signal cancels.
+///
+/// The token may be cancelled by others as well. The next signal still counts as the first.
 pub fn stop_on_signal() -> io::Result<CancellationToken> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    // Registered before this returns: a signal from here on is never the system's to handle.
+    // Registered before this function returns, so that the default action never applies afterwards.
     let (mut interrupt, mut terminate) = {
         let _entered = runtime.enter();
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
     };
     let stop = CancellationToken::new();
-    let asked = stop.clone();
+    let stop_token = stop.clone();
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         runtime.block_on(async {
             let mut signalled = async || {
@@ -36,7 +40,7 @@ pub fn stop_on_signal() -> io::Result<CancellationToken> {
                 }
             };
             signalled().await;
-            asked.cancel();
+            stop_token.cancel();
             let echoes = async {
                 loop {
                     signalled().await;

@@ -1,84 +1,110 @@
-//! Every way in which the node says no: the code, its HTTP status and a sentence for a person.
+//! The codes of refusals, each with its HTTP status and a sentence for a person.
 
 use serde::{Deserialize, Serialize};
 
-/// Why something was refused, in the order in which the reasons are looked for.
+/// The reason of a refusal, in the order in which reasons are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
-    /// The Host header names something that is not this machine's loopback.
+    /// The Host header does not name this machine's loopback.
     BadHost,
-    /// The request comes from another site's page.
+    /// The request comes from a page of another origin.
     BadOrigin,
-    /// No token, or a wrong one.
+    /// The token is missing or wrong.
     Unauthorized,
-    /// There is nothing at this address.
+    /// The path is unknown.
     NotFound,
-    /// Another method is needed here.
+    /// The path has other methods.
     BadMethod,
-    /// A POST that is not JSON.
+    /// The content type of a POST does not fit the path.
     BadType,
-    /// A text over 32 KiB or a body over 1 MiB.
+    /// A text is over 32 KiB, or a body over 1 MiB.
     TooLong,
-    /// Not what this address or socket understands: JSON, a field or the query.
+    /// The JSON, a field or the query is malformed.
     BadRequest,
-    /// A frame of a type that this node does not know. On the WebSocket only.
+    /// The type of a frame is unknown. On the WebSocket only.
     UnknownType,
-    /// The same `ref` was used for something else.
+    /// The same `ref` was used for other content.
     RefUsed,
-    /// Only white space.
+    /// The text is empty, or white space only.
     Empty,
-    /// Holds control characters.
+    /// The text contains control characters.
     NotText,
-    /// Cannot be said there.
+    /// The target is not valid.
     BadTarget,
-    /// Nobody with this id was ever seen.
+    /// The member was never seen.
     NoSuchMember,
-    /// No room to store it.
+    /// The message is another member's.
+    NotYours,
+    /// No message with this id is here.
+    NoSuchMessage,
+    /// The message was deleted.
+    Deleted,
+    /// Not all of the file is here.
+    NotHere,
+    /// A part of an upload begins elsewhere than the one before ended.
+    BadOffset,
+    /// Not one emoji that this version knows.
+    BadEmoji,
+    /// As many reactions as count are given.
+    TooMany,
+    /// The disk is full.
     DiskFull,
     /// The node is stopping.
     Stopping,
+    /// The node did not answer in time. An addition to the contract.
+    TimedOut,
+    /// The program has a bug. An addition to the contract.
+    Internal,
 }
 
 impl Code {
-    /// The HTTP status that goes with it.
+    /// Returns the HTTP status of the code.
     pub fn status(self) -> u16 {
         match self {
-            Self::BadHost | Self::BadOrigin => 403,
+            Self::BadHost | Self::BadOrigin | Self::NotYours => 403,
             Self::Unauthorized => 401,
-            Self::NotFound | Self::NoSuchMember => 404,
+            Self::NotFound | Self::NoSuchMember | Self::NoSuchMessage => 404,
             Self::BadMethod => 405,
             Self::BadType => 415,
             Self::TooLong => 413,
             Self::BadRequest | Self::UnknownType => 400,
-            Self::RefUsed => 409,
-            Self::Empty | Self::NotText | Self::BadTarget => 422,
+            Self::RefUsed | Self::Deleted | Self::TooMany | Self::NotHere | Self::BadOffset => 409,
+            Self::Empty | Self::NotText | Self::BadTarget | Self::BadEmoji => 422,
             Self::DiskFull => 507,
-            Self::Stopping => 503,
+            Self::Stopping | Self::TimedOut => 503,
+            Self::Internal => 500,
         }
     }
 
-    /// What to tell a person if nothing more is known.
+    /// Returns the default sentence of the code.
     pub fn message(self) -> &'static str {
         match self {
-            Self::BadHost => "Open the page under localhost or 127.0.0.1.",
-            Self::BadOrigin => "Only the node's own page may ask this.",
-            Self::Unauthorized => "This needs the node's token; `roomful url` prints a link with it.",
-            Self::NotFound => "There is nothing here.",
-            Self::BadMethod => "This cannot be done here.",
-            Self::BadType => "Send it as application/json.",
-            Self::TooLong => "This is too long: a message has at most 32 KiB, a request 1 MiB.",
-            Self::BadRequest => "This request cannot be understood.",
-            Self::UnknownType => "This node does not know this type of frame.",
-            Self::RefUsed => "This ref was used for another message already.",
-            Self::Empty => "There is nothing to say in it; write at least one visible character.",
-            Self::NotText => "It holds control characters, such as colours of a terminal; only text can be said.",
-            Self::BadTarget => {
-                "It cannot be said there: name one other member, or a channel, or a message that is here."
-            }
-            Self::NoSuchMember => "Nobody with this id is known here; `roomful members` lists who is.",
-            Self::DiskFull => "The disk is full, so this was not stored. Make room and say it again.",
-            Self::Stopping => "The node is stopping. Start it again with `roomful`.",
+            Self::BadHost => "Open the page at localhost or 127.0.0.1.",
+            Self::BadOrigin => "Only the node’s own page can do this.",
+            Self::Unauthorized => "Not signed in. Get a sign-in link with `roomful url`.",
+            Self::NotFound => "Not found.",
+            Self::BadMethod => "This method isn’t supported here.",
+            Self::BadType => "Send the request as application/json.",
+            Self::TooLong => "Too long. A message can have up to 32 KiB, a request 1 MiB.",
+            Self::BadRequest => "The request is not valid.",
+            Self::UnknownType => "This type of frame is unknown.",
+            Self::RefUsed => "This ref was already used for another message.",
+            Self::Empty => "The message is empty.",
+            Self::NotText => "The message contains control characters, such as terminal colors. Send plain text.",
+            Self::BadTarget => "Can’t send there: choose a channel or one other member.",
+            Self::NoSuchMember => "No member has this ID. `roomful members` lists all members.",
+            Self::NotYours => "You can change only your own messages.",
+            Self::NoSuchMessage => "This message isn’t here, or hasn’t arrived yet.",
+            Self::Deleted => "This message was deleted.",
+            Self::NotHere => "Not all of this file is here yet. Get it first.",
+            Self::BadOffset => "This part of the upload doesn’t follow the last one.",
+            Self::BadEmoji => "Choose one emoji.",
+            Self::TooMany => "This message has as many reactions as it can show.",
+            Self::DiskFull => "The disk is full, so the message wasn’t saved. Free up space and try again.",
+            Self::Stopping => "Roomful is stopping. Start it again with `roomful`.",
+            Self::TimedOut => "Roomful took too long to answer. Try again.",
+            Self::Internal => "Roomful failed because of a bug. Its log says more.",
         }
     }
 }

@@ -1,115 +1,116 @@
-//! `GET /api/v1/doctor`: why two nodes don't see each other, as far as this one can tell.
+//! `GET /api/v1/doctor`: the diagnosis of why two nodes do not see each other.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::form::Discovery;
+use super::types::DiscoveryTarget;
 
-/// Everything that was looked at, and what most likely is the matter.
+/// All observations, and the most likely cause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Doctor {
-    /// Where beacons come and go; senders on no network of ours count as "elsewhere".
-    pub interfaces: Vec<Interface>,
-    /// Where this node listens.
-    pub ports: Ports,
-    /// Addresses where the last dial came to nothing.
+    /// The interfaces with their beacons. Senders outside of this machine's networks count as
+    /// "elsewhere".
+    pub interfaces: Vec<InterfaceReport>,
+    /// The ports of this node.
+    pub ports: PortsReport,
+    /// The addresses whose last dial failed.
     pub dials: Vec<FailedDial>,
-    /// What was refused since the start, by cause.
+    /// Dropped packets and links since the start, by cause.
     pub refused: BTreeMap<String, u64>,
-    /// Nodes of this room whose beacons came in within the last minute.
+    /// The nodes of this room whose beacons were received within the last minute.
     pub heard_by: Vec<Heard>,
-    /// The clocks of those in reach minus ours, the one in the middle; null where nobody is in reach.
+    /// The median of the linked members' clocks minus this clock; null without links.
     pub clock_error_ms: Option<i64>,
-    /// What most likely is the matter, or that nothing is: a sentence or two for a person.
+    /// The most likely cause, or that there is none, in a sentence or two for a person.
     pub likely: String,
-    /// How each way of announcing this node does. This and what follows is an addition to the contract.
-    pub discovery: Vec<Discovery>,
-    /// A firewall that runs on this machine: `ufw` or `firewalld`; null where none of them does, as far as can be seen.
+    /// The state of each announcement. This and what follows is an addition to the contract.
+    pub discovery: Vec<DiscoveryTarget>,
+    /// The firewall that runs on this machine, `ufw` or `firewalld`; null if none was detected.
     pub firewall: Option<String>,
-    /// Files and connections.
+    /// The file descriptors in use.
     pub files: Files,
-    /// Links with other nodes.
-    pub links: Links,
-    /// Free bytes on the disk with the data; null where the system does not say.
+    /// The links with other nodes.
+    pub links: LinksReport,
+    /// Free bytes on the disk of the data directory; null if the system does not tell.
     pub disk_free: Option<u64>,
 }
 
 /// A network interface with its addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Interface {
-    /// As the system calls it.
+pub struct InterfaceReport {
+    /// The name that the system gives it.
     pub name: String,
-    /// Its usable addresses now; none while it is down.
+    /// Its usable addresses; empty while it is down.
     pub addresses: Vec<String>,
     /// Beacons sent since the start.
     pub sent: u64,
-    /// Beacons heard.
+    /// Beacons received.
     pub heard: u64,
-    /// Packets that were refused.
+    /// Packets dropped.
     pub refused: u64,
-    /// When the last beacon was heard; null if none was. An addition to the contract.
+    /// The time of the last received beacon; null if there was none. An addition to the contract.
     pub last_heard: Option<String>,
 }
 
 /// The ports of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ports {
-    /// Of beacons.
+pub struct PortsReport {
+    /// The UDP port of the beacons.
     pub udp: u16,
-    /// Of links.
+    /// The TCP port of the links.
     pub tcp: u16,
-    /// Of the page; null if it is on the socket only.
+    /// The port of the page; null if it is on the socket only.
     pub web: Option<u16>,
 }
 
-/// A dial that came to nothing, and none to the same address has succeeded since.
+/// A failed dial to an address to which no later dial succeeded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedDial {
-    /// Where to.
+    /// The address.
     pub address: String,
-    /// When it failed.
+    /// The time of the failure.
     pub at: String,
-    /// Why, as a sentence without its full stop.
+    /// The reason, as a sentence without its full stop.
     pub error: String,
 }
 
-/// Somebody whose beacons are heard.
+/// A node whose beacons are received.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heard {
     /// Full id.
     pub id: String,
-    /// Whether it knows of this node in turn: they are linked, or reach each other through others.
+    /// True if it knows of this node as well: they are linked, or reach each other through others.
     pub of_me: bool,
 }
 
-/// File descriptors: each link and each tab costs one.
+/// File descriptors. Each link and each tab takes one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Files {
-    /// How many are open; null where the system does not say.
+    /// The number in use; null if the system does not tell.
     pub open: Option<u64>,
-    /// How many may be; null if there is no limit.
+    /// The greatest number; null if there is no limit.
     pub most: Option<u64>,
 }
 
-/// How many links there are, and from where most of them come.
+/// The number of links, and the addresses with the most.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Links {
-    /// How many are up.
+pub struct LinksReport {
+    /// The number of open links.
     pub open: usize,
-    /// How many may be up.
+    /// The greatest number.
     pub most: usize,
-    /// Whether all are in use, or were within the last minute.
+    /// True if all are in use, or were within the last minute.
     pub is_full: bool,
     /// The addresses with the most links.
-    pub from: Vec<Crowded>,
+    pub from: Vec<AddressUsage>,
 }
 
-/// An address from which links come.
+/// An address with links.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Crowded {
-    /// The address.
+pub struct AddressUsage {
+    /// The IP address.
     pub address: String,
-    /// How many links.
+    /// The number of its links.
     pub links: usize,
 }

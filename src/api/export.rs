@@ -1,44 +1,54 @@
-//! What an export holds of a message: nothing that differs between nodes which hold the same.
+//! The form of a message in an export. It contains nothing that differs between nodes that hold the
+//! same.
 
 use serde::{Deserialize, Serialize};
 
-use super::time;
-use crate::proto::timeline::{Conversation, Line};
+use super::{ExportFile, ReactionJson, time};
+use crate::proto::entries::timeline::{Conversation, Message};
 
 /// A message as `roomful export --format json` prints it: exactly these fields, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Its name on every node.
+pub struct ExportEntry {
+    /// The message's id.
     pub id: String,
-    /// Who said it.
+    /// The author's full id.
     pub author: String,
     /// The author's name as it was then.
     pub name: String,
-    /// When, by the author's clock.
+    /// The time by the author's clock.
     pub time: String,
     /// `say` or `hooray`.
     pub kind: String,
     /// The channel; null in a direct message.
     pub channel: Option<String>,
-    /// To whom; null in a channel.
+    /// The recipient; null in a channel.
     pub to: Option<String>,
-    /// Exactly what was typed.
+    /// The text as typed.
     pub text: String,
-    /// What it answers.
+    /// The message that this one replies to.
     pub reply_to: Option<String>,
+    /// When its author wrote the current text; null if it was never edited.
+    pub edited: Option<String>,
+    /// Whether its author deleted it.
+    pub deleted: bool,
+    /// The reactions to it.
+    pub reactions: Vec<ReactionJson>,
+    /// The files that it names.
+    #[serde(default)]
+    pub files: Vec<ExportFile>,
 }
 
-/// `GET /api/v1/export`: a piece of the history. An addition to the contract.
+/// `GET /api/v1/export`: a page of the history. An addition to the contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Export {
-    /// In the order of the room.
-    pub entries: Vec<Entry>,
-    /// Where to go on; null at the end.
+pub struct ExportPage {
+    /// The messages in the order of the room.
+    pub entries: Vec<ExportEntry>,
+    /// The cursor to go on from; null at the end.
     pub after: Option<String>,
 }
 
-impl From<&Line> for Entry {
-    fn from(line: &Line) -> Self {
+impl From<&Message> for ExportEntry {
+    fn from(line: &Message) -> Self {
         let channel = match &line.conversation {
             Conversation::Channel(name) => Some(name.to_string()),
             Conversation::Direct(_) => None,
@@ -48,11 +58,15 @@ impl From<&Line> for Entry {
             author: line.order.author.to_string(),
             name: line.name.to_string(),
             time: time(line.time.ms()),
-            kind: line.kind.as_str().to_owned(),
+            kind: line.kind.info().word.to_owned(),
             channel,
             to: line.to.map(|id| id.to_string()),
             text: line.text.clone(),
             reply_to: line.reply_to.map(|id| id.to_string()),
+            edited: line.changes.edited.map(|edited| time(edited.ms())),
+            deleted: line.changes.deleted,
+            reactions: line.changes.reactions.iter().map(Into::into).collect(),
+            files: line.changes.files.iter().map(Into::into).collect(),
         }
     }
 }

@@ -1,29 +1,30 @@
-//! Labels of members in plain text: the name, with the short id where the name alone does not identify the member.
+//! Labels of members in plain text: the name, with the short id where the name alone does not
+//! identify the member.
 
-use super::{Member, short};
+use super::{MemberJson, short};
 use crate::proto::ids::NodeId;
-use crate::proto::name_index::NameIndex;
+use crate::proto::names::name_index::NameIndex;
 
-/// The names seen so far, by which labels are made.
+/// The names seen so far, from which labels are made.
 #[derive(Clone, Debug, Default)]
 pub struct Labels(NameIndex);
 
 impl Labels {
-    /// Adds a name of the member with this full id. What is no id is ignored.
+    /// Adds a name of the member with this full id. Anything that is no id is ignored.
     pub fn insert(&mut self, id: &str, name: &str) {
         if let Some(id) = NodeId::from_hex(id) {
             self.0.insert(id, name);
         }
     }
 
-    /// The label of the member with this full id, called `name`: `Ana`, or `Ana (vov2xk5l)`.
+    /// Returns the label of the member with this full id and name: `Ana`, or `Ana (vov2xk5l)`.
     pub fn label(&self, id: &str, name: &str) -> String {
         if self.0.is_ambiguous(name) { format!("{name} ({})", short(id)) } else { name.to_owned() }
     }
 }
 
-impl<'a> FromIterator<&'a Member> for Labels {
-    fn from_iter<T: IntoIterator<Item = &'a Member>>(members: T) -> Self {
+impl<'a> FromIterator<&'a MemberJson> for Labels {
+    fn from_iter<T: IntoIterator<Item = &'a MemberJson>>(members: T) -> Self {
         let mut labels = Self::default();
         members.into_iter().for_each(|member| labels.insert(&member.id, &member.name));
         labels

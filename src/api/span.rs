@@ -1,75 +1,79 @@
-//! Markdown to typed spans: what a page shows, without a string of HTML anywhere.
+//! Formats Markdown as typed spans, so that the page builds no HTML from strings.
 //!
-//! Emphasis, strong, code, fenced code, quotes, links and bare links become spans; everything else (headings, lists,
-//! tables, HTML, entities, backslashes) stays exactly as it was typed. pulldown-cmark says where the marks begin and
-//! end; the text is always a slice of the source, because the parser decodes entities and drops backslashes.
+//! Emphasis, strong, strikethrough, code, fenced code, quotes, links and bare links become spans.
+//! Everything else (headings, lists, tables, HTML, entities, backslashes) stays as typed.
+//! pulldown-cmark finds the marks. The text is always a slice of the source, because the parser
+//! decodes entities and drops backslashes.
 //!
-//! This is total: any text gives spans, at most [`SPAN_DEPTH_MAX`] deep and at most [`SPANS_MAX`] of them, in time
-//! linear in its length. Marks that would lead deeper stay as typed, and so does the remaining text behind the last
-//! formatted piece that still fits.
+//! Any text has spans: at most [`SPANS_MAX`], at most [`SPAN_DEPTH_MAX`] deep, in time linear in
+//! its length. Marks that would lead deeper stay as typed, and so does the text behind the last
+//! formatted piece that fits.
 //!
-//! Line ends stand inside the texts, as typed. A line has no span of its own: 16,384 lines of one letter would be
-//! 32,768 spans.
+//! Line ends stand within the texts. They have no span of their own: 16,384 lines of one letter
+//! would be 32,768 spans.
 
 use std::cell::Cell;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::bare::{self, Bare};
-use super::marks::{self, Kind, Node};
+use super::autolink::{self, BareUrl};
+use super::markdown::{self, MarkKind, MarkNode};
+use crate::proto::entries::mention::Mention;
 use crate::proto::limits::{SPAN_DEPTH_MAX, SPANS_MAX};
 
 /// A piece of formatted text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the variants say what their fields are")]
 pub enum Span {
-    /// As typed.
+    /// Plain text.
     Text {
-        /// What it says, with its line ends; never empty.
+        /// The text with its line ends, never empty.
         text: String,
     },
     /// Code within a line.
     Code {
-        /// What it says.
+        /// The code.
         text: String,
     },
     /// A fenced block of code.
     Pre {
-        /// What it says, without the last newline.
+        /// The code without the last newline.
         text: String,
         /// The first word behind the fence.
         lang: Option<String>,
     },
     /// Emphasis.
-    Em {
-        /// What is in it.
-        spans: Vec<Span>,
-    },
+    Em { spans: Vec<Span> },
     /// Strong emphasis.
-    Strong {
-        /// What is in it.
-        spans: Vec<Span>,
-    },
+    Strong { spans: Vec<Span> },
+    /// Strikethrough.
+    Strike { spans: Vec<Span> },
     /// A quote.
-    Quote {
-        /// What is in it.
-        spans: Vec<Span>,
-    },
+    Quote { spans: Vec<Span> },
     /// A link.
     Link {
-        /// Where to: `http:`, `https:` or `mailto:`.
+        /// The target: `http:`, `https:` or `mailto:`.
         href: String,
-        /// What is shown.
+        /// The spans of its text.
         spans: Vec<Span>,
+    },
+    /// A mention of a member.
+    Mention {
+        /// The member's id.
+        id: String,
+        /// What was typed, from the at sign on.
+        text: String,
     },
 }
 
-/// The spans of a text.
-pub fn spans(source: &str) -> Vec<Span> {
-    let budget = Budget { left: Cell::new(SPANS_MAX), cut: Cell::new((0, 0)) };
+/// Returns the spans of a text, with its mentions in their order. A mention in code, in a link or
+/// in a quote makes no span.
+pub fn spans(source: &str, mentions: &[Mention]) -> Vec<Span> {
+    let budget = SpanBudget { left: Cell::new(SPANS_MAX), cut: Cell::new((0, 0)) };
     let mut spans = Vec::new();
-    if write_source(source, 1, &budget, &mut spans).is_err() {
+    if write_source(source, mentions, 1, &budget, &mut spans).is_err() {
         let (kept, rest) = budget.cut.get();
         spans.truncate(kept);
         spans.push(Span::Text { text: source[rest..].to_owned() });
@@ -77,26 +81,33 @@ pub fn spans(source: &str) -> Vec<Span> {
     spans
 }
 
-/// Writes a text that stands at `level`, the outermost being 1: a quote's content is a text of its own.
-fn write_source(source: &str, level: usize, budget: &Budget, spans: &mut Vec<Span>) -> Result<(), BudgetSpentError> {
-    let bare = bare::find(source);
-    let nodes = marks::collect(source, &bare, level);
-    Writer { source, bare: &bare, budget }.write(0..source.len(), nodes, level, spans)
+/// Formats a text at `level`; the outermost level is 1. The content of a quote is a text of its
+/// own.
+fn write_source(
+    source: &str,
+    mentions: &[Mention],
+    level: usize,
+    budget: &SpanBudget,
+    spans: &mut Vec<Span>,
+) -> Result<(), BudgetSpentError> {
+    let bare = autolink::find(source);
+    let nodes = markdown::collect(source, &bare, level);
+    SpanWriter { source, bare: &bare, mentions, budget }.write(0..source.len(), nodes, level, spans)
 }
 
-/// How many spans a message may still have.
-struct Budget {
+/// The number of spans that a message may still have.
+struct SpanBudget {
     left: Cell<usize>,
-    /// Where the message is cut if it has too many: the number of outermost spans that stay, and where in the source
-    /// the remaining text begins. One span is left for that text.
+    /// The cut of a message with too many spans: the number of outermost spans that stay, and the
+    /// offset of the remaining text. One span is reserved for that text.
     cut: Cell<(usize, usize)>,
 }
 
-impl Budget {
-    /// Takes one span for a piece that begins at `at` of the source, behind `spans`.
+impl SpanBudget {
+    /// Takes one span for a piece at offset `at` of the source, behind `spans`.
     fn take(&self, level: usize, at: usize, spans: &[Span]) -> Result<(), BudgetSpentError> {
         let left = self.left.get();
-        // The remaining text joins a text that stands before it.
+        // The remaining text joins a text before it.
         if level == 1 && left > 0 && !matches!(spans.last(), Some(Span::Text { .. })) {
             self.cut.set((spans.len(), at));
         }
@@ -108,18 +119,19 @@ impl Budget {
 /// A message would have more than [`SPANS_MAX`] spans.
 struct BudgetSpentError;
 
-/// Turns what was recognised, and the source between it, into spans.
-struct Writer<'a> {
+/// Makes spans of the formatted pieces and the source between them.
+struct SpanWriter<'a> {
     source: &'a str,
-    bare: &'a [Bare],
-    budget: &'a Budget,
+    bare: &'a [BareUrl],
+    mentions: &'a [Mention],
+    budget: &'a SpanBudget,
 }
 
-impl Writer<'_> {
+impl SpanWriter<'_> {
     fn write(
         &self,
         content: Range<usize>,
-        nodes: Vec<Node>,
+        nodes: Vec<MarkNode>,
         level: usize,
         spans: &mut Vec<Span>,
     ) -> Result<(), BudgetSpentError> {
@@ -129,18 +141,19 @@ impl Writer<'_> {
             at = node.range.end;
             self.budget.take(level, node.range.start, spans)?;
             let span = match node.kind {
-                Kind::Em => Span::Em { spans: self.inside(node.inner, node.children, level)? },
-                Kind::Strong => Span::Strong { spans: self.inside(node.inner, node.children, level)? },
-                Kind::Link(href) => {
-                    // A link holds no other link, so nothing bare in it becomes one.
-                    let label = Writer { bare: &[], ..*self };
+                MarkKind::Em => Span::Em { spans: self.inside(node.inner, node.children, level)? },
+                MarkKind::Strong => Span::Strong { spans: self.inside(node.inner, node.children, level)? },
+                MarkKind::Strike => Span::Strike { spans: self.inside(node.inner, node.children, level)? },
+                MarkKind::Link(href) => {
+                    // A link contains no other link, so bare links in it stay text.
+                    let label = SpanWriter { bare: &[], mentions: &[], ..*self };
                     Span::Link { href, spans: label.inside(node.inner, node.children, level)? }
                 }
-                Kind::Code(text) => Span::Code { text },
-                Kind::Pre(text, lang) => Span::Pre { text, lang },
-                Kind::Quote(text) => {
+                MarkKind::Code(text) => Span::Code { text },
+                MarkKind::Pre(text, lang) => Span::Pre { text, lang },
+                MarkKind::Quote(text) => {
                     let mut inside = Vec::new();
-                    write_source(&text, level + 1, self.budget, &mut inside)?;
+                    write_source(&text, &[], level + 1, self.budget, &mut inside)?;
                     Span::Quote { spans: inside }
                 }
             };
@@ -149,13 +162,13 @@ impl Writer<'_> {
         self.write_typed(at..content.end, level, spans)
     }
 
-    fn inside(&self, content: Range<usize>, nodes: Vec<Node>, level: usize) -> Result<Vec<Span>, BudgetSpentError> {
+    fn inside(&self, content: Range<usize>, nodes: Vec<MarkNode>, level: usize) -> Result<Vec<Span>, BudgetSpentError> {
         let mut spans = Vec::new();
         self.write(content, nodes, level + 1, &mut spans)?;
         Ok(spans)
     }
 
-    /// Writes a piece of the source as it was typed, bare links apart.
+    /// Adds a piece of the source as typed, with its bare links.
     fn write_typed(&self, piece: Range<usize>, level: usize, spans: &mut Vec<Span>) -> Result<(), BudgetSpentError> {
         let mut at = piece.start;
         if level < SPAN_DEPTH_MAX {
@@ -164,7 +177,7 @@ impl Writer<'_> {
                 self.write_text(at..bare.range.start, level, spans)?;
                 self.budget.take(level, bare.range.start, spans)?;
                 let mut shown = Vec::new();
-                self.write_text(bare.range.clone(), level + 1, &mut shown)?;
+                self.write_plain(bare.range.clone(), level + 1, &mut shown)?;
                 spans.push(Span::Link { href: bare.href.clone(), spans: shown });
                 at = bare.range.end;
             }
@@ -172,7 +185,23 @@ impl Writer<'_> {
         self.write_text(at..piece.end, level, spans)
     }
 
+    /// Writes a piece of the source in which nothing is formatted: mentions apart, it is text.
     fn write_text(&self, piece: Range<usize>, level: usize, spans: &mut Vec<Span>) -> Result<(), BudgetSpentError> {
+        let mut at = piece.start;
+        let first = self.mentions.partition_point(|mention| mention.range().start < piece.start);
+        for mention in self.mentions[first..].iter().take_while(|mention| mention.range().start < piece.end) {
+            let range = mention.range();
+            if range.end <= piece.end {
+                self.write_plain(at..range.start, level, spans)?;
+                self.budget.take(level, range.start, spans)?;
+                at = range.end;
+                spans.push(Span::Mention { id: mention.id.to_string(), text: self.source[range].to_owned() });
+            }
+        }
+        self.write_plain(at..piece.end, level, spans)
+    }
+
+    fn write_plain(&self, piece: Range<usize>, level: usize, spans: &mut Vec<Span>) -> Result<(), BudgetSpentError> {
         if !piece.is_empty() {
             self.budget.take(level, piece.start, spans)?;
             spans.push(Span::Text { text: self.source[piece].to_owned() });

@@ -1,33 +1,29 @@
-//! The environment as if it had been typed: `ROOMFUL_WEB_PORT=none` is `--web-port=none`, where that was not.
+//! Environment variables as arguments: `ROOMFUL_WEB_PORT=none` is `--web-port=none`, unless that
+//! option was given.
 
 use std::ffi::OsString;
 
-use clap::parser::ValueSource;
-use clap::{ArgAction, ArgMatches};
+use clap::ArgAction;
 
-use super::Refusal;
+use super::{Added, CliExit, Origin};
 
-/// The options that take a value or are switches: all but help and version.
+/// Returns the options that take a value or are switches, that is all but help and version.
 pub(super) fn options(parser: &clap::Command) -> impl Iterator<Item = &clap::Arg> {
     parser
         .get_arguments()
         .filter(|arg| matches!(arg.get_action(), ArgAction::Set | ArgAction::Append | ArgAction::SetTrue))
 }
 
-/// The arguments that the environment adds to those `typed`, and the options they belong to.
+/// Returns the arguments that the environment adds, of options for which `is_free` is true.
 pub(super) fn arguments(
     parser: &clap::Command,
-    typed: &ArgMatches,
     variable: impl Fn(&str) -> Option<OsString>,
-) -> Result<(Vec<OsString>, Vec<String>), Refusal> {
-    let mut added = Vec::new();
-    let mut from_environment = Vec::new();
-    for option in options(parser).filter(|arg| arg.is_global_set() || typed.subcommand_name().is_none()) {
+    is_free: impl Fn(&clap::Arg) -> bool,
+) -> Result<Added, CliExit> {
+    let mut added = Added::default();
+    for option in options(parser).filter(|arg| is_free(arg)) {
         let Some(long) = option.get_long() else { continue };
-        if typed.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine) {
-            continue;
-        }
-        // An empty variable is how shells and service files say "not set".
+        // Shells and service files express "not set" as an empty variable.
         let Some(value) = variable(&variable_name(long)).filter(|value| !value.is_empty()) else { continue };
         let with_value = |value: OsString| {
             let mut argument = OsString::from(format!("--{long}="));
@@ -37,20 +33,20 @@ pub(super) fn arguments(
         match option.get_action() {
             ArgAction::Append => {
                 let items = value.to_string_lossy();
-                // A comma too many, as scripts that join lists leave behind, names nobody.
+                // Scripts that join lists leave surplus commas behind.
                 let items = items.split(',').map(str::trim).filter(|item| !item.is_empty());
-                added.extend(items.map(|item| with_value(item.into())));
+                added.arguments.extend(items.map(|item| with_value(item.into())));
             }
-            ArgAction::SetTrue if value == "1" => added.push(format!("--{long}").into()),
+            ArgAction::SetTrue if value == "1" => added.arguments.push(format!("--{long}").into()),
             ArgAction::SetTrue if value == "0" => {}
             ArgAction::SetTrue => {
-                return Err(Refusal::Wrong(format!("{} is a switch: set it to 1 or 0", variable_name(long))));
+                return Err(CliExit::Wrong(format!("{} is a switch: set it to 1 or 0", variable_name(long))));
             }
-            _ => added.push(with_value(value)),
+            _ => added.arguments.push(with_value(value)),
         }
-        from_environment.push(long.to_owned());
+        added.origins.insert(long.to_owned(), Origin::Environment);
     }
-    Ok((added, from_environment))
+    Ok(added)
 }
 
 pub(super) fn variable_name(long: &str) -> String {

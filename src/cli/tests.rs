@@ -1,12 +1,12 @@
-//! What may be written, and what it comes to.
+//! Tests of the command line.
 
 use super::*;
 use crate::config::PeerAddress;
 
-fn parse_in(line: &[&str], environment: &[(&str, &str)]) -> Result<Invocation, Refusal> {
+fn parse_in(line: &[&str], environment: &[(&str, &str)]) -> Result<Invocation, CliExit> {
     let arguments = ["roomful"].iter().chain(line).map(OsString::from);
     let lookup = |key: &str| environment.iter().find(|(name, _)| *name == key).map(|(_, value)| value.into());
-    parse(arguments, lookup)
+    parse(arguments, lookup, None)
 }
 
 #[track_caller]
@@ -20,19 +20,19 @@ fn node(line: &[&str], environment: &[(&str, &str)]) -> Config {
 #[track_caller]
 fn wrong(line: &[&str], environment: &[(&str, &str)]) -> String {
     match parse_in(line, environment) {
-        Err(Refusal::Wrong(text)) => text,
+        Err(CliExit::Wrong(text)) => text,
         other => panic!("{line:?} is not refused: {other:?}"),
     }
 }
 
 #[test]
-fn the_parser_itself_is_sound() {
-    Line::command().debug_assert();
+fn clap_accepts_the_parser() {
+    CommandLine::command().debug_assert();
 }
 
 #[test]
 fn help_can_be_read_at_80_columns() {
-    let help = Line::command().term_width(80).render_long_help().to_string();
+    let help = CommandLine::command().term_width(80).render_long_help().to_string();
     for line in help.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
@@ -40,7 +40,7 @@ fn help_can_be_read_at_80_columns() {
 }
 
 #[test]
-fn defaults_are_those_of_the_contract() {
+fn defaults_match_the_contract() {
     let config = node(&["--data-dir", "/d"], &[]);
     let expected = Config {
         name: None,
@@ -53,8 +53,11 @@ fn defaults_are_those_of_the_contract() {
         web_port: WebPort::Usual,
         web_socket: None,
         shared: SharedMode::Auto,
+        on_message: None,
         data_dir: Some("/d".into()),
         quota: 256 * 1024 * 1024,
+        auto_fetch: 8 * 1024 * 1024,
+        files_quota: 4 * 1024 * 1024 * 1024,
         ephemeral: false,
         json: false,
     };
@@ -63,7 +66,7 @@ fn defaults_are_those_of_the_contract() {
 }
 
 #[test]
-fn environment_beats_default_and_option_beats_environment() {
+fn options_override_environment_and_defaults() {
     let all = [
         ("ROOMFUL_NAME", "  Ana "),
         ("ROOMFUL_HOST", "127.0.0.2"),
@@ -76,7 +79,10 @@ fn environment_beats_default_and_option_beats_environment() {
         ("ROOMFUL_WEB_SOCKET", "/s"),
         ("ROOMFUL_SHARED", "yes"),
         ("ROOMFUL_DATA_DIR", "/d"),
+        ("ROOMFUL_ON_MESSAGE", "./bot"),
         ("ROOMFUL_QUOTA", "64"),
+        ("ROOMFUL_AUTO_FETCH", "0"),
+        ("ROOMFUL_FILES_QUOTA", "1"),
         ("ROOMFUL_EPHEMERAL", "1"),
         ("ROOMFUL_JSON", "1"),
         ("ROOMFUL_LOG", "debug"),
@@ -93,8 +99,11 @@ fn environment_beats_default_and_option_beats_environment() {
         web_port: WebPort::None,
         web_socket: Some("/s".into()),
         shared: SharedMode::Yes,
+        on_message: Some(std::path::absolute("./bot").unwrap()),
         data_dir: Some("/d".into()),
         quota: 64 * 1024 * 1024,
+        auto_fetch: 0,
+        files_quota: 1024 * 1024 * 1024,
         ephemeral: true,
         json: true,
     };
@@ -113,7 +122,7 @@ fn environment_beats_default_and_option_beats_environment() {
 }
 
 #[test]
-fn a_room_key_in_the_environment_is_words_that_hold() {
+fn room_key_in_the_environment_is_validated() {
     const WORDS: &str = "legal winner thank year wave sausage worth useful legal winner thank yellow";
     let given = Some(RoomKeyFrom::Given(RoomKey::from_bytes([0x7f; 16])));
     assert_eq!(node(&[], &[("ROOMFUL_ROOM_KEY", WORDS)]).room_key, given);
@@ -126,7 +135,7 @@ fn a_room_key_in_the_environment_is_words_that_hold() {
         assert!(told.contains("`roomful key`") && !told.contains("horse"), "{told}");
     }
     assert!(wrong(&[], &[("ROOMFUL_ROOM_KEY", WORDS), ("ROOMFUL_ROOM_KEY_FILE", "/k")]).contains("both"));
-    // A command has no use for it.
+    // A command does not use the variable.
     assert!(parse_in(&["members"], &[("ROOMFUL_ROOM_KEY", "secret")]).is_ok());
 }
 
@@ -141,7 +150,7 @@ fn common_options_stand_before_or_after_the_command() {
 }
 
 #[test]
-fn options_of_the_node_have_no_place_with_a_command() {
+fn node_options_are_refused_with_a_command() {
     for option in [
         "--port=7000",
         "--name=a",
@@ -152,17 +161,19 @@ fn options_of_the_node_have_no_place_with_a_command() {
         "--web-port=0",
         "--web-socket=/s",
         "--shared=no",
+        "--on-message=x",
+        "--config=/c",
     ] {
-        assert!(wrong(&[option, "members"], &[]).contains("option of the node"), "{option}");
+        assert!(wrong(&[option, "members"], &[]).contains("is a node option"), "{option}");
         wrong(&["members", option], &[]);
     }
-    // A variable that is wrong for the node, or right, is none of a command's business.
+    // A command ignores variables of the node, valid or not.
     let url = parse_in(&["url", "--port", "9"], &[("ROOMFUL_PORT", "x"), ("ROOMFUL_EPHEMERAL", "1")]).unwrap().task;
     assert!(matches!(url, Task::Command { command: Command::Url { port: Some(9), rotate: false }, .. }), "{url:?}");
 }
 
 #[test]
-fn wrong_usage_is_told_in_two_lines() {
+fn wrong_usage_prints_two_lines() {
     let lines: &[&[&str]] = &[
         &["--nope"],
         &["--port", "80"],
@@ -185,6 +196,20 @@ fn wrong_usage_is_told_in_two_lines() {
         &["send", "--to", "a", "--channel", "b", "x"],
         &["send", "--timeout", "0", "x"],
         &["tail", "-n", "-1"],
+        &["edit", "1234567", "x"],
+        &["react", "last"],
+        &["ssh"],
+        &["ssh", "-oProxyCommand=x"],
+        &["ssh", "--", "-oProxyCommand=x"],
+        &["ssh", "ana@-box"],
+        &["ssh", "a b"],
+        &["ssh", "--port", "0", "box"],
+        &["service"],
+        &["service", "install", "--port", "7000"],
+        &["service", "install", "--", "--prot", "7000"],
+        &["service", "install", "--", "--help"],
+        &["service", "install", "--", "stop"],
+        &["completions", "tcsh"],
         &["url", "--port", "0"],
     ];
     for line in lines {
@@ -197,7 +222,7 @@ fn wrong_usage_is_told_in_two_lines() {
 }
 
 #[test]
-fn a_wrong_variable_is_called_by_its_name() {
+fn wrong_variable_is_named_in_the_error() {
     assert!(wrong(&[], &[("ROOMFUL_PORT", "80")]).contains("for ROOMFUL_PORT: 80 is not in"));
     assert!(wrong(&[], &[("ROOMFUL_NAME", "\u{7}")]).contains("ROOMFUL_NAME"));
     assert!(wrong(&[], &[("ROOMFUL_JSON", "yes")]).contains("ROOMFUL_JSON"));
@@ -206,11 +231,142 @@ fn a_wrong_variable_is_called_by_its_name() {
 }
 
 #[test]
-fn text_may_begin_with_anything_after_two_dashes() {
+fn text_after_two_dashes_may_begin_with_a_dash() {
     let task = parse_in(&["send", "--", "--json"], &[]).unwrap().task;
     assert!(
         matches!(task, Task::Command { json: false, command: Command::Send { text: Some(ref text), .. }, .. } if text == "--json")
     );
     let task = parse_in(&["send", "-"], &[]).unwrap().task;
     assert!(matches!(task, Task::Command { command: Command::Send { text: Some(ref text), .. }, .. } if text == "-"));
+}
+
+fn with_file(text: &str, line: &[&str], environment: &[(&str, &str)]) -> Result<Invocation, CliExit> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.toml");
+    std::fs::write(&path, text).unwrap();
+    let arguments = ["roomful"].iter().chain(line).map(OsString::from);
+    let lookup = |key: &str| environment.iter().find(|(name, _)| *name == key).map(|(_, value)| value.into());
+    parse(arguments, lookup, Some(&path))
+}
+
+const FILE: &str = "
+# a node of its own
+name = \"Ana\"
+port = 7_000
+web-port = \"none\"
+peer = [\"a\", \"b:1\"]
+announce-to = \"192.0.2.255\"
+ephemeral = true
+json = false
+quota = 64
+";
+
+#[test]
+fn file_is_below_environment_and_options() {
+    let line = &["--port", "7001", "--data-dir", "/d"];
+    let invocation = with_file(FILE, line, &[("ROOMFUL_PEER", "c"), ("ROOMFUL_JSON", "1")]).unwrap();
+    let setting = |name: &str| {
+        let found = invocation.settings.iter().find(|setting| setting.name == name).unwrap();
+        (found.value.as_str(), found.source)
+    };
+    assert_eq!(setting("port"), ("7001", SettingSource::Option));
+    assert_eq!(setting("peer"), ("c", SettingSource::Environment));
+    assert_eq!(setting("web-port"), ("none", SettingSource::File));
+    assert_eq!(setting("ephemeral"), ("true", SettingSource::File));
+    assert_eq!(setting("json"), ("true", SettingSource::Environment));
+    assert_eq!(setting("room"), ("lobby", SettingSource::Default));
+    assert_eq!(setting("log"), ("warn", SettingSource::Default));
+    let Task::Node(config) = invocation.task else { panic!("no node") };
+    let peer = |host: &str, port| PeerAddress { host: host.to_owned(), port };
+    assert_eq!((config.port, config.peers), (7001, vec![peer("c", 7001)]));
+    assert_eq!(config.announce_to, [peer("192.0.2.255", 7001)]);
+    assert_eq!((config.web_port, config.ephemeral, config.json), (WebPort::None, true, true));
+    assert_eq!(config.name, Some(Name::new("Ana").unwrap()));
+
+    let Task::Node(config) = with_file("peer = [\"a\"]\nroom-key-file = \"/k\"", &[], &[]).unwrap().task else {
+        panic!("no node")
+    };
+    assert_eq!((config.peers, config.room_key), (vec![peer("a", 7666)], Some(RoomKeyFrom::File("/k".into()))));
+}
+
+#[test]
+fn wrong_file_is_refused_with_its_line() {
+    for (text, line, part) in [
+        ("name = \"Ana\"\nprot = 7000\n", 2, "there is no setting 'prot'"),
+        ("\n\nport = 80", 3, "for port: 80 is not in"),
+        ("port = [7000, 7001]", 1, "another type"),
+        ("ephemeral = 1", 1, "true or false"),
+        ("port = 7000\nport = 7001", 2, "duplicate key"),
+        ("name = Ana", 1, ""),
+        ("[node]\nname = \"x\"", 1, "there is no setting 'node'"),
+        ("config = \"/other\"", 1, "there is no setting 'config'"),
+        ("room = \"\"", 1, "for room"),
+    ] {
+        let Err(CliExit::Wrong(told)) = with_file(text, &[], &[]) else { panic!("{text} is taken") };
+        assert!(told.contains(&format!("config.toml, line {line}: ")) && told.contains(part), "{text}: {told}");
+        assert_eq!(told.lines().count(), 2, "{told}");
+    }
+    // A command uses few of them, but a wrong name may be a misspelt one of these.
+    assert!(with_file("port = 80", &["members"], &[]).is_ok());
+    assert!(with_file("data-dri = \"/d\"", &["members"], &[]).is_err());
+    let Task::Command { data_dir, .. } = with_file("data-dir = \"/d\"", &["members"], &[]).unwrap().task else {
+        panic!("no command")
+    };
+    assert_eq!(data_dir, Some("/d".into()));
+}
+
+#[test]
+fn named_file_must_be_readable() {
+    for (line, environment) in [(&["--config", "/none"][..], &[][..]), (&[], &[("ROOMFUL_CONFIG", "/none")])] {
+        let Err(CliExit::Failed(told)) = with_file(FILE, line, environment) else { panic!("{line:?} is taken") };
+        assert!(told.starts_with("/none: ") && told.lines().count() == 2, "{told}");
+    }
+}
+
+#[test]
+fn config_takes_the_options_of_the_node() {
+    let invocation = with_file(FILE, &["--room", "attic", "config"], &[]).unwrap();
+    assert_eq!(invocation.task, Task::Config { running_on: None, json: false });
+    let room = invocation.settings.iter().find(|setting| setting.name == "room").unwrap();
+    assert_eq!((room.value.as_str(), room.source), ("attic", SettingSource::Option));
+    let task = with_file(FILE, &["config", "--data-dir", "/d"], &[]).unwrap().task;
+    assert_eq!(task, Task::Config { running_on: Some("/d".into()), json: false });
+}
+
+#[test]
+fn ssh_options_stand_after_two_dashes() {
+    let task = parse_in(&["ssh", "--start", "--port", "9000", "ana@box", "--", "-p", "2222"], &[]).unwrap().task;
+    let Task::Command { command: Command::Ssh { start, no_open, port, host, options }, .. } = task else {
+        panic!("{task:?}")
+    };
+    assert_eq!((start, no_open, port, host.as_str()), (true, false, Some(9000), "ana@box"));
+    assert_eq!(options, ["-p", "2222"]);
+}
+
+#[test]
+fn manual_pages_describe_every_command() {
+    let pages = man_pages().unwrap();
+    let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names[0], "roomful.1");
+    for command in CommandLine::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+        let name = format!("roomful-{}.1", command.get_name());
+        assert!(names.contains(&name.as_str()), "{name} is not in {names:?}");
+    }
+    let text = |name: &str| {
+        let (_, text) = pages.iter().find(|(found, _)| found == name).unwrap();
+        String::from_utf8(text.clone()).unwrap()
+    };
+    assert!(text("roomful.1").contains(".TH roomful 1") && text("roomful.1").contains("web\\-port"), "the options");
+    assert!(
+        text("roomful-send.1").contains("roomful\\-send") && text("roomful-send.1").contains("reply"),
+        "the command"
+    );
+    for (shell, part) in [
+        (CompletionShell::Bash, "complete -F"),
+        (CompletionShell::Zsh, "#compdef roomful"),
+        (CompletionShell::Fish, "complete -c roomful"),
+    ] {
+        let text = String::from_utf8(completions(shell)).unwrap();
+        assert!(text.contains(part) && text.contains("web-port") && !text.contains("tunnel --"), "{shell:?}");
+    }
 }

@@ -1,4 +1,4 @@
-//! `roomful key`: a new room key, as words. It asks no node.
+//! `roomful key`: prints a new room key as words. Needs no node.
 
 use rand::TryRng as _;
 use serde_json::json;

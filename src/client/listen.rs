@@ -9,44 +9,47 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{self, Message, http};
 
-use super::{Error, Node};
+use super::{Error, NodeClient};
+use crate::api::MessageJson;
 
-/// The node beats every 15 s; three that are missing mean that it hangs.
+/// Timeout of the node's frames. It sends a beat every 15 s, so three are missing.
 const SILENCE_SECONDS_MAX: u64 = 45;
 
-/// Events in the order in which the node sends them.
+/// A stream of events in the order of the node.
 pub(super) struct Events {
     socket: WebSocketStream<UnixStream>,
 }
 
-/// What commands want to know.
+/// An event that commands use.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Event {
+pub(super) enum SocketEvent {
+    /// A message that is new or has changed.
+    Message(Box<MessageJson>),
     /// There are entries up to this arrival number.
     Arrived(u64),
     /// A member appeared or changed.
-    Member(Named),
-    /// So many of so many hold the message with this id.
+    Member(MemberName),
+    /// The delivery count of the message with this id.
     Held { id: String, held_by: u64, of: Option<u64> },
     /// The node stops.
     Stopping,
-    /// The connection has ended, for whatever reason.
+    /// The connection has ended.
     Ended,
 }
 
-/// The frames that matter, and of them what matters.
+/// The used frames, with their used fields.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Frame {
-    Welcome(Welcome),
+enum SocketFrame {
+    Welcome(WelcomeState),
     Member {
-        member: Named,
+        member: MemberName,
     },
     Message {
-        message: Numbered,
+        message: Box<MessageJson>,
     },
     Said {
-        message: Numbered,
+        message: Box<MessageJson>,
     },
     Notice {
         notice: Numbered,
@@ -69,25 +72,25 @@ struct Numbered {
     arrival: u64,
 }
 
-/// The state at which the events begin.
+/// The state from which the events go on.
 #[derive(Debug, Deserialize)]
-pub(super) struct Welcome {
+pub(super) struct WelcomeState {
     /// The highest arrival number before the events.
     pub(super) arrival: u64,
     /// All members ever known.
-    pub(super) members: Vec<Named>,
+    pub(super) members: Vec<MemberName>,
 }
 
 /// The full id of a member and its name.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct Named {
+pub(super) struct MemberName {
     pub(super) id: String,
     pub(super) name: String,
 }
 
-impl Node {
-    /// Opens the socket. With the events comes the state at which they begin.
-    pub(super) async fn listen(&self) -> Result<(Events, Welcome), Error> {
+impl NodeClient {
+    /// Opens the socket. Returns the events, and the state from which they go on.
+    pub(super) async fn listen(&self) -> Result<(Events, WelcomeState), Error> {
         let broken = |error: tungstenite::Error| Error::Broken(error.to_string());
         let stream = self.connect().await?;
         let mut request = "ws://localhost/ws".into_client_request().map_err(broken)?;
@@ -96,32 +99,34 @@ impl Node {
         socket.send(Message::text(r#"{"type":"hello"}"#)).await.map_err(broken)?;
         let mut events = Events { socket };
         match events.frame().await? {
-            Some(Frame::Welcome(welcome)) => Ok((events, welcome)),
-            Some(Frame::Stopping) => Err(Error::Stopped),
-            _ => Err(Error::Broken("it did not welcome us".to_owned())),
+            Some(SocketFrame::Welcome(welcome)) => Ok((events, welcome)),
+            Some(SocketFrame::Stopping) => Err(Error::Stopped),
+            _ => Err(Error::Broken("the node did not answer the hello".to_owned())),
         }
     }
 }
 
 impl Events {
-    /// The next event that matters.
-    pub(super) async fn next(&mut self) -> Result<Event, Error> {
+    /// Returns the next event.
+    pub(super) async fn next(&mut self) -> Result<SocketEvent, Error> {
         loop {
             return Ok(match self.frame().await? {
-                Some(Frame::Welcome(Welcome { arrival, .. }) | Frame::Beat { arrival }) => Event::Arrived(arrival),
-                Some(Frame::Message { message } | Frame::Said { message }) => Event::Arrived(message.arrival),
-                Some(Frame::Notice { notice }) => Event::Arrived(notice.arrival),
-                Some(Frame::Member { member }) => Event::Member(member),
-                Some(Frame::Held { id, held_by, of }) => Event::Held { id, held_by, of },
-                Some(Frame::Stopping) => Event::Stopping,
-                Some(Frame::Other) => continue,
-                None => Event::Ended,
+                Some(SocketFrame::Welcome(WelcomeState { arrival, .. }) | SocketFrame::Beat { arrival }) => {
+                    SocketEvent::Arrived(arrival)
+                }
+                Some(SocketFrame::Message { message } | SocketFrame::Said { message }) => SocketEvent::Message(message),
+                Some(SocketFrame::Notice { notice }) => SocketEvent::Arrived(notice.arrival),
+                Some(SocketFrame::Member { member }) => SocketEvent::Member(member),
+                Some(SocketFrame::Held { id, held_by, of }) => SocketEvent::Held { id, held_by, of },
+                Some(SocketFrame::Stopping) => SocketEvent::Stopping,
+                Some(SocketFrame::Other) => continue,
+                None => SocketEvent::Ended,
             });
         }
     }
 
-    /// The next frame; none if the connection has ended.
-    async fn frame(&mut self) -> Result<Option<Frame>, Error> {
+    /// Returns the next frame, or none if the connection has ended.
+    async fn frame(&mut self) -> Result<Option<SocketFrame>, Error> {
         loop {
             let frame = tokio::time::timeout(Duration::from_secs(SILENCE_SECONDS_MAX), self.socket.next());
             let text = match frame.await.map_err(|_| Error::Silent)? {

@@ -1,14 +1,14 @@
-//! `roomful members`, and whom a word on the command line means.
+//! `roomful members`, and the lookup of a MEMBER on the command line.
 
-use super::{Error, Node, print};
+use super::{Error, NodeClient, print};
 use crate::api;
 use crate::config::{MIB, Name};
 
-/// Fewer characters of an id name nobody.
+/// Fewest characters of an id that name a member.
 const ID_CHARACTERS_MIN: usize = 4;
 
-/// Prints who is here: a table, or one Member a line.
-pub async fn members(node: &Node, json: bool) -> Result<(), Error> {
+/// Prints the members, as a table or as one Member a line.
+pub async fn members(node: &NodeClient, json: bool) -> Result<(), Error> {
     let members = all(node).await?;
     if json {
         return members.iter().try_for_each(print::json);
@@ -16,10 +16,10 @@ pub async fn members(node: &Node, json: bool) -> Result<(), Error> {
     let rows = members.iter().map(|member| {
         let own = if member.own { " (you)" } else { "" };
         [
-            format!("{}{own}", print::harmless(&member.name)),
-            print::harmless(&member.short),
-            print::harmless(&member.addresses.join(", ")),
-            format!("{}{}", print::harmless(&member.state), remarks(member)),
+            format!("{}{own}", print::sanitize(&member.name)),
+            print::sanitize(&member.short),
+            print::sanitize(&member.addresses.join(", ")),
+            format!("{}{}", print::sanitize(&member.state), remarks(member)),
             print::local(&member.since),
         ]
     });
@@ -28,51 +28,52 @@ pub async fn members(node: &Node, json: bool) -> Result<(), Error> {
     table(&rows).iter().try_for_each(|line| print::line(line))
 }
 
-/// What is to be known of a member beside its state.
-fn remarks(member: &api::Member) -> String {
+/// Returns remarks about a member besides its state.
+fn remarks(member: &api::MemberJson) -> String {
     let closed = member.closed.as_deref().map(|closed| match closed {
-        "quota" => format!("full: {} MiB", member.bytes.div_ceil(MIB)),
-        "disk" => "not taken: little disk".to_owned(),
-        other => format!("not taken: {}", print::harmless(other)),
+        "quota" => format!("storage limit reached: {} MiB", member.bytes.div_ceil(MIB)),
+        "disk" => "not saved: disk almost full".to_owned(),
+        other => format!("not saved: {}", print::sanitize(other)),
     });
     let remarks: Vec<String> = member.forked.then(|| "forked".to_owned()).into_iter().chain(closed).collect();
     if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join(", ")) }
 }
 
-/// The full id of the member that `written` means: by id or at least 4 characters of it, else by exact name.
-pub(super) async fn resolve(node: &Node, written: &str) -> Result<String, Error> {
+/// Returns the full id of the member that `written` names: by an id or at least 4 characters of it,
+/// else by its exact name.
+pub(super) async fn resolve(node: &NodeClient, written: &str) -> Result<String, Error> {
     find(&all(node).await?, written).map(|member| member.id.clone())
 }
 
-/// Everybody ever known.
-pub(super) async fn all(node: &Node) -> Result<Vec<api::Member>, Error> {
+/// Returns all members ever known.
+pub(super) async fn all(node: &NodeClient) -> Result<Vec<api::MemberJson>, Error> {
     node.get::<api::Members>("/api/v1/members").await.map(|answer| answer.members)
 }
 
-fn find<'a>(members: &'a [api::Member], written: &str) -> Result<&'a api::Member, Error> {
+fn find<'a>(members: &'a [api::MemberJson], written: &str) -> Result<&'a api::MemberJson, Error> {
     let id = written.to_ascii_lowercase();
     let name = Name::new(written).ok();
-    let is_whole = |member: &api::Member| member.id == id || member.short == id;
-    let begins = |member: &api::Member| member.id.starts_with(&id) || member.short.starts_with(&id);
-    let is_part = |member: &api::Member| id.len() >= ID_CHARACTERS_MIN && begins(member);
-    let is_name = |member: &api::Member| name.as_ref().is_some_and(|name| name.as_str() == member.name);
+    let is_whole = |member: &api::MemberJson| member.id == id || member.short == id;
+    let begins = |member: &api::MemberJson| member.id.starts_with(&id) || member.short.starts_with(&id);
+    let is_part = |member: &api::MemberJson| id.len() >= ID_CHARACTERS_MIN && begins(member);
+    let is_name = |member: &api::MemberJson| name.as_ref().is_some_and(|name| name.as_str() == member.name);
 
-    let rules: [&dyn Fn(&api::Member) -> bool; 3] = [&is_whole, &is_part, &is_name];
+    let rules: [&dyn Fn(&api::MemberJson) -> bool; 3] = [&is_whole, &is_part, &is_name];
     for rule in rules {
-        let fits: Vec<&api::Member> = members.iter().filter(|member| rule(member)).collect();
+        let fits: Vec<&api::MemberJson> = members.iter().filter(|member| rule(member)).collect();
         match fits[..] {
             [] => {}
             [member] => return Ok(member),
             _ => {
-                let told = fits.iter().map(|member| format!("{} {}", print::harmless(&member.name), member.short));
-                return Err(Error::Ambiguous { written: print::harmless(written), fits: told.collect() });
+                let told = fits.iter().map(|member| format!("{} {}", print::sanitize(&member.name), member.short));
+                return Err(Error::Ambiguous { written: print::sanitize(written), fits: told.collect() });
             }
         }
     }
-    Err(Error::NoSuchMember(print::harmless(written)))
+    Err(Error::NoSuchMember(print::sanitize(written)))
 }
 
-/// Rows in columns as wide as their widest field.
+/// Formats rows in columns as wide as their widest field.
 pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let widths: [usize; N] =
         std::array::from_fn(|column| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0));
@@ -83,7 +84,8 @@ pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-/// About how many cells a terminal gives to `text`: two for the scripts of East Asia and emoji, none for what combines.
+/// Estimates the width of a text in terminal cells: two for East Asian scripts and emoji, none for
+/// combining characters.
 fn width(text: &str) -> usize {
     let cells = |c: char| match c {
         '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200d}' | '\u{fe00}'..='\u{fe0f}' => 0,
@@ -104,8 +106,8 @@ fn width(text: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn member(id: &str, short: &str, name: &str) -> api::Member {
-        api::Member {
+    fn member(id: &str, short: &str, name: &str) -> api::MemberJson {
+        api::MemberJson {
             id: id.repeat(8),
             short: short.to_owned(),
             name: name.to_owned(),
@@ -120,13 +122,14 @@ mod tests {
             muted: false,
             blocked: false,
             forked: false,
+            status: None,
             bytes: 0,
             closed: None,
         }
     }
 
     #[test]
-    fn a_member_is_meant_by_id_first_and_then_by_name() {
+    fn member_is_resolved_by_id_then_by_name() {
         let members = [
             member("01234567", "aaaaaaaa", "Ana"),
             member("89abcdef", "aaaabbbb", "Bo"),
@@ -149,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_stand_below_each_other() {
+    fn columns_are_aligned() {
         let rows = [["NAME", "ID"], ["界", "a"], ["Zoe\u{301}", "b"]].map(|row| row.map(str::to_owned));
         assert_eq!(table(&rows), ["NAME  ID", "界    a", "Zoe\u{301}   b"]);
     }

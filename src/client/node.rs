@@ -1,5 +1,6 @@
-//! The running node as a command sees it: where it is, what opens it, one request at a time.
+//! A client of the running node: finds it, authenticates, and sends one request at a time.
 
+use std::convert::Infallible;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use rustix::fs::OFlags;
@@ -18,39 +19,43 @@ use tokio::net::UnixStream;
 use zeroize::Zeroizing;
 
 use super::Error;
+use crate::config::{CONFIG_BYTES_MAX, Setting};
 
-/// How long a node may take to answer: a disk that is busy needs seconds, a healthy node milliseconds.
+/// Timeout of an answer, in seconds: a busy disk needs seconds, a healthy node milliseconds.
 const ANSWER_SECONDS_MAX: u64 = 10;
 
-/// Longest answer that is taken, in bytes: the list of more than 30,000 members.
+/// Longest answer, in bytes: the list of more than 30,000 members.
 ///
-/// A member takes less than 1 KiB. Everything else ends earlier: pages of history, hits and exports
-/// end at 1 MiB.
+/// A member takes less than 1 KiB. Pages of history, hits and exports end at 1 MiB.
 const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// Longest file of a node that is read: `run.json` with the longest path of a socket is far below.
-const FILE_BYTES_MAX: u64 = 4096;
+/// Longest file of a node, in bytes: `run.json` with settings as long as a configuration file,
+/// whose texts are escaped.
+const FILE_BYTES_MAX: u64 = 4 * CONFIG_BYTES_MAX;
 
 /// A running node.
 #[derive(Debug)]
-pub struct Node {
+pub struct NodeClient {
     pub(super) dir: PathBuf,
-    pub(super) run: Run,
+    pub(super) run: RunInfo,
     pub(super) token: Zeroizing<String>,
 }
 
-/// What `run.json` says, as far as commands need it.
+/// The fields of `run.json` that commands need.
 #[derive(Debug, Deserialize)]
-pub(super) struct Run {
+pub(super) struct RunInfo {
     pub(super) pid: u32,
     pub(super) socket: PathBuf,
     pub(super) web: Option<String>,
-    /// The host of every link; none of a node that is older than this program.
+    /// The host of every link. None for a node that is older than this program.
     pub(super) host: Option<String>,
+    /// The settings in force. Empty for a node that is older than this program.
+    #[serde(default)]
+    pub(super) settings: Vec<Setting>,
 }
 
-impl Node {
-    /// Finds the node that runs on `dir`. That it said so does not mean that it still answers.
+impl NodeClient {
+    /// Finds the node that runs on `dir`. It may have ended since it wrote its files.
     pub fn find(dir: Option<&Path>) -> Result<Self, Error> {
         let dir = dir.ok_or(Error::NoPlace)?.to_owned();
         let run = read(&dir, "run.json")?;
@@ -61,7 +66,7 @@ impl Node {
         Ok(Self { dir, run, token })
     }
 
-    /// A connection to its socket.
+    /// Connects to the node's socket.
     pub(super) async fn connect(&self) -> Result<UnixStream, Error> {
         let path = &self.run.socket;
         let unreadable = |source: io::Error| match source.kind() {
@@ -69,20 +74,20 @@ impl Node {
             _ => Error::Unreadable { path: path.clone(), source },
         };
         let stream = UnixStream::connect(path).await.map_err(unreadable)?;
-        // The token is for the user's own node, whatever else answers there.
+        // Another user's program on the socket must not get the token.
         if stream.peer_cred().map_err(unreadable)?.uid() != geteuid().as_raw() {
             return Err(Error::Untrusted(path.clone()));
         }
         Ok(stream)
     }
 
-    /// Asks for `path`, which may hold a query.
+    /// Gets `path`, which may have a query.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         let answer = self.request(Method::GET, path, Bytes::new()).await?;
         serde_json::from_slice(&answer).map_err(|error| Error::Foreign(error.to_string()))
     }
 
-    /// Posts `json` and gives the answer's bytes.
+    /// Posts `json` and returns the answer's bytes.
     pub(super) async fn post(&self, path: &str, json: &serde_json::Value) -> Result<Bytes, Error> {
         self.request(Method::POST, path, json.to_string().into()).await
     }
@@ -93,23 +98,14 @@ impl Node {
         if status.is_success() {
             return Ok(answer);
         }
-        let told: Option<Told> = serde_json::from_slice(&answer).ok();
-        let message = told.map_or_else(|| format!("the node answers with status {status}"), |told| told.message);
-        Err(Error::Refused { status: status.as_u16(), message })
+        Err(refused(status, &answer))
     }
 
     async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Error> {
         let broken = |error: hyper::Error| Error::Broken(error.to_string());
         let stream = TokioIo::new(self.connect().await?);
         let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.map_err(broken)?;
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "localhost")
-            .header(header::AUTHORIZATION, self.authorization())
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .map_err(|error| Error::Foreign(error.to_string()))?;
+        let request = self.build(method, path, "application/json", Full::new(body))?;
 
         let exchange = async {
             let response = sender.send_request(request).await.map_err(broken)?;
@@ -118,7 +114,7 @@ impl Node {
             let body = body.map_err(|error| Error::Broken(error.to_string()))?;
             Ok((head.status, body.to_bytes()))
         };
-        // The connection moves the bytes; its own errors reach the exchange too.
+        // This task moves the bytes; its errors also reach the exchange.
         tokio::pin!(exchange);
         tokio::select! {
             done = &mut exchange => done,
@@ -126,7 +122,52 @@ impl Node {
         }
     }
 
-    /// The value of the header that opens the node, kept out of every log.
+    /// Posts a body that is sent while the answer is read. Returns the answer's body once it
+    /// begins, however long that takes.
+    pub(super) async fn post_stream<B>(&self, path: &str, media_type: &str, body: B) -> Result<Incoming, Error>
+    where
+        B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
+    {
+        let request = self.build(Method::POST, path, media_type, body)?;
+        self.stream(request).await
+    }
+
+    /// Gets `path`. Returns the answer's body once it begins.
+    pub(super) async fn get_stream(&self, path: &str) -> Result<Incoming, Error> {
+        let request = self.build(Method::GET, path, "application/json", Full::new(Bytes::new()))?;
+        self.stream(request).await
+    }
+
+    async fn stream<B>(&self, request: Request<B>) -> Result<Incoming, Error>
+    where
+        B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
+    {
+        let broken = |error: hyper::Error| Error::Broken(error.to_string());
+        let stream = TokioIo::new(self.connect().await?);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.map_err(broken)?;
+        // Its errors also reach the answer.
+        tokio::spawn(connection);
+        let (head, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
+        if head.status.is_success() {
+            return Ok(body);
+        }
+        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+        let body = body.map_err(|error| Error::Broken(error.to_string()))?;
+        Err(refused(head.status, &body.to_bytes()))
+    }
+
+    fn build<B>(&self, method: Method, path: &str, media_type: &str, body: B) -> Result<Request<B>, Error> {
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "localhost")
+            .header(header::AUTHORIZATION, self.authorization())
+            .header(header::CONTENT_TYPE, media_type)
+            .body(body)
+            .map_err(|error| Error::Foreign(error.to_string()))
+    }
+
+    /// Returns the value of the Authorization header, marked as sensitive.
     pub(super) fn authorization(&self) -> header::HeaderValue {
         let text = Zeroizing::new(format!("Bearer {}", *self.token));
         let mut value = header::HeaderValue::from_str(&text).expect("a token is hex digits");
@@ -135,7 +176,13 @@ impl Node {
     }
 }
 
-/// What is of interest in a refusal; its code may be newer than this program.
+fn refused(status: StatusCode, answer: &[u8]) -> Error {
+    let told: Option<Told> = serde_json::from_slice(answer).ok();
+    let message = told.map_or_else(|| format!("the node answers with status {status}"), |told| told.message);
+    Error::Refused { status: status.as_u16(), message }
+}
+
+/// The used field of a refusal. Its code may be newer than this program.
 #[derive(Deserialize)]
 struct Told {
     message: String,
@@ -145,10 +192,12 @@ pub(super) fn is_token(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Reads a file that the node wrote. Only the user's own is believed: it names the socket to which the token is sent.
+/// Reads a file of the node. It must belong to the user, since it names the socket to which the
+/// token is sent.
 fn read(dir: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     let path = dir.join(name);
-    // Without following a link, and without waiting for a pipe: the node makes neither.
+    // The node makes neither links nor pipes, so links are not followed and pipes are not waited
+    // for.
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let opened = OpenOptions::new().read(true).custom_flags(flags).open(&path);
     let unreadable = |source: io::Error| match source.kind() {
@@ -163,7 +212,7 @@ fn read(dir: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     if !metadata.is_file() || metadata.mode() & 0o022 != 0 || metadata.uid() != geteuid().as_raw() {
         return Err(Error::Untrusted(path));
     }
-    // Taken at once: a vector that grows leaves copies of a token behind.
+    // Allocated once: a vector that grows would leave copies of a token behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_BYTES_MAX as usize + 1));
     opened.and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {

@@ -1,7 +1,7 @@
-//! `roomful open`: the page in the user's browser.
+//! `roomful open`: opens the page in the user's browser.
 //!
-//! The link goes through a file that only its user can read, since what a program is started with shows in `ps`. The node
-//! removes the file when it stops.
+//! The link goes through a file that only the user can read, since arguments of a program show in
+//! `ps`. The node removes the file when it stops.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -11,38 +11,43 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use askama::Template;
 use tokio::time::{Instant, sleep};
 
-use super::html::escape;
+use super::messages::html::render;
 use super::url::link;
-use super::{Error, Node};
+use super::{Error, NodeClient};
 
-/// The file in the data directory that leads to the page.
+/// The file in the data directory that redirects to the page.
 const REDIRECT: &str = "open.html";
 
-/// A program that still runs after so long is the browser itself, and not one that looks for it.
+/// A program that runs longer is the browser itself, not a launcher of one. In milliseconds.
 const LOOKS_MS_MAX: u64 = 3_000;
 
-/// How often to look whether it has ended.
+/// Interval of the checks whether the program has ended, in milliseconds.
 const LOOK_EVERY_MS: u64 = 20;
 
-/// Opens the page: with the first program that `BROWSER` names and that works, else with that of the desktop.
-pub async fn open(node: &Node) -> Result<(), Error> {
-    let file = node.dir.join(REDIRECT);
-    let unwritten = |source| Error::NoRedirect { path: file.clone(), source };
-    write(&file, &page(&link(node, None, false).await?)).map_err(unwritten)?;
-    for mut browser in browsers(std::env::var("BROWSER").ok().as_deref(), &file) {
+/// Opens the page with the first program in `BROWSER` that works, else with that of the desktop.
+pub async fn open(node: &NodeClient) -> Result<(), Error> {
+    open_link(&node.dir.join(REDIRECT), &link(node, None, false).await?).await
+}
+
+/// Opens a link through `file`, which redirects to it. Without a browser the file is removed again.
+pub(super) async fn open_link(file: &Path, link: &str) -> Result<(), Error> {
+    let unwritten = |source| Error::NoRedirect { path: file.to_owned(), source };
+    write(file, &render(&Redirect { link })?).map_err(unwritten)?;
+    for mut browser in browsers(std::env::var("BROWSER").ok().as_deref(), file) {
         if let Ok(started) = browser.spawn()
             && is_browsing(started).await
         {
             return Ok(());
         }
     }
-    fs::remove_file(&file).map_err(unwritten)?;
+    fs::remove_file(file).map_err(unwritten)?;
     Err(Error::NoBrowser)
 }
 
-/// Writes what nobody else may read, over what was there before.
+/// Writes a file that only the user can read, in place of an earlier one.
 fn write(file: &Path, page: &str) -> io::Result<()> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -51,20 +56,25 @@ fn write(file: &Path, page: &str) -> io::Result<()> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?.write_all(page.as_bytes())
 }
 
-/// A page that leads to `link`, by itself and by a click.
-fn page(link: &str) -> String {
-    let link = escape(link);
-    format!(
-        "<!doctype html>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'\">\n\
-         <meta name=\"referrer\" content=\"no-referrer\">\n\
-         <meta http-equiv=\"refresh\" content=\"0; url={link}\">\n\
-         <title>Roomful</title>\n<a href=\"{link}\">Open the page</a>\n"
-    )
+/// The page that redirects to `link`, with the link itself as a fallback.
+#[derive(Template)]
+#[template(
+    ext = "html",
+    source = r#"<!doctype html>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'">
+<meta name="referrer" content="no-referrer">
+<meta http-equiv="refresh" content="0; url={{ link }}">
+<title>Roomful</title>
+<a href="{{ link }}">Open the page</a>
+"#
+)]
+struct Redirect<'a> {
+    link: &'a str,
 }
 
-/// What to try, in turn: the commands in `variable`, between colons, `%s` standing for the file if it is not the last
-/// argument; else what the system has for it.
+/// Returns the commands to try: those in `variable`, separated by colons, then that of the system.
+/// `%s` stands for the file; without it the file is the last argument.
 fn browsers(variable: Option<&str>, file: &Path) -> Vec<Command> {
     let usual = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let named = variable.unwrap_or_default().split(':').chain([usual]);
@@ -86,13 +96,13 @@ fn command(line: &str, file: &Path) -> Option<Command> {
     if !has_file {
         command.arg(file);
     }
-    // It lives on when this program has ended, and has no use for the room's key.
+    // The browser outlives this program, and must not get the room's key.
     command.process_group(0).env_remove("ROOMFUL_ROOM_KEY");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     Some(command)
 }
 
-/// Whether it ended well, or goes on.
+/// Returns true if the program succeeded or still runs.
 async fn is_browsing(mut started: Child) -> bool {
     let deadline = Instant::now() + Duration::from_millis(LOOKS_MS_MAX);
     while Instant::now() < deadline {
@@ -110,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_stands_where_a_browser_wants_it() {
+    fn redirect_file_is_where_browsers_can_read_it() {
         let file = Path::new("/d/open.html");
         let lines = |variable| {
             let line = |command: &Command| {

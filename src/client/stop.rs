@@ -1,4 +1,4 @@
-//! `roomful stop`: ends the node, and waits until it is gone.
+//! `roomful stop`: stops the node and waits until its process has ended.
 
 use std::time::Duration;
 
@@ -7,19 +7,20 @@ use rustix::process::{Pid, test_kill_process};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Error, Node};
+use super::{Error, NodeClient};
 
-/// A node is to be gone within 3 s; a slow disk gets more.
+/// Timeout of the stop, in seconds. The node needs at most 3 s, more on a slow disk.
 const PATIENCE_SECONDS: u64 = 10;
 
-/// How often to look. No event tells a stranger of the end of a process on every system.
+/// Interval of the checks, in milliseconds. Not every system reports the end of a process that is
+/// no child.
 const LOOK_EVERY_MS: u64 = 20;
 
-/// Asks the node to stop, and returns when its process is gone.
-pub async fn stop(node: &Node) -> Result<(), Error> {
+/// Stops the node. Returns when its process has ended.
+pub async fn stop(node: &NodeClient) -> Result<(), Error> {
     let deadline = Instant::now() + Duration::from_secs(PATIENCE_SECONDS);
     match node.post("/api/v1/stop", &json!({})).await {
-        // It may be stopping already, or gone before it could answer.
+        // The node may be stopping already, or end before it answers.
         Ok(_) | Err(Error::Broken(_) | Error::Refused { status: 503, .. }) => {}
         Err(error) => return Err(error),
     }
@@ -37,9 +38,9 @@ fn is_running(pid: u32) -> bool {
     test_kill_process(process) != Err(Errno::SRCH) && !is_zombie(pid)
 }
 
-/// Whether only its parent's attention keeps the process in the table: it holds no port, file or lock any more.
+/// Returns true for a zombie: it holds no port, file or lock any more.
 fn is_zombie(pid: u32) -> bool {
-    // The second field is a name in brackets, which may hold brackets itself.
+    // The second field is a name in brackets, which may contain brackets.
     let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     status.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
 }
@@ -49,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ended_process_is_gone_before_and_after_its_parent_looks() {
+    fn ended_process_is_gone_even_as_a_zombie() {
         let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
         assert!(is_running(child.id()));
         drop(child.stdin.take());

@@ -1,10 +1,10 @@
-//! `roomful url`: the link to the page, with what opens it.
+//! `roomful url`: prints the sign-in link.
 
 use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::node::{Node, is_token};
+use super::node::{NodeClient, is_token};
 use super::{Error, print};
 
 #[derive(Deserialize)]
@@ -12,15 +12,16 @@ struct Rotated {
     token: String,
 }
 
-/// Prints the link: as it is here, or after a forward to `port`; with `rotate`, after all earlier links were made worthless.
-pub async fn url(node: &Node, port: Option<u16>, rotate: bool) -> Result<(), Error> {
+/// Prints the link as it is here, or as it is after a forward to `port`. With `rotate` all earlier
+/// links become invalid first.
+pub async fn url(node: &NodeClient, port: Option<u16>, rotate: bool) -> Result<(), Error> {
     print::line(&link(node, port, rotate).await?)
 }
 
-/// That link.
-pub(super) async fn link(node: &Node, port: Option<u16>, rotate: bool) -> Result<Zeroizing<String>, Error> {
-    // Also where there is no link: that nobody runs is said first. And a link to a node that is gone would hand the token
-    // to whoever has its port now.
+/// Returns the link.
+pub(super) async fn link(node: &NodeClient, port: Option<u16>, rotate: bool) -> Result<Zeroizing<String>, Error> {
+    // Connected first, so that a missing node is reported before a missing link. A link to a node
+    // that has ended would also hand the token to the program that has its port now.
     node.connect().await?;
     let base = match (port, &node.run.web) {
         (Some(port), _) => format!("http://{}:{port}", node.run.host.as_deref().unwrap_or("127.0.0.1")),

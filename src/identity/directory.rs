@@ -1,4 +1,5 @@
-//! The data directory: made or refused, locked while it is in use, and left without a trace of this run.
+//! The data directory: created or refused, locked while in use, and cleaned of the files of this
+//! run at the end.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -9,55 +10,59 @@ use std::path::{Path, PathBuf};
 use ed25519_dalek::SigningKey;
 use serde::Serialize;
 
-use super::lock::{Lock, Unlocked};
+use super::lock::{Lock, LockError};
 use super::{Error, Token, file, key, new_token, ownership, socket, token};
-use crate::proto::name::Name;
+use crate::proto::names::name::Name;
 
-/// By which commands find the node.
+/// The file by which commands find the node.
 const RUN: &str = "run.json";
 
-/// By which `roomful open` leads a browser to the page: it holds what opens it.
+/// The file by which `roomful open` redirects a browser to the page. It contains the token.
 const REDIRECT: &str = "open.html";
 
-/// The file that remembers where the page was served last.
+/// The file with the last port of the page.
 const SERVED_PORT: &str = "port";
 
-/// The file that remembers the name used last, in whichever room.
+/// The file with the name used last, in any room.
 const NAME: &str = "name";
 
-/// The directory of one running node, locked until this is dropped. Dropping it removes what is of this run alone, and the
-/// directory itself where it was made for an ephemeral node.
+/// The data directory of a running node, locked until this is dropped. The drop removes the files
+/// of this run, and the directory itself if it was made for an ephemeral node.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
     identity_in_memory: bool,
     made_for_this_run: bool,
-    /// What [`DataDir::listen`] made, to be removed: the socket, and a directory for it.
-    socket: Option<socket::Place>,
+    /// The results of [`DataDir::listen`] to remove: the socket, and a directory made for it.
+    socket: Option<socket::SocketPath>,
     _lock: Lock,
 }
 
-/// What `run.json` says: how commands find the running node.
+/// The content of `run.json`, by which commands find the running node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Run {
-    /// The node's process.
+pub struct RunFile {
+    /// The process id of the node.
     pub pid: u32,
-    /// Its Unix socket, absolute.
+    /// The absolute path of the Unix socket.
     pub socket: PathBuf,
-    /// The address of the page, `http://HOST:PORT/`, without the token; none: only the socket.
+    /// The address of the page, `http://HOST:PORT/`, without the token. None: only the socket.
     pub web: Option<String>,
-    /// The host of every link to the page: after a forward, to the socket as well, only the port is another.
+    /// The host of every link to the page. A forward, also one to the socket, changes only the
+    /// port.
     pub host: String,
-    /// When it started, as RFC 3339 text.
+    /// The time of the start, in RFC 3339.
     pub started: String,
+    /// The settings in force, for `roomful config`.
+    pub settings: serde_json::Value,
 }
 
 impl DataDir {
-    /// Opens the directory `given`, made with mode 0700 if it is missing, and takes its lock.
+    /// Opens the directory `given`, created with mode 0700 if it is missing, and takes its lock.
     ///
-    /// An `ephemeral` node keeps its key in memory; without a directory `given` it gets a fresh one, removed at the end.
+    /// An `ephemeral` node keeps its key in memory. Without `given` it gets a fresh directory,
+    /// which is removed at the end.
     pub fn open(given: Option<&Path>, ephemeral: bool) -> Result<Self, Error> {
-        // Programs learn from JSON where it is; a path that is no text would be another one there.
+        // JSON tells programs the path, and can only hold text.
         if let Some(path) = given.filter(|path| path.to_str().is_none()) {
             return Err(Error::NotText(path.to_owned()));
         }
@@ -69,7 +74,7 @@ impl DataDir {
             }
             None if ephemeral => {
                 let parents = runtime_dir().into_iter().chain([std::env::temp_dir(), "/tmp".into()]);
-                file::fresh_dir(parents.filter(|parent| parent.to_str().is_some()))?
+                file::create_private_dir(parents.filter(|parent| parent.to_str().is_some()))?
             }
             None => return Err(Error::NoPlace),
         };
@@ -77,50 +82,53 @@ impl DataDir {
             return Err(Error::NetworkFileSystem { dir: path, kind });
         }
         let lock = Lock::take(&path.join("lock")).map_err(|unlocked| match unlocked {
-            Unlocked::Held(pid) => Error::InUse { dir: path.clone(), pid },
-            Unlocked::NotOurs(reason) => Error::Planted { path: path.join("lock"), reason },
-            Unlocked::Failed(source) => Error::Unusable { dir: path.clone(), source },
+            LockError::Held(pid) => Error::InUse { dir: path.clone(), pid },
+            LockError::NotOurs(reason) => Error::Planted { path: path.join("lock"), reason },
+            LockError::Failed(source) => Error::Unusable { dir: path.clone(), source },
         })?;
-        // A crash may have left the last run's; until this one is announced, commands find nobody.
+        // A crash may have left the files of the last run. Until this run is announced, commands
+        // must find no node.
         for name in [RUN, REDIRECT] {
             file::remove(&path.join(name)).map_err(|source| Error::File { path: path.join(name), source })?;
         }
         Ok(Self { path, identity_in_memory: ephemeral, made_for_this_run, socket: None, _lock: lock })
     }
 
-    /// Where it is, absolute if what was given was.
+    /// Returns the path of the directory, absolute if the given one was.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether history belongs into memory too.
+    /// Returns true if the history stays in memory as well.
     pub fn is_ephemeral(&self) -> bool {
         self.identity_in_memory
     }
 
-    /// The node's key: the one kept here, made at the first start; of an ephemeral node a new one.
+    /// Returns the node's key: the stored one, created at the first start. An ephemeral node gets a
+    /// new one.
     pub fn key(&self) -> Result<SigningKey, Error> {
         if self.identity_in_memory { Ok(SigningKey::from_bytes(&*super::random()?)) } else { key(&self.path) }
     }
 
-    /// The token, kept over restarts; made if there is none that only we could have read.
+    /// Returns the token, which is kept over restarts. It is created if there is none that only
+    /// this user could read.
     pub fn token(&self) -> Result<Token, Error> {
         token(&self.path)
     }
 
-    /// Makes a new token and forgets the old one.
+    /// Replaces the token by a new one.
     pub fn rotate_token(&self) -> Result<Token, Error> {
         new_token(&self.path)
     }
 
-    /// The port of 127.0.0.1 on which the page was served last, over restarts; none if it never was.
+    /// Returns the port of the page in the last run, if any.
     pub fn served_port(&self) -> Option<u16> {
         let text = file::read(&self.path.join(SERVED_PORT)).ok()?;
         std::str::from_utf8(&text).ok()?.trim().parse().ok()
     }
 
-    /// Remembers on which port the page is served. An ephemeral node does not: what is in a directory that it was given, and
-    /// is not of this run, stays as it is.
+    /// Stores the port of the page. An ephemeral node does not, since it leaves other files of a
+    /// given directory unchanged.
     pub fn keep_served_port(&self, port: u16) -> Result<(), Error> {
         if self.identity_in_memory || self.served_port() == Some(port) {
             return Ok(());
@@ -129,13 +137,14 @@ impl DataDir {
         written.map_err(|source| Error::File { path: self.path.join(SERVED_PORT), source })
     }
 
-    /// The name used last, in whichever room: what a room begins with that has none of its own. Never of an ephemeral node.
+    /// Returns the name used last in any room, for a room without a name of its own. None for an
+    /// ephemeral node.
     pub fn name(&self) -> Option<Name> {
         let text = file::read(&self.path.join(NAME)).ok().filter(|_| !self.identity_in_memory)?;
         Name::new(std::str::from_utf8(&text).ok()?).ok()
     }
 
-    /// Remembers the name for rooms to come.
+    /// Stores the name for other rooms.
     pub fn keep_name(&self, name: &Name) -> Result<(), Error> {
         if self.identity_in_memory || self.name().as_ref() == Some(name) {
             return Ok(());
@@ -144,12 +153,13 @@ impl DataDir {
         written.map_err(|source| Error::File { path: self.path.join(NAME), source })
     }
 
-    /// Binds the Unix socket of the page, mode 0600: at `given`, else `page.sock` here, else, where that path is too long to
-    /// bind, `roomful-SHORT.sock` in the user's runtime directory or in a fresh directory of its own.
+    /// Binds the Unix socket of the page with mode 0600: at `given`, else at `page.sock` in this
+    /// directory. If that path is too long, at `roomful-SHORT.sock` in the user's runtime directory
+    /// or in a fresh directory.
     pub fn listen(&mut self, given: Option<&Path>, short: &str) -> Result<(UnixListener, PathBuf), Error> {
         let mut place = match given {
-            Some(path) => socket::Place::at(path),
-            None => socket::Place::usual(&self.path, runtime_dir().as_deref(), short)?,
+            Some(path) => socket::SocketPath::at(path),
+            None => socket::SocketPath::usual(&self.path, runtime_dir().as_deref(), short)?,
         };
         let listener = place.listen()?;
         let path = place.path().to_owned();
@@ -157,8 +167,8 @@ impl DataDir {
         Ok((listener, path))
     }
 
-    /// Writes `run.json`, by which commands find this node. Call it when the node can answer.
-    pub fn announce(&self, run: &Run) -> Result<(), Error> {
+    /// Writes `run.json`, by which commands find this node. The node must be able to answer by now.
+    pub fn announce(&self, run: &RunFile) -> Result<(), Error> {
         let path = self.path.join(RUN);
         let written = serde_json::to_vec(run).map_err(io::Error::from).and_then(|mut json| {
             json.push(b'\n');
@@ -180,7 +190,7 @@ impl Drop for DataDir {
     }
 }
 
-/// Makes the directory, or checks that the one there is ours alone, with nothing in it that others made.
+/// Creates the directory, or checks that the existing one and its files belong to this user alone.
 fn prepare(dir: &Path) -> Result<(), Error> {
     let unusable = |source: io::Error| match source.kind() {
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => Error::NotADirectory(dir.to_owned()),
@@ -194,7 +204,7 @@ fn prepare(dir: &Path) -> Result<(), Error> {
     if !ownership::is_own(&metadata) {
         return Err(Error::NotOurs(dir.to_owned()));
     }
-    // Closing it here would hide that others may have put something into it.
+    // Changing its mode here would hide that others may have put files into it.
     if ownership::is_writable_by_others(&metadata) {
         return Err(Error::WritableByOthers(dir.to_owned()));
     }
@@ -204,8 +214,8 @@ fn prepare(dir: &Path) -> Result<(), Error> {
     if metadata.mode() & 0o077 == 0 {
         return Ok(());
     }
-    // `mkdir` makes directories that others can enter. One that is empty or already a node's is ours to close; what else there
-    // is may be somebody's home or /tmp.
+    // `mkdir` makes directories that others can enter. An empty one, or one of a node, is closed to
+    // others; any other may be a home directory or /tmp.
     let empty = fs::read_dir(dir).map_err(unusable)?.next().is_none();
     let a_nodes = ["lock", "key"].iter().any(|name| dir.join(name).exists());
     if !empty && !a_nodes {
@@ -214,15 +224,16 @@ fn prepare(dir: &Path) -> Result<(), Error> {
     fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(unusable)
 }
 
-/// Where the system keeps what lives as long as the user is logged in.
+/// Returns the system's directory for files that live as long as the login.
 fn runtime_dir() -> Option<PathBuf> {
     std::env::var("XDG_RUNTIME_DIR").ok().map(PathBuf::from).filter(|dir| dir.is_absolute())
 }
 
-/// The kind of file system, if another machine may write there too, or shared memory is none.
+/// Returns the kind of a file system that another machine may write to, or that has no shared
+/// memory.
 #[cfg(target_os = "linux")]
 fn network_file_system(dir: &Path) -> Option<&'static str> {
-    // The magic numbers have 32 bits, in a field that is wider, and signed, on most machines.
+    // The magic numbers have 32 bits, in a field that is wider and signed on most machines.
     network(rustix::fs::statfs(dir).ok()?.f_type as u32)
 }
 
@@ -231,8 +242,9 @@ fn network_file_system(_: &Path) -> Option<&'static str> {
     None
 }
 
-/// The name of a network file system by its number in `statfs`(2) and linux/magic.h. FUSE may be one (sshfs) or not (an
-/// encrypted home); it is let through. 9P is what a virtual machine sees of its host.
+/// Returns the name of a network file system by its number in `statfs`(2) and linux/magic.h. FUSE
+/// is accepted: it may be one (sshfs) or not (an encrypted home). 9P is the host's file system in a
+/// virtual machine.
 #[cfg(target_os = "linux")]
 pub(super) fn network(magic: u32) -> Option<&'static str> {
     Some(match magic {

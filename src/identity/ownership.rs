@@ -1,11 +1,12 @@
 //! Checks who can change a directory and what is in it, before a node writes there.
 //!
-//! Another user who can write to a directory can plant a link, and the node then writes to the file it names with the
-//! rights of its own user. A file that others made also proves nothing: it can name any process and any socket.
+//! Another user who can write to a directory can plant a link, and the node then writes to the file
+//! it names with the rights of its own user. A file that others made also proves nothing: it can
+//! name any process and any socket.
 //!
-//! Directories above the data directory may be writable by others, since many systems give each user a group of their
-//! own. There, only links are checked: a directory that others put in place of the data directory belongs to them, and is
-//! refused for that.
+//! Directories above the data directory may be writable by others, since many systems give each
+//! user a group of their own. There, only links are checked: a directory that others put in place
+//! of the data directory belongs to them, and is refused for that.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -15,7 +16,8 @@ use std::path::{Path, PathBuf};
 /// Write permission for the group or for all.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
-/// Only the owner of an entry can remove or rename it, though other users can write to the directory.
+/// Only the owner of an entry can remove or rename it, though other users can write to the
+/// directory.
 const STICKY: u32 = 0o1000;
 
 /// Returns true if the current user owns it.
@@ -63,8 +65,9 @@ pub(super) fn foreign_entry(dir: &Path) -> io::Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// The reason why this is not a file that a node of the current user made for itself alone; none if it is one.
-pub(super) fn not_ours(metadata: &Metadata) -> Option<&'static str> {
+/// The reason why this is not a file that a node of the current user made for itself alone; none if
+/// it is one.
+pub(super) fn reason_not_own_file(metadata: &Metadata) -> Option<&'static str> {
     let kind = metadata.file_type();
     if kind.is_symlink() {
         Some("is a symbolic link")

@@ -1,4 +1,4 @@
-//! Identities on a real file system.
+//! Tests of identities on a real file system.
 
 use std::fs::{self, Permissions};
 use std::os::unix::ffi::OsStrExt as _;
@@ -8,9 +8,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use tempfile::TempDir;
 
 use super::*;
-use crate::proto::name::Name;
+use crate::proto::names::name::Name;
 
-/// A directory that is closed to others, as those that nodes make.
+/// Returns a directory that is closed to others, like those that nodes create.
 fn tempdir() -> std::io::Result<TempDir> {
     tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir()
 }
@@ -30,15 +30,21 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_new_directory_and_its_files_are_for_us_alone() {
+fn new_directory_and_files_are_private() {
     let parent = tempdir().unwrap();
     let path = parent.path().join("a/b");
     let mut dir = DataDir::open(Some(&path), false).unwrap();
     dir.key().unwrap();
     dir.token().unwrap();
     let (_listener, socket) = dir.listen(None, "abcdefgh").unwrap();
-    let run =
-        Run { pid: 7, socket, web: None, host: "127.0.0.1".to_owned(), started: "2026-11-22T14:05:00.123Z".to_owned() };
+    let run = RunFile {
+        pid: 7,
+        socket,
+        web: None,
+        host: "127.0.0.1".to_owned(),
+        started: "2026-11-22T14:05:00.123Z".to_owned(),
+        settings: serde_json::json!([]),
+    };
     dir.announce(&run).unwrap();
 
     assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o700, 0o700));
@@ -50,7 +56,7 @@ fn a_new_directory_and_its_files_are_for_us_alone() {
     let socket = path.join("page.sock");
     assert_eq!(
         json,
-        serde_json::json!({"pid": 7, "socket": socket, "web": null, "host": "127.0.0.1", "started": "2026-11-22T14:05:00.123Z"})
+        serde_json::json!({"pid": 7, "socket": socket, "web": null, "host": "127.0.0.1", "started": "2026-11-22T14:05:00.123Z", "settings": []})
     );
 
     drop(dir);
@@ -58,7 +64,7 @@ fn a_new_directory_and_its_files_are_for_us_alone() {
 }
 
 #[test]
-fn key_and_token_stay_the_same_and_are_64_digits_and_a_newline() {
+fn key_and_token_persist_as_64_hex_digits() {
     let parent = tempdir().unwrap();
     let key = open(&parent).key().unwrap();
     let token = open(&parent).token().unwrap();
@@ -90,7 +96,7 @@ fn a_damaged_key_is_refused_and_never_touched() {
 }
 
 #[test]
-fn a_key_that_is_open_to_others_or_unreadable_is_refused() {
+fn exposed_or_unreadable_key_is_refused() {
     let parent = tempdir().unwrap();
     open(&parent).key().unwrap();
     let path = parent.path().join("key");
@@ -107,7 +113,7 @@ fn a_key_that_is_open_to_others_or_unreadable_is_refused() {
 }
 
 #[test]
-fn a_damaged_or_exposed_token_is_made_anew() {
+fn damaged_or_exposed_token_is_replaced() {
     let parent = tempdir().unwrap();
     let path = parent.path().join("token");
     let first = open(&parent).token().unwrap();
@@ -121,7 +127,7 @@ fn a_damaged_or_exposed_token_is_made_anew() {
 }
 
 #[test]
-fn one_node_to_a_directory() {
+fn directory_serves_one_node_at_a_time() {
     let parent = tempdir().unwrap();
     let held = open(&parent);
     let error = DataDir::open(Some(parent.path()), false).unwrap_err();
@@ -132,7 +138,7 @@ fn one_node_to_a_directory() {
 }
 
 #[test]
-fn what_a_crash_leaves_is_no_obstacle() {
+fn leftovers_of_a_crash_do_not_prevent_a_start() {
     let parent = tempdir().unwrap();
     fs::write(parent.path().join("lock"), "1\n").unwrap();
     fs::write(parent.path().join("run.json"), "{}").unwrap();
@@ -147,7 +153,7 @@ fn what_a_crash_leaves_is_no_obstacle() {
 }
 
 #[test]
-fn what_cannot_be_a_data_directory_is_refused() {
+fn unusable_data_directory_is_refused() {
     let parent = tempdir().unwrap();
     let file = parent.path().join("file");
     fs::write(&file, "").unwrap();
@@ -163,7 +169,7 @@ fn what_cannot_be_a_data_directory_is_refused() {
 }
 
 #[test]
-fn only_directories_of_our_own_are_closed_to_others() {
+fn permissions_change_on_own_directories_only() {
     let parent = tempdir().unwrap();
     fs::set_permissions(parent.path(), Permissions::from_mode(0o755)).unwrap();
     open(&parent);
@@ -241,7 +247,7 @@ fn links_are_replaced_and_not_followed() {
 }
 
 #[test]
-fn an_ephemeral_node_leaves_nothing() {
+fn ephemeral_identity_is_removed() {
     let mut dir = DataDir::open(None, true).unwrap();
     let path = dir.path().to_owned();
     assert_eq!(mode(&path), 0o700);
@@ -255,7 +261,7 @@ fn an_ephemeral_node_leaves_nothing() {
 }
 
 #[test]
-fn an_ephemeral_node_in_a_given_directory_touches_nothing_of_others() {
+fn ephemeral_node_keeps_foreign_files() {
     let parent = tempdir().unwrap();
     let kept = open(&parent).key().unwrap();
     open(&parent).keep_served_port(7680).unwrap();
@@ -272,10 +278,10 @@ fn an_ephemeral_node_in_a_given_directory_touches_nothing_of_others() {
 }
 
 #[test]
-fn a_socket_moves_to_where_its_path_can_be_bound() {
+fn socket_with_too_long_a_path_is_moved() {
     let parent = tempdir().unwrap();
     let long = parent.path().join("x".repeat(120));
-    let place = |runtime: Option<&Path>| socket::Place::usual(&long, runtime, "abcdefgh").unwrap();
+    let place = |runtime: Option<&Path>| socket::SocketPath::usual(&long, runtime, "abcdefgh").unwrap();
     assert_eq!(place(Some(parent.path())).path(), parent.path().join("roomful-abcdefgh.sock"));
 
     let elsewhere = place(None);
@@ -295,7 +301,7 @@ fn a_socket_moves_to_where_its_path_can_be_bound() {
 }
 
 #[test]
-fn a_living_socket_and_a_file_are_not_taken_over() {
+fn live_socket_and_other_files_are_not_replaced() {
     let parent = tempdir().unwrap();
     let taken = parent.path().join("taken.sock");
     let _theirs = UnixListener::bind(&taken).unwrap();
@@ -310,7 +316,7 @@ fn a_living_socket_and_a_file_are_not_taken_over() {
 }
 
 #[test]
-fn the_last_port_of_the_page_is_remembered_over_restarts() {
+fn last_page_port_survives_a_restart() {
     let parent = tempdir().unwrap();
     let dir = open(&parent);
     assert_eq!(dir.served_port(), None);
@@ -325,7 +331,7 @@ fn the_last_port_of_the_page_is_remembered_over_restarts() {
 }
 
 #[test]
-fn the_last_name_is_remembered_over_restarts() {
+fn last_name_survives_a_restart() {
     let parent = tempdir().unwrap();
     let name = Name::new("Zo\u{eb} \u{1f469}\u{200d}\u{1f4bb}").unwrap();
     assert_eq!(open(&parent).name(), None);

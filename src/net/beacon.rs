@@ -1,7 +1,8 @@
-//! Beacons over UDP: sent from each interface's own address to its own network, by broadcast and by multicast.
+//! Sends and receives beacons over UDP, by broadcast and multicast on every interface.
 //!
-//! It moves packets and counts them. Which of them matter, and when one is sent, is the engine's business. It never
-//! waits: a report that finds its channel full is dropped, and so is a beacon.
+//! The task moves packets and counts them. The engine decides when to send and which beacons
+//! matter. The task never waits for the engine: if its channel is full, beacons and reports are
+//! dropped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -14,175 +15,178 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::interfaces::{self, Interface};
-use super::link::Links;
-use super::sieve::Sieve;
-use super::udp::{Ears, send};
-use super::warnings::Warnings;
-use super::{ELSEWHERE, Event, Refusals, Sent, far};
-use crate::proto::frame::Beacon;
+use super::link::LinkRegistry;
+use super::packet_rate_limit::PacketRateLimit;
+use super::udp::{BeaconSockets, send};
+use super::warnings::NetWarnings;
+use super::{DropCounts, NetEvent, REMOTE_TARGET, Sent, announce_targets};
 use crate::proto::ids::{Instance, NodeId};
 use crate::proto::limits::{ACCEPT_BACKOFF_MS_MAX, BEACON_BYTES_MAX, INTERFACES_EVERY_MS};
-use crate::proto::refusal::Cause;
-use crate::system::said;
+use crate::proto::replication::drop_reason::DropReason;
+use crate::proto::replication::frame::Beacon;
+use crate::system::io_error_text;
 use crate::wire::beacon::GROUP;
 use crate::wire::{self, WireError};
 
-/// How many beacons came and went on one interface since the start.
+/// Counts of beacons on one interface since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Packets that the system took.
+pub struct InterfaceCounts {
+    /// Packets that the system accepted for sending.
     pub sent: u64,
-    /// Beacons of others that were handed to the engine.
+    /// Beacons of other nodes that were passed to the engine.
     pub heard: u64,
-    /// Packets that were none, came from an impossible source, or from another interface than `--host` allows.
+    /// Packets that were no valid beacon, had an impossible source, or came from another network
+    /// than that of `--host`.
     pub refused: u64,
-    /// When the last one was handed on.
+    /// When the last beacon was passed to the engine.
     pub heard_at: Option<Instant>,
 }
 
-/// The counts by the interface's name; a sender on no network of ours counts as "elsewhere".
-pub(super) type Counters = Arc<Mutex<BTreeMap<String, Counts>>>;
+/// The counts by interface name. Senders outside this machine's networks count as
+/// [`REMOTE_TARGET`].
+pub(super) type InterfaceCounters = Arc<Mutex<BTreeMap<String, InterfaceCounts>>>;
 
-/// The task around the sockets.
-pub(super) struct Driver {
-    pub(super) ears: Ears,
+/// The task that owns the beacon sockets.
+pub(super) struct BeaconTask {
+    pub(super) sockets: BeaconSockets,
     pub(super) host: Option<IpAddr>,
     pub(super) own: (NodeId, Instance),
-    pub(super) counters: Counters,
-    pub(super) refusals: Refusals,
-    pub(super) events: mpsc::Sender<Event>,
-    /// Whose links end when their address does.
-    pub(super) links: Links,
-    /// What goes to `--announce-to`, and what became of it.
-    pub(super) far: Option<(mpsc::Sender<Vec<u8>>, far::Report)>,
+    pub(super) counters: InterfaceCounters,
+    pub(super) drop_counts: DropCounts,
+    pub(super) events: mpsc::Sender<NetEvent>,
+    /// Links are closed when their local address disappears.
+    pub(super) links: LinkRegistry,
+    /// The queue of the task for `--announce-to`, and its last results.
+    pub(super) target_announcer: Option<(mpsc::Sender<Vec<u8>>, announce_targets::LastRound)>,
 }
 
-impl Driver {
-    /// Runs until `stop`: sends what comes from `announcements`, hands on what is heard, and looks every 2 s whether
-    /// the machine's addresses have changed.
+impl BeaconTask {
+    /// Runs until `stop`: sends the beacons from `announcements`, passes received ones on, and
+    /// checks every 2 s whether the machine's addresses have changed.
     pub(super) async fn run(self, mut announcements: mpsc::Receiver<Beacon>, stop: CancellationToken) {
-        let mut warnings = Warnings::default();
-        let mut sieve = Sieve::new();
+        let mut throttle = NetWarnings::default();
+        let mut rate_limit = PacketRateLimit::new();
         let mut reported: Option<Vec<IpAddr>> = None;
-        // Before anything is heard: what is heard is judged by them.
+        // Needed before the first packet: its source is checked against them.
         let mut interfaces = Vec::new();
-        self.look(&mut interfaces, &mut warnings);
-        let mut looks = interval(Duration::from_millis(INTERFACES_EVERY_MS));
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // One byte more than a beacon may have, to tell one that is too long.
+        self.refresh(&mut interfaces, &mut throttle);
+        let mut refresh = interval(Duration::from_millis(INTERFACES_EVERY_MS));
+        refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // One byte more than the limit, so that an oversized packet is detected.
         let mut packet = [0; BEACON_BYTES_MAX + 1];
-        // After a failure to receive: what failed once would fail at once again.
-        let mut rests_until: Option<Instant> = None;
+        // Set after a receive error, which would otherwise repeat at once.
+        let mut paused_until: Option<Instant> = None;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = sleep_until(rests_until.unwrap_or_else(Instant::now).into()), if rests_until.is_some() => {
-                    rests_until = None;
+                () = sleep_until(paused_until.unwrap_or_else(Instant::now).into()), if paused_until.is_some() => {
+                    paused_until = None;
                 }
-                _ = looks.tick() => {
-                    self.look(&mut interfaces, &mut warnings);
+                _ = refresh.tick() => {
+                    self.refresh(&mut interfaces, &mut throttle);
                     reported = self.report(&interfaces, reported);
                 }
                 beacon = announcements.recv() => {
                     let Some(beacon) = beacon else { return };
-                    self.look(&mut interfaces, &mut warnings);
-                    self.announce(&beacon, &interfaces, &mut warnings);
+                    self.refresh(&mut interfaces, &mut throttle);
+                    self.announce(&beacon, &interfaces, &mut throttle);
                 }
-                received = self.ears.hear(&mut packet), if rests_until.is_none() => match received {
-                    Ok((_, source)) if !sieve.admits(source.ip()) => self.refusals.count(Cause::BeaconFlood),
-                    Ok((length, source)) => self.hear(&packet[..length], source, &interfaces),
+                received = self.sockets.recv(&mut packet), if paused_until.is_none() => match received {
+                    Ok((_, source)) if !rate_limit.admits(source.ip()) => self.drop_counts.count(DropReason::BeaconFlood),
+                    Ok((length, source)) => self.on_packet(&packet[..length], source, &interfaces),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(error) => {
-                        warnings.warn("beacons can't be received", &error);
-                        rests_until = Some(Instant::now() + Duration::from_millis(ACCEPT_BACKOFF_MS_MAX));
+                        throttle.warn("beacons can't be received", &error);
+                        paused_until = Some(Instant::now() + Duration::from_millis(ACCEPT_BACKOFF_MS_MAX));
                     }
                 },
             }
         }
     }
 
-    /// Reads the list anew, and hears the group on what is new. Where reading fails, for want of file descriptors say, the
-    /// last list is still the best.
-    fn look(&self, interfaces: &mut Vec<Interface>, warnings: &mut Warnings) {
+    /// Refreshes the interface list and joins the multicast group on new interfaces.
+    ///
+    /// If listing fails, for lack of file descriptors for example, the last list stays in use.
+    fn refresh(&self, interfaces: &mut Vec<Interface>, throttle: &mut NetWarnings) {
         match interfaces::list(self.host) {
             Ok(list) => *interfaces = list,
-            Err(error) => return warnings.warn("the network interfaces can't be listed", &error),
+            Err(error) => return throttle.warn("the network interfaces can't be listed", &error),
         }
         let indexes: BTreeSet<u32> =
             interfaces.iter().filter(|interface| !interface.loopback).filter_map(Interface::ipv6_zone).collect();
         for index in indexes {
-            if let Err(error) = self.ears.join(index) {
-                warnings.warn("the group of the beacons can't be joined", &error);
+            if let Err(error) = self.sockets.join(index) {
+                throttle.warn("the group of the beacons can't be joined", &error);
             }
         }
     }
 
-    /// Reports the addresses if they changed, and returns those that the node knows of.
+    /// Reports the addresses if they changed. Returns those that the node knows.
     fn report(&self, interfaces: &[Interface], reported: Option<Vec<IpAddr>>) -> Option<Vec<IpAddr>> {
         let addresses: Vec<IpAddr> = interfaces.iter().map(|interface| interface.address).collect();
         if reported.as_ref() == Some(&addresses) {
             return reported;
         }
-        self.links.keep_to(&addresses);
-        // A report that found no place is tried again at the next look.
-        match self.events.try_send(Event::Network { addresses: addresses.clone() }) {
+        self.links.close_others(&addresses);
+        // If the channel is full, the next refresh tries again.
+        match self.events.try_send(NetEvent::Network { addresses: addresses.clone() }) {
             Ok(()) => Some(addresses),
             Err(_) => reported,
         }
     }
 
-    fn announce(&self, beacon: &Beacon, interfaces: &[Interface], warnings: &mut Warnings) {
+    fn announce(&self, beacon: &Beacon, interfaces: &[Interface], throttle: &mut NetWarnings) {
         let packet = wire::beacon::encode(beacon);
         let mut report = Vec::new();
-        for (interface, source, target) in targets(interfaces, self.host.is_some(), self.ears.port) {
+        for (interface, source, target) in targets(interfaces, self.host.is_some(), self.sockets.port) {
             let result = send(source, target, &packet);
             match &result {
                 Ok(()) => self.count(&interface.name, |counts| counts.sent += 1),
-                Err(error) => warnings.warn("a beacon could not be sent", error),
+                Err(error) => throttle.warn("a beacon could not be sent", error),
             }
-            let error = result.err().map(|error| said(&error));
+            let error = result.err().map(|error| io_error_text(&error));
             report.push(Sent { interface: interface.name.clone(), source: source.ip(), target, error });
         }
-        if let Some((far, last)) = &self.far {
+        if let Some((target_announcer, last)) = &self.target_announcer {
             report.extend(last.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
-            // While it still looks up names for the last one, this one is not missed.
-            let _ = far.try_send(packet);
+            // While the last beacon's names are being looked up, skipping this one loses nothing.
+            let _ = target_announcer.try_send(packet);
         }
-        let _ = self.events.try_send(Event::Announced(report));
+        let _ = self.events.try_send(NetEvent::Announced(report));
     }
 
-    fn hear(&self, packet: &[u8], source: SocketAddr, interfaces: &[Interface]) {
+    fn on_packet(&self, packet: &[u8], source: SocketAddr, interfaces: &[Interface]) {
         let on = interfaces.iter().find(|interface| interface.hears(source));
-        let name = on.map_or(ELSEWHERE, |interface| &interface.name);
-        let possible = match source.ip() {
+        let name = on.map_or(REMOTE_TARGET, |interface| &interface.name);
+        let is_possible = match source.ip() {
             IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
             IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
         };
-        // With --host there is one interface here, and its network is what may be heard.
-        let wanted = self.host.is_none() || on.is_some();
+        // With --host there is only one interface in the list, and only its network is accepted.
+        let is_accepted = self.host.is_none() || on.is_some();
         let beacon = match wire::beacon::decode(packet) {
-            _ if !possible => Err(Cause::BeaconSource),
-            _ if !wanted => Err(Cause::BeaconElsewhere),
-            Err(WireError::Version) => Err(Cause::BeaconVersion),
-            Err(WireError::TooLong | WireError::Malformed(_) | WireError::Batch(_)) => Err(Cause::NoBeacon),
+            _ if !is_possible => Err(DropReason::BeaconSource),
+            _ if !is_accepted => Err(DropReason::BeaconElsewhere),
+            Err(WireError::Version) => Err(DropReason::BeaconVersion),
+            Err(WireError::TooLong | WireError::Malformed(_) | WireError::Batch(_)) => Err(DropReason::NoBeacon),
             Ok(beacon) => Ok(beacon),
         };
         let beacon = match beacon {
             Ok(beacon) => beacon,
             Err(cause) => {
-                self.refusals.count(cause);
+                self.drop_counts.count(cause);
                 return self.count(name, |counts| counts.refused += 1);
             }
         };
-        // Everybody hears themselves, once on each interface.
+        // A node receives its own beacons, once on each interface.
         if (beacon.id, beacon.instance) == self.own {
             return;
         }
         self.count(name, |counts| (counts.heard, counts.heard_at) = (counts.heard + 1, Some(Instant::now())));
-        let _ = self.events.try_send(Event::Beacon { source, beacon });
+        let _ = self.events.try_send(NetEvent::Beacon { source, beacon });
     }
 
-    fn count(&self, interface: &str, change: impl FnOnce(&mut Counts)) {
+    fn count(&self, interface: &str, change: impl FnOnce(&mut InterfaceCounts)) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         match counters.get_mut(interface) {
             Some(counts) => change(counts),
@@ -191,23 +195,26 @@ impl Driver {
     }
 }
 
-/// Where a beacon goes: from each IPv4 address to its network's broadcast address; and, unless the node keeps to one
-/// address, to everybody on the same wire, for neighbours whose mask differs from ours. (The system sends the latter
-/// out of the interface that has the source address.) And from one IPv6 address of each interface, its link-local one
-/// if it has one, to the group.
+/// The packets of one announcement: interface, source and target of each.
+///
+/// - From each IPv4 address to its network's broadcast address.
+/// - From each IPv4 address to 255.255.255.255, for neighbours with another netmask. Not with
+///   `--host`. The system sends it out of the interface that has the source address.
+/// - From one IPv6 address of each interface, link-local if possible, to the multicast group.
 fn targets(interfaces: &[Interface], one_host: bool, port: u16) -> Vec<(&Interface, SocketAddr, SocketAddr)> {
     let mut targets = Vec::new();
     for interface in interfaces {
         let IpAddr::V4(_) = interface.address else { continue };
-        let everybody = (!one_host && !interface.loopback).then_some(Ipv4Addr::BROADCAST);
-        let network = interface.broadcast.filter(|network| Some(*network) != everybody);
-        for target in network.into_iter().chain(everybody) {
+        let limited_broadcast = (!one_host && !interface.loopback).then_some(Ipv4Addr::BROADCAST);
+        let network = interface.broadcast.filter(|network| Some(*network) != limited_broadcast);
+        for target in network.into_iter().chain(limited_broadcast) {
             targets.push((interface, interface.socket_address(0), SocketAddr::from((target, port))));
         }
     }
     let mut by_zone: BTreeMap<u32, &Interface> = BTreeMap::new();
     for interface in interfaces {
-        // Loopback carries no multicast; who has IPv6 alone is heard there by its own multicasts on other interfaces.
+        // Loopback carries no multicast. A node on this machine with IPv6 alone receives the
+        // multicasts of the other interfaces.
         let Some(zone) = interface.ipv6_zone().filter(|_| !interface.loopback) else { continue };
         if interface.is_link_local() || !by_zone.contains_key(&zone) {
             by_zone.insert(zone, interface);
@@ -249,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn the_group_is_told_once_on_each_interface() {
+    fn group_is_announced_once_per_interface() {
         let ipv6 = |index, address: &str| Interface {
             index: Some(index),
             address: address.parse().expect("an address"),
@@ -262,7 +269,7 @@ mod tests {
         assert_eq!(
             found,
             ["[fe80::2%2]:0 [ff12::8000:7666%2]:7666", "[2001:db8::3]:0 [ff12::8000:7666%3]:7666"],
-            "link-local before others, since everybody on the wire has one"
+            "link-local before others, since every host on the wire has one"
         );
     }
 }

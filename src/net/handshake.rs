@@ -1,7 +1,7 @@
-//! The first frames on a link, once TLS stands: Hello and Proof in both directions, then who one is.
+//! The handshake over an established TLS connection: Hello, Proof and Intro in both directions.
 //!
-//! It decides nothing but whether the protocol was kept: which links stay is the engine's business. What goes wrong
-//! is said to the other side in a Close, as far as it can be reached, and to the caller as a sentence.
+//! It checks only the protocol; the engine decides which links stay. An error is told to the peer
+//! in a Close where possible, and to the caller as a sentence.
 
 use std::io;
 use std::net::IpAddr;
@@ -13,53 +13,53 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsStream;
 
-use super::tls::read_away;
-use super::wrong_keys::WrongKeys;
-use crate::proto::frame::{CloseReason, Hello, Intro};
+use super::auth_failures::AuthFailures;
+use super::tls::drain;
 use crate::proto::ids::NodeId;
 use crate::proto::limits::{FAREWELL_MS, FIRST_FRAME_BYTES_MAX};
-use crate::proto::refusal::Cause;
-use crate::proto::session::{Proof, Role, Transcript, common_version};
-use crate::system::said;
+use crate::proto::links::room_proof::{Role, RoomProof, Transcript, common_version};
+use crate::proto::replication::drop_reason::DropReason;
+use crate::proto::replication::frame::{CloseReason, Hello, Intro};
+use crate::system::io_error_text;
 use crate::wire::WireError;
 use crate::wire::frame::{
     Greeting, LENGTH_BYTES, decode_greeting, encode_close, encode_hello, encode_intro, encode_proof,
 };
 
-/// Why there is no link. Printed, it is a sentence for the user who looks why two nodes don't meet.
+/// Why there is no link. Its text is a sentence for a user who asks why two nodes do not connect.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HandshakeError {
-    #[error("nobody answers there ({})", said(.0))]
+    #[error("no answer ({})", io_error_text(.0))]
     Connect(io::Error),
     #[error("no answer within 10 seconds")]
     TooSlow,
-    #[error("TLS failed: no node of ours listens there, or something stands between ({})", said(.0))]
+    #[error("TLS failed: another program listens there, or something intercepts the connection ({})", io_error_text(.0))]
     Tls(io::Error),
-    #[error("it speaks TLS, but not the protocol of this program")]
+    #[error("it speaks TLS, but it isn't Roomful")]
     NotOurs,
-    #[error("somebody else answers there: {}", .0.short())]
-    SomebodyElse(NodeId),
-    #[error("that is this node itself")]
+    #[error("another node answers there: {}", .0.short())]
+    UnexpectedId(NodeId),
+    #[error("this is your own node")]
     OwnNode,
-    #[error("another node runs with the key of this one; give it a data directory of its own")]
+    #[error("another node has the same identity; give it its own data directory")]
     KeyInUse,
-    #[error("it runs a newer version than this one understands; update this one")]
+    #[error("it runs a newer version than this one supports; update this one")]
     NewerVersion,
-    #[error("it runs an older version than this one understands; update that one")]
+    #[error("it runs an older version than this one supports; update that one")]
     OlderVersion,
     #[error("it is in another room")]
     Room,
-    #[error("it has another room key, or none, or only one of you has")]
+    #[error("it has a different room key, or only one of you has one")]
     RoomKey,
     #[error("it broke the protocol: {0}")]
     Wire(#[from] WireError),
-    #[error("it hung up during the greeting")]
+    #[error("it closed the connection during the handshake")]
     HungUp,
-    #[error("the connection broke ({})", said(.0))]
+    #[error("the connection was lost ({})", io_error_text(.0))]
     Broken(io::Error),
     #[error("it refused: {}", sentence(*.0))]
     Refused(CloseReason),
-    #[error("this node is stopping or has too many unfinished connections")]
+    #[error("this node is stopping or has too many pending connections")]
     Displaced,
 }
 
@@ -73,7 +73,7 @@ impl From<io::Error> for HandshakeError {
 }
 
 impl HandshakeError {
-    /// What the other side is told; nothing where nobody is there to hear it.
+    /// The reason that the peer is told. `None` if no peer is there to read it.
     fn reason(&self) -> Option<CloseReason> {
         match self {
             Self::OwnNode => Some(CloseReason::Duplicate),
@@ -81,31 +81,32 @@ impl HandshakeError {
             Self::NewerVersion | Self::OlderVersion => Some(CloseReason::Version),
             Self::Room | Self::RoomKey => Some(CloseReason::Room),
             Self::Wire(_) => Some(CloseReason::Protocol),
-            Self::Connect(_) | Self::TooSlow | Self::Tls(_) | Self::NotOurs | Self::SomebodyElse(_) => None,
+            Self::Connect(_) | Self::TooSlow | Self::Tls(_) | Self::NotOurs | Self::UnexpectedId(_) => None,
             Self::HungUp | Self::Broken(_) | Self::Refused(_) | Self::Displaced => None,
         }
     }
 }
 
 impl HandshakeError {
-    /// Whether whoever is there had its say.
+    /// Returns true if a peer answered, so that the address is not dead.
     pub(super) fn is_answer(&self) -> bool {
         !matches!(self, Self::Connect(_) | Self::TooSlow | Self::HungUp | Self::Broken(_) | Self::Displaced)
     }
 
-    /// Under which cause it is counted; none where nothing was refused: nobody answered, or it was this node itself.
-    pub(super) fn cause(&self) -> Option<Cause> {
+    /// The counter for this failure. `None` if nothing was refused: no peer answered, or this node
+    /// met itself.
+    pub(super) fn cause(&self) -> Option<DropReason> {
         Some(match self {
             Self::Connect(_) | Self::OwnNode => return None,
-            Self::Refused(_) | Self::TooSlow | Self::HungUp | Self::Broken(_) => Cause::Unfinished,
-            Self::Tls(_) | Self::NotOurs => Cause::NotOurs,
-            Self::SomebodyElse(_) => Cause::WrongId,
-            Self::KeyInUse => Cause::OwnKey,
-            Self::NewerVersion | Self::OlderVersion => Cause::WrongVersion,
-            Self::Room => Cause::WrongRoom,
-            Self::RoomKey => Cause::WrongKey,
-            Self::Wire(_) => Cause::Malformed,
-            Self::Displaced => Cause::Displaced,
+            Self::Refused(_) | Self::TooSlow | Self::HungUp | Self::Broken(_) => DropReason::Unfinished,
+            Self::Tls(_) | Self::NotOurs => DropReason::NotOurs,
+            Self::UnexpectedId(_) => DropReason::WrongId,
+            Self::KeyInUse => DropReason::OwnKey,
+            Self::NewerVersion | Self::OlderVersion => DropReason::WrongVersion,
+            Self::Room => DropReason::WrongRoom,
+            Self::RoomKey => DropReason::WrongKey,
+            Self::Wire(_) => DropReason::Malformed,
+            Self::Displaced => DropReason::Displaced,
         })
     }
 }
@@ -113,83 +114,84 @@ impl HandshakeError {
 fn sentence(reason: CloseReason) -> &'static str {
     match reason {
         CloseReason::Stopping => "it is stopping",
-        CloseReason::Duplicate => "there is a link already",
-        CloseReason::KeyInUse => "the key of this node is in use on another machine",
-        CloseReason::Version => "no version of the protocol that both speak; update the older one",
-        CloseReason::Room => "it is in another room, or has another room key",
-        CloseReason::Protocol => "it says that this node broke the protocol",
-        CloseReason::Silent => "it heard nothing for too long",
-        CloseReason::Busy => "it has too many links",
-        CloseReason::Other => "for a reason that this version does not know",
+        CloseReason::Duplicate => "already connected",
+        CloseReason::KeyInUse => "this node's identity is in use on another computer",
+        CloseReason::Version => "incompatible versions; update the older one",
+        CloseReason::Room => "it is in another room, or has a different room key",
+        CloseReason::Protocol => "it reports a protocol error",
+        CloseReason::Silent => "it received nothing for too long",
+        CloseReason::Busy => "it has too many connections",
+        CloseReason::Other => "for a reason this version doesn't know",
     }
 }
 
-/// What a side brings to a handshake.
-pub(super) struct Setup<'a> {
-    /// Which side this is.
+/// The inputs of a handshake.
+pub(super) struct HandshakeParams<'a> {
+    /// This side's role.
     pub(super) role: Role,
-    /// The own id.
+    /// This node's id.
     pub(super) own: NodeId,
-    /// The id in the other side's certificate.
+    /// The id in the peer's certificate.
     pub(super) peer: NodeId,
-    /// What this side says first.
+    /// This side's Hello.
     pub(super) hello: Hello,
-    /// The room's key, or in an open room its name.
+    /// The room's key; in an open room, its name.
     pub(super) secret: &'a [u8],
-    /// What TLS exports for this connection.
+    /// The value that TLS exports for this connection.
     pub(super) exporter: [u8; 32],
-    /// What is told once the other side's proof was right.
+    /// This side's Intro, sent once the peer's proof was right.
     pub(super) intro: &'a Intro,
-    /// Where wrong proofs are counted, and from which address this one comes.
-    pub(super) keys: (&'a WrongKeys, IpAddr),
+    /// The counter of wrong proofs, and the peer's address.
+    pub(super) keys: (&'a AuthFailures, IpAddr),
 }
 
-/// Greets the other side. `Ok` means: it holds the room's key, speaks a version that we speak, and is another node.
-pub(super) async fn greet(
+/// Performs the handshake. `Ok` means that the peer is another node, holds the room's key and
+/// speaks a common version.
+pub(super) async fn handshake(
     stream: &mut TlsStream<TcpStream>,
-    setup: &Setup<'_>,
+    params: &HandshakeParams<'_>,
 ) -> Result<(Hello, Intro), HandshakeError> {
-    let result = match setup.role {
-        Role::Dialler => dial(stream, setup).await,
-        Role::Acceptor => accept(stream, setup).await,
+    let result = match params.role {
+        Role::Dialler => dial(stream, params).await,
+        Role::Acceptor => accept(stream, params).await,
     };
     if let Some(reason) = result.as_ref().err().and_then(HandshakeError::reason) {
-        // Whether it arrives is not ours to enforce: the caller hears what was wrong either way.
-        let _ = timeout(Duration::from_millis(FAREWELL_MS), say_why(stream, reason)).await;
+        // The Close is best effort. The caller gets the error either way.
+        let _ = timeout(Duration::from_millis(FAREWELL_MS), send_close(stream, reason)).await;
     }
     result
 }
 
-async fn dial<S>(stream: &mut S, setup: &Setup<'_>) -> Result<(Hello, Intro), HandshakeError>
+async fn dial<S>(stream: &mut S, params: &HandshakeParams<'_>) -> Result<(Hello, Intro), HandshakeError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let ours = encode_hello(&setup.hello);
-    send(stream, &ours).await?;
-    let (hello, theirs) = read_hello(stream, setup).await?;
-    let transcript = setup.transcript(&ours, &theirs);
-    check_proof(stream, setup, &transcript).await?;
-    let proof = encode_proof(&transcript.prove(setup.secret, setup.role));
-    send(stream, &[proof, encode_intro(setup.intro)].concat()).await?;
-    Ok((hello, read_intro(stream, setup).await?))
+    let own_hello = encode_hello(&params.hello);
+    send(stream, &own_hello).await?;
+    let (hello, peer_hello) = read_hello(stream, params).await?;
+    let transcript = params.transcript(&own_hello, &peer_hello);
+    check_proof(stream, params, &transcript).await?;
+    let proof = encode_proof(&transcript.prove(params.secret, params.role));
+    send(stream, &[proof, encode_intro(params.intro)].concat()).await?;
+    Ok((hello, read_intro(stream, params).await?))
 }
 
-async fn accept<S>(stream: &mut S, setup: &Setup<'_>) -> Result<(Hello, Intro), HandshakeError>
+async fn accept<S>(stream: &mut S, params: &HandshakeParams<'_>) -> Result<(Hello, Intro), HandshakeError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (hello, theirs) = read_hello(stream, setup).await?;
-    let ours = encode_hello(&setup.hello);
-    let transcript = setup.transcript(&theirs, &ours);
-    let proof = encode_proof(&transcript.prove(setup.secret, setup.role));
-    send(stream, &[ours.clone(), proof].concat()).await?;
-    check_proof(stream, setup, &transcript).await?;
-    let intro = read_intro(stream, setup).await?;
-    send(stream, &encode_intro(setup.intro)).await?;
+    let (hello, peer_hello) = read_hello(stream, params).await?;
+    let own_hello = encode_hello(&params.hello);
+    let transcript = params.transcript(&peer_hello, &own_hello);
+    let proof = encode_proof(&transcript.prove(params.secret, params.role));
+    send(stream, &[own_hello.clone(), proof].concat()).await?;
+    check_proof(stream, params, &transcript).await?;
+    let intro = read_intro(stream, params).await?;
+    send(stream, &encode_intro(params.intro)).await?;
     Ok((hello, intro))
 }
 
-impl Setup<'_> {
+impl HandshakeParams<'_> {
     fn transcript<'b>(&self, dialler_hello: &'b [u8], acceptor_hello: &'b [u8]) -> Transcript<'b> {
         let (dialler, acceptor) = match self.role {
             Role::Dialler => (self.own, self.peer),
@@ -199,71 +201,76 @@ impl Setup<'_> {
     }
 }
 
-/// The other side's first frame, and its bytes as they came; everything that speaks against a link at this point.
-async fn read_hello<S>(stream: &mut S, setup: &Setup<'_>) -> Result<(Hello, Bytes), HandshakeError>
+/// Reads the peer's Hello, with its bytes as received. Fails if version, room or id rule out a
+/// link.
+async fn read_hello<S>(stream: &mut S, params: &HandshakeParams<'_>) -> Result<(Hello, Bytes), HandshakeError>
 where
     S: AsyncRead + Unpin,
 {
     let bytes = read(stream).await?;
-    let Greeting::Hello(hello) = expect(&bytes, setup)? else { return Err(unexpected()) };
-    if common_version(setup.hello.versions, hello.versions).is_none() {
-        let is_newer = hello.versions.0 > setup.hello.versions.1;
+    let Greeting::Hello(hello) = expect(&bytes, params)? else { return Err(unexpected()) };
+    if common_version(params.hello.versions, hello.versions).is_none() {
+        let is_newer = hello.versions.0 > params.hello.versions.1;
         return Err(if is_newer { HandshakeError::NewerVersion } else { HandshakeError::OlderVersion });
     }
-    if hello.room != setup.hello.room {
+    if hello.room != params.hello.room {
         return Err(HandshakeError::Room);
     }
-    if setup.peer == setup.own && hello.instance == setup.hello.instance {
+    if params.peer == params.own && hello.instance == params.hello.instance {
         return Err(HandshakeError::OwnNode);
     }
-    if setup.peer == setup.own {
+    if params.peer == params.own {
         return Err(HandshakeError::KeyInUse);
     }
     Ok((hello, bytes))
 }
 
-async fn check_proof<S>(stream: &mut S, setup: &Setup<'_>, transcript: &Transcript<'_>) -> Result<(), HandshakeError>
+async fn check_proof<S>(
+    stream: &mut S,
+    params: &HandshakeParams<'_>,
+    transcript: &Transcript<'_>,
+) -> Result<(), HandshakeError>
 where
     S: AsyncRead + Unpin,
 {
     let bytes = read(stream).await?;
-    let (keys, address) = setup.keys;
-    let proof: Proof = match expect(&bytes, setup) {
+    let (keys, address) = params.keys;
+    let proof: RoomProof = match expect(&bytes, params) {
         Ok(Greeting::Proof(proof)) => proof,
         Ok(Greeting::Hello(_) | Greeting::Intro(_) | Greeting::Close(_)) => return Err(unexpected()),
-        // It knows our room's name, and found our proof wrong.
+        // The peer knows the room's name and rejected our proof.
         Err(HandshakeError::Refused(CloseReason::Room)) => {
             keys.refused(address);
             return Err(HandshakeError::RoomKey);
         }
         Err(error) => return Err(error),
     };
-    let is_right = || transcript.check(setup.secret, setup.role.other(), &proof);
-    // Who was dialled did not come to try keys.
-    let right = match setup.role {
+    let is_right = || transcript.check(params.secret, params.role.other(), &proof);
+    // A node that was dialled is not guessing keys, so its failures are not counted.
+    let right = match params.role {
         Role::Dialler => is_right(),
         Role::Acceptor => keys.check(address, is_right),
     };
     if right { Ok(()) } else { Err(HandshakeError::RoomKey) }
 }
 
-async fn read_intro<S>(stream: &mut S, setup: &Setup<'_>) -> Result<Intro, HandshakeError>
+async fn read_intro<S>(stream: &mut S, params: &HandshakeParams<'_>) -> Result<Intro, HandshakeError>
 where
     S: AsyncRead + Unpin,
 {
     let bytes = read(stream).await?;
-    match expect(&bytes, setup)? {
+    match expect(&bytes, params)? {
         Greeting::Intro(intro) => Ok(intro),
         Greeting::Hello(_) | Greeting::Proof(_) | Greeting::Close(_) => Err(unexpected()),
     }
 }
 
-/// Reads a greeting; a Close in its place is an error of its own.
-fn expect(bytes: &[u8], setup: &Setup<'_>) -> Result<Greeting, HandshakeError> {
-    match decode_greeting(&bytes[LENGTH_BYTES..], &setup.peer)? {
-        // Who has our own key is the first to notice, and says what it is.
-        Greeting::Close(CloseReason::Duplicate) if setup.peer == setup.own => Err(HandshakeError::OwnNode),
-        Greeting::Close(CloseReason::KeyInUse) if setup.peer == setup.own => Err(HandshakeError::KeyInUse),
+/// Decodes a greeting. A Close in its place is returned as an error.
+fn expect(bytes: &[u8], params: &HandshakeParams<'_>) -> Result<Greeting, HandshakeError> {
+    match decode_greeting(&bytes[LENGTH_BYTES..], &params.peer)? {
+        // A peer with our own key that notices it first sends one of these.
+        Greeting::Close(CloseReason::Duplicate) if params.peer == params.own => Err(HandshakeError::OwnNode),
+        Greeting::Close(CloseReason::KeyInUse) if params.peer == params.own => Err(HandshakeError::KeyInUse),
         Greeting::Close(reason) => Err(HandshakeError::Refused(reason)),
         greeting => Ok(greeting),
     }
@@ -273,7 +280,7 @@ fn unexpected() -> HandshakeError {
     HandshakeError::Wire(WireError::Malformed("another frame than the greeting has at this point"))
 }
 
-/// One frame with its length, which is checked before memory is taken.
+/// Reads one frame, length included. The length is checked before memory is allocated.
 async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Bytes, HandshakeError> {
     let mut prefix = [0; LENGTH_BYTES];
     stream.read_exact(&mut prefix).await?;
@@ -292,10 +299,10 @@ async fn send<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> io::Result
     stream.flush().await
 }
 
-/// Sends a Close and waits until the other side has hung up.
-async fn say_why(stream: &mut TlsStream<TcpStream>, reason: CloseReason) -> io::Result<()> {
+/// Sends a Close and waits until the peer has hung up.
+async fn send_close(stream: &mut TlsStream<TcpStream>, reason: CloseReason) -> io::Result<()> {
     send(stream, &encode_close(reason)).await?;
     stream.shutdown().await?;
-    read_away(stream).await;
+    drain(stream).await;
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! Which addresses this machine has now, and where a beacon goes from each. Read anew each time: interfaces come,
-//! go and change while a node runs, and nothing here remembers.
+//! The addresses of this machine and their broadcast targets.
+//!
+//! Read from the system on each call, without a cache: interfaces change while a node runs.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
@@ -8,25 +9,26 @@ use if_addrs::IfAddr;
 
 use super::udp::can_bind;
 
-/// One address of one network interface.
+/// One address of a network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
-    /// The interface's name, as the system has it.
+    /// The interface's name in the system.
     pub name: String,
-    /// Its number, which is the zone of link-local addresses.
+    /// The interface's index, which is the zone of link-local addresses.
     pub index: Option<u32>,
     /// The address.
     pub address: IpAddr,
-    /// How many bits of it name the network.
+    /// The length of the network prefix, in bits.
     pub prefix: u8,
-    /// Where everybody on its network hears: for IPv4, unless the network has no room for it.
+    /// The broadcast address of an IPv4 network. `None` for IPv6, point-to-point and /31 or /32
+    /// networks.
     pub broadcast: Option<Ipv4Addr>,
-    /// Whether it leads nowhere but to this machine.
+    /// True for loopback.
     pub loopback: bool,
 }
 
 impl Interface {
-    /// Whether an address belongs to this interface's network.
+    /// Returns true if `other` is in this interface's network.
     pub fn holds(&self, other: IpAddr) -> bool {
         match (self.address, other) {
             (IpAddr::V4(own), IpAddr::V4(other)) => (own.to_bits() ^ other.to_bits()) & mask(self.prefix) == 0,
@@ -38,7 +40,8 @@ impl Interface {
         }
     }
 
-    /// Whether a packet from `source` came in here: from this network and, where a zone says so, on this interface.
+    /// Returns true if `source` is on this interface: in its network and, if it has a zone, with
+    /// the same index.
     pub fn hears(&self, source: SocketAddr) -> bool {
         let zone = match source {
             SocketAddr::V6(v6) if v6.scope_id() != 0 => Some(v6.scope_id()),
@@ -47,17 +50,17 @@ impl Interface {
         self.holds(source.ip()) && (zone.is_none() || zone == self.index)
     }
 
-    /// Whether the address has a meaning on this interface alone.
+    /// Returns true if the address is IPv6 link-local.
     pub fn is_link_local(&self) -> bool {
         matches!(self.address, IpAddr::V6(ip) if ip.is_unicast_link_local())
     }
 
-    /// The interface's number, if the address is one of IPv6.
+    /// The interface's index if the address is IPv6.
     pub fn ipv6_zone(&self) -> Option<u32> {
         self.index.filter(|_| self.address.is_ipv6())
     }
 
-    /// The address with a port, as the system wants it: link-local ones with their zone.
+    /// The address with a port, and with the zone if it is link-local.
     pub fn socket_address(&self, port: u16) -> SocketAddr {
         match self.address {
             IpAddr::V6(ip) if self.is_link_local() => {
@@ -68,9 +71,11 @@ impl Interface {
     }
 }
 
-/// The addresses that can be used now, of all interfaces that are up (a pulled cable is not), IPv4 first and loopback last;
-/// with `host` that address alone, on the interface whose network it belongs to (127.0.0.2 belongs to loopback, although
-/// no interface lists it). Empty where there is none.
+/// Lists the usable addresses of all interfaces that are up, IPv4 first and loopback last. An
+/// interface with an unplugged cable is not up.
+///
+/// With `host`, lists that address alone, on the interface whose network contains it: 127.0.0.2
+/// belongs to loopback, although no interface lists it. Empty if there is none.
 pub fn list(host: Option<IpAddr>) -> io::Result<Vec<Interface>> {
     let all = if_addrs::get_if_addrs()?.into_iter();
     let mut found = select(all.filter(if_addrs::Interface::is_oper_up).map(from_system).collect(), host);
@@ -78,13 +83,13 @@ pub fn list(host: Option<IpAddr>) -> io::Result<Vec<Interface>> {
     Ok(found)
 }
 
-/// The address that `--host` names, as the system wants it: with a zone if it needs one. The port is 0.
+/// The address that `--host` names, with its zone if it needs one, and port 0.
 pub(super) fn own_address(host: IpAddr) -> SocketAddr {
     let own = list(Some(host)).unwrap_or_default();
     own.first().map_or(SocketAddr::new(host, 0), |interface| interface.socket_address(0))
 }
 
-/// Whether an address is on a network that only interfaces lead to which are down now.
+/// Returns true if only interfaces that are down lead to the network of `address`.
 pub(super) fn is_cut_off(address: SocketAddr) -> bool {
     let all = if_addrs::get_if_addrs().unwrap_or_default().into_iter();
     let (up, down): (Vec<_>, Vec<_>) = all.partition(if_addrs::Interface::is_oper_up);
@@ -94,24 +99,24 @@ pub(super) fn is_cut_off(address: SocketAddr) -> bool {
     !leads_there(up) && leads_there(down)
 }
 
-/// Whether an address is this machine's own, even if its interface is down just now.
+/// Returns true if `address` belongs to this machine, even while its interface is down.
 pub fn is_ours(address: IpAddr) -> io::Result<bool> {
     let all = if_addrs::get_if_addrs()?.into_iter();
     Ok(!select(all.map(from_system).collect(), Some(address)).is_empty())
 }
 
-/// The part of [`list`] that needs no system.
+/// The part of [`list`] that works without the system.
 fn select(mut all: Vec<Interface>, host: Option<IpAddr>) -> Vec<Interface> {
     let Some(host) = host else {
-        // 127.0.0.1 and ::1 lead to the same machine; a second name for it helps nobody who has the first.
+        // 127.0.0.1 and ::1 reach the same machine, so ::1 is left out where 127.0.0.1 exists.
         let has_loopback = all.iter().any(|interface| interface.loopback && interface.address.is_ipv4());
         all.retain(|interface| !(has_loopback && interface.loopback && interface.address.is_ipv6()));
         all.sort_by_key(|interface| (interface.loopback, interface.address.is_ipv6()));
         return all;
     };
     let own = all.iter().find(|interface| interface.address == host);
-    let around = || all.iter().find(|interface| interface.loopback && host.is_loopback() && interface.holds(host));
-    let found = own.or_else(around).cloned();
+    let containing = || all.iter().find(|interface| interface.loopback && host.is_loopback() && interface.holds(host));
+    let found = own.or_else(containing).cloned();
     found.map(|interface| Interface { address: host, ..interface }).into_iter().collect()
 }
 
@@ -125,8 +130,8 @@ fn from_system(interface: if_addrs::Interface) -> Interface {
     Interface { address: interface.ip(), name: interface.name, index: interface.index, prefix, broadcast, loopback }
 }
 
-/// The last address of the network: what the system has as "broadcast" is empty or wrong wherever somebody set an
-/// address by hand, but the network's own mask can't be.
+/// Computes the broadcast address from the network prefix. The one that the system reports is empty
+/// or wrong where an address was set by hand.
 fn broadcast(ip: Ipv4Addr, prefix: u8) -> Option<Ipv4Addr> {
     (prefix < 31).then(|| Ipv4Addr::from_bits(ip.to_bits() | !mask(prefix)))
 }
@@ -168,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_one_of_our_addresses() {
+    fn host_selects_one_own_address() {
         assert_eq!(addresses(Some("192.0.2.9")), ["192.0.2.9"]);
         assert_eq!(addresses(Some("127.0.0.2")), ["127.0.0.2"]);
         assert_eq!(addresses(Some("192.0.2.10")), [""; 0]);
@@ -189,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_knows_its_own() {
+    fn network_contains_its_addresses() {
         let holds = |address: &str, prefix, other: &str| {
             interface("x", address, prefix).holds(other.parse().expect("an address"))
         };

@@ -1,7 +1,9 @@
-//! One link after its handshake: a task that reads and a task that writes, each as fast as the network lets it.
+//! One link after its handshake: a task that reads frames and a task that writes them.
 //!
-//! Nothing is decided here but the protocol's form: what a frame means is the engine's business. Reading never waits
-//! for writing, and nobody who sends waits for a slow peer: what does not fit into its queue ends the link.
+//! Only the form of frames is checked here. The engine decides what a frame means.
+//!
+//! Reading never waits for writing, and a sender never waits for a slow peer: a link whose queue
+//! overflows is closed.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,62 +22,68 @@ use tokio_util::codec::{Decoder as _, LengthDelimitedCodec};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::slots::{Slot, Slots};
-use super::tls::read_away;
-use super::{Event, Refusals};
-use crate::proto::batch::BatchError;
-use crate::proto::frame::{CloseReason, Frame};
+use super::slots::{ConnectionSlot, LinkSlots};
+use super::tls::drain;
+use super::{DropCounts, NetEvent};
+use crate::proto::entries::batch::BatchError;
 use crate::proto::ids::{LinkId, RoomId};
 use crate::proto::limits::{
     DECODE_INLINE_BYTES_MAX, FAREWELL_MS, FRAME_BYTES_MAX, FRAMES_WAITING_BYTES_MAX, HEARD_EVERY_MS,
-    LINK_QUEUE_BYTES_MAX, LINK_QUEUE_FRAMES_MAX, LINK_WRITE_BYTES_MAX,
+    LINK_BULK_FRAMES_MAX, LINK_QUEUE_BYTES_MAX, LINK_QUEUE_FRAMES_MAX, LINK_WRITE_BYTES_MAX,
 };
-use crate::proto::refusal::Cause;
+use crate::proto::replication::drop_reason::DropReason;
+use crate::proto::replication::frame::{CloseReason, Frame};
 use crate::wire::WireError;
-use crate::wire::frame::{LENGTH_BYTES, decode, encode_close};
+use crate::wire::frame::{LENGTH_BYTES, decode, encode_close, is_file_data};
 
-/// Room for what one read brings: as much as one TLS record holds.
+/// Read buffer size: one TLS record.
 const READ_BYTES: usize = 16 * 1024;
 
-/// All links, by the numbers that this node gave them.
+/// All open links, by number.
 #[derive(Clone)]
-pub(super) struct Links(Arc<Inner>);
+pub(super) struct LinkRegistry(Arc<LinkState>);
 
-struct Inner {
-    slots: Slots,
+struct LinkState {
+    slots: LinkSlots,
     next: AtomicU64,
     open: Mutex<BTreeMap<LinkId, Handle>>,
-    /// A permit for each byte of frames that may wait for the engine; whoever asked first gets it first.
-    room_to_wait: Arc<Semaphore>,
+    /// One permit per byte of the frames that wait for the engine. Links get permits in the order
+    /// in which they asked.
+    waiting_bytes: Arc<Semaphore>,
 }
 
-/// What a frame that waits takes of the memory for all of them; it is given back with the last clone.
+/// A received frame's share of the memory for frames that wait for the engine. Released with the
+/// last clone.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct FramePermit {
     _permit: Arc<OwnedSemaphorePermit>,
 }
 
-/// What the rest of the program holds of a link.
+/// The registry's handle on a link.
 struct Handle {
     frames: mpsc::Sender<Bytes>,
+    bulk: mpsc::Sender<Bytes>,
     queued_bytes: Arc<AtomicUsize>,
-    /// The own address of the connection, if the system could say it.
+    /// The local address of the connection, if known.
     local: Option<IpAddr>,
     end: End,
 }
 
-/// The link's own ends of what a [`Handle`] holds.
-pub(super) struct Seat {
+/// The link's own ends of what its [`Handle`] holds.
+pub(super) struct LinkTask {
     /// The link's number.
     pub(super) link: LinkId,
     frames: mpsc::Receiver<Bytes>,
+    /// Frames that wait while there are others.
+    bulk: mpsc::Receiver<Bytes>,
     queued_bytes: Arc<AtomicUsize>,
     end: End,
-    slot: Slot,
+    slot: ConnectionSlot,
 }
 
-/// That a link shall end, and what the other side is told. The first reason counts; without one it is that this
-/// node stops, because then the token above was cancelled.
+/// Ends a link, with the reason that the peer is told. Only the first reason counts.
+///
+/// If the parent token is cancelled, the node is stopping and no reason is set.
 #[derive(Clone)]
 struct End {
     token: CancellationToken,
@@ -84,7 +92,7 @@ struct End {
 
 impl End {
     fn with(&self, reason: CloseReason) {
-        // A second reason comes too late to be told.
+        // A second reason is ignored.
         let _ = self.reason.set(reason);
         self.token.cancel();
     }
@@ -94,35 +102,38 @@ impl End {
     }
 }
 
-impl Links {
-    /// Room for so many sockets of links, those that say goodbye included.
+impl LinkRegistry {
+    /// Allows `most` sockets of links, including links that are saying goodbye.
     pub(super) fn new(most: usize) -> Self {
-        let room_to_wait = Arc::new(Semaphore::new(FRAMES_WAITING_BYTES_MAX));
-        Self(Arc::new(Inner {
-            slots: Slots::new(most),
+        let waiting_bytes = Arc::new(Semaphore::new(FRAMES_WAITING_BYTES_MAX));
+        Self(Arc::new(LinkState {
+            slots: LinkSlots::new(most),
             next: AtomicU64::default(),
             open: Mutex::default(),
-            room_to_wait,
+            waiting_bytes,
         }))
     }
 
-    /// A slot for the socket of a new link, as soon as one is free. `None`: the node stops.
-    pub(super) async fn slot(&self) -> Option<Slot> {
+    /// Takes a slot for the socket of a new link, waiting until one is free.
+    pub(super) async fn slot(&self) -> Option<ConnectionSlot> {
         self.0.slots.take().await
     }
 
-    /// A number and a queue for a new link from the own address `local`, which ends with a goodbye when `stop` is cancelled.
-    pub(super) fn open(&self, slot: Slot, local: Option<IpAddr>, stop: &CancellationToken) -> Seat {
+    /// Registers a new link with the local address `local`. Cancelling `stop` ends it with a
+    /// goodbye.
+    pub(super) fn open(&self, slot: ConnectionSlot, local: Option<IpAddr>, stop: &CancellationToken) -> LinkTask {
         let link = LinkId(self.0.next.fetch_add(1, Ordering::Relaxed));
         let (sender, frames) = mpsc::channel(LINK_QUEUE_FRAMES_MAX);
+        let (bulk_sender, bulk) = mpsc::channel(LINK_BULK_FRAMES_MAX);
         let queued_bytes = Arc::new(AtomicUsize::new(0));
         let end = End { token: stop.child_token(), reason: Arc::default() };
-        let handle = Handle { frames: sender, queued_bytes: queued_bytes.clone(), local, end: end.clone() };
+        let queued = queued_bytes.clone();
+        let handle = Handle { frames: sender, bulk: bulk_sender, queued_bytes: queued, local, end: end.clone() };
         self.lock().insert(link, handle);
-        Seat { link, frames, queued_bytes, end, slot }
+        LinkTask { link, frames, bulk, queued_bytes, end, slot }
     }
 
-    /// Puts an encoded frame into a link's queue. A queue that is full ends its link; a link that is gone takes nothing.
+    /// Queues an encoded frame. A full queue ends the link. Frames for an unknown link are dropped.
     pub(super) fn send(&self, link: LinkId, bytes: Bytes) {
         let links = self.lock();
         let Some(handle) = links.get(&link) else { return };
@@ -133,16 +144,23 @@ impl Links {
         }
     }
 
-    /// Ends a link: what is queued goes out, then the reason.
+    /// Returns the way for frames of a link that wait while there are others. A sender waits for
+    /// room.
+    pub(super) fn bulk(&self, link: LinkId) -> Option<mpsc::Sender<Bytes>> {
+        self.lock().get(&link).map(|handle| handle.bulk.clone())
+    }
+
+    /// Ends a link after sending its queued frames and `reason`.
     pub(super) fn close(&self, link: LinkId, reason: CloseReason) {
         if let Some(handle) = self.lock().get(&link) {
             handle.end.with(reason);
         }
     }
 
-    /// The own addresses are `addresses` now: links from one that is gone end, if another is left to come back over. If
-    /// none is, they may outlive a cable that is out for a moment.
-    pub(super) fn keep_to(&self, addresses: &[IpAddr]) {
+    /// Closes the links whose local address is not among `addresses`, the machine's current ones.
+    ///
+    /// If only loopback is left, they stay open: the cable may be plugged in again within seconds.
+    pub(super) fn close_others(&self, addresses: &[IpAddr]) {
         if addresses.iter().all(IpAddr::is_loopback) {
             return;
         }
@@ -161,57 +179,56 @@ impl Links {
     }
 }
 
-/// How reading came to its end.
-enum Ending {
-    /// The other side said why.
+/// Why reading ended.
+enum ReadOutcome {
+    /// The peer sent a Close.
     Closed(CloseReason),
-    /// The connection is gone.
+    /// The connection was lost.
     Gone(Option<io::Error>),
-    /// The other side broke the protocol.
+    /// The peer broke the protocol.
     Malformed(WireError),
     /// This side ends the link.
     Ours,
 }
 
-/// What a link stands in.
-pub(super) struct Surroundings<'a> {
-    pub(super) links: &'a Links,
+/// What a link needs from its surroundings.
+pub(super) struct LinkContext<'a> {
+    pub(super) links: &'a LinkRegistry,
     pub(super) room: &'a RoomId,
-    pub(super) events: &'a mpsc::Sender<Event>,
+    pub(super) events: &'a mpsc::Sender<NetEvent>,
     pub(super) tracker: &'a TaskTracker,
-    pub(super) refusals: &'a Refusals,
+    pub(super) drop_counts: &'a DropCounts,
 }
 
-/// Reports a link as `up`, runs it until it ends, and reports its end: exactly one [`Event::LinkDown`], after which no
-/// frame of it follows.
-pub(super) async fn run(stream: TlsStream<TcpStream>, mut seat: Seat, up: Event, around: Surroundings<'_>) {
-    let Surroundings { links, room, events, tracker, refusals } = around;
-    let link = seat.link;
-    let (end, slot) = (seat.end.clone(), seat.slot.clone());
-    tell(events, &end, up).await;
+/// Runs a link until it ends. Reports `up` first and exactly one [`NetEvent::LinkDown`] last.
+pub(super) async fn run(stream: TlsStream<TcpStream>, mut task: LinkTask, up: NetEvent, context: LinkContext<'_>) {
+    let LinkContext { links, room, events, tracker, drop_counts } = context;
+    let link = task.link;
+    let (end, slot) = (task.end.clone(), task.slot.clone());
+    emit(events, &end, up).await;
     let (mut reader, mut writer) = tokio::io::split(stream);
     let writing = tracker.spawn(async move {
-        write(&mut writer, &mut seat).await;
+        write(&mut writer, &mut task).await;
         writer
     });
 
-    let ending = read(&mut reader, link, room, (events, &links.0.room_to_wait), &end).await;
+    let outcome = read(&mut reader, link, room, (events, &links.0.waiting_bytes), &end).await;
     links.remove(link);
-    let (reason, goodbye) = match ending {
-        Ending::Closed(reason) => (Some(reason), false),
-        Ending::Gone(error) => {
+    let (reason, goodbye) = match outcome {
+        ReadOutcome::Closed(reason) => (Some(reason), false),
+        ReadOutcome::Gone(error) => {
             tracing::debug!(link = link.0, ?error, "the connection is gone");
             (None, false)
         }
-        Ending::Malformed(error) => {
-            refusals.count(cause(&error));
+        ReadOutcome::Malformed(error) => {
+            drop_counts.count(cause(&error));
             tracing::info!(link = link.0, %error, "the other side broke the protocol");
             end.with(CloseReason::Protocol);
             (Some(CloseReason::Protocol), true)
         }
-        Ending::Ours => (None, true),
+        ReadOutcome::Ours => (None, true),
     };
-    tell(events, &end, Event::LinkDown { link, reason }).await;
+    emit(events, &end, NetEvent::LinkDown { link, reason }).await;
     if !goodbye {
         writing.abort();
         return;
@@ -220,29 +237,30 @@ pub(super) async fn run(stream: TlsStream<TcpStream>, mut seat: Seat, up: Event,
     let goodbye = slot.closing();
     let abort = writing.abort_handle();
     let say_goodbye = async {
-        // The writer ends in time; it can't panic.
+        // The writer ends within its time limits; it cannot panic.
         let Ok(writer) = writing.await else { return };
         let mut stream = reader.unsplit(writer);
-        let _ = timeout(Duration::from_millis(FAREWELL_MS), read_away(&mut stream)).await;
+        let _ = timeout(Duration::from_millis(FAREWELL_MS), drain(&mut stream)).await;
     };
-    if goodbye.unless_cut_short(say_goodbye).await.is_none() {
+    if goodbye.run_until_preempted(say_goodbye).await.is_none() {
         abort.abort();
     }
 }
 
-/// Under which cause a frame that breaks the protocol is counted.
-fn cause(error: &WireError) -> Cause {
+/// The counter for a frame that breaks the protocol.
+fn cause(error: &WireError) -> DropReason {
     match error {
-        WireError::Batch(BatchError::Signature) => Cause::Forged,
-        WireError::Batch(BatchError::Body) => Cause::Altered,
-        WireError::Batch(BatchError::OtherRoom) => Cause::Strayed,
-        WireError::Batch(BatchError::Version(_) | BatchError::Malformed(_)) => Cause::Malformed,
-        WireError::TooLong | WireError::Version | WireError::Malformed(_) => Cause::Malformed,
+        WireError::Batch(BatchError::Signature) => DropReason::Forged,
+        WireError::Batch(BatchError::Body) => DropReason::Altered,
+        WireError::Batch(BatchError::OtherRoom) => DropReason::Strayed,
+        WireError::Batch(BatchError::Version(_) | BatchError::Malformed(_)) => DropReason::Malformed,
+        WireError::TooLong | WireError::Version | WireError::Malformed(_) => DropReason::Malformed,
     }
 }
 
-/// Reports something to the node. A node that stops reads no more: then what finds no place is dropped.
-async fn tell(events: &mpsc::Sender<Event>, end: &End, event: Event) {
+/// Reports an event to the node. A stopping node no longer reads: then the event is dropped after
+/// [`FAREWELL_MS`].
+async fn emit(events: &mpsc::Sender<NetEvent>, end: &End, event: NetEvent) {
     let waited = tokio::select! {
         biased;
         permit = events.reserve() => permit.ok(),
@@ -253,14 +271,14 @@ async fn tell(events: &mpsc::Sender<Event>, end: &End, event: Event) {
     }
 }
 
-/// Reads frames, checks them and hands them on, until there is a reason not to.
+/// Reads, checks and reports frames until the link ends.
 async fn read<R: AsyncRead + Unpin>(
     reader: &mut R,
     link: LinkId,
     room: &RoomId,
-    (events, room_to_wait): (&mpsc::Sender<Event>, &Arc<Semaphore>),
+    (events, waiting_bytes): (&mpsc::Sender<NetEvent>, &Arc<Semaphore>),
     end: &End,
-) -> Ending {
+) -> ReadOutcome {
     let mut codec = LengthDelimitedCodec::builder().max_frame_length(FRAME_BYTES_MAX).new_codec();
     let mut buffer = BytesMut::new();
     let mut reported = Instant::now();
@@ -269,108 +287,116 @@ async fn read<R: AsyncRead + Unpin>(
         let bytes = match codec.decode(&mut buffer) {
             Ok(Some(bytes)) => bytes.freeze(),
             Ok(None) => {
-                // A long frame on a slow network takes its time: each part of it is a sign of life.
+                // A long frame takes time on a slow network. Each part of it is a sign of life.
                 if more && reported.elapsed() >= Duration::from_millis(HEARD_EVERY_MS) {
                     reported = Instant::now();
-                    let _ = events.try_send(Event::Heard { link });
+                    let _ = events.try_send(NetEvent::Heard { link });
                 }
                 buffer.reserve(READ_BYTES);
                 let count = tokio::select! {
                     biased;
-                    () = end.token.cancelled() => return Ending::Ours,
+                    () = end.token.cancelled() => return ReadOutcome::Ours,
                     count = reader.read_buf(&mut buffer) => count,
                 };
                 match count {
-                    Ok(0) => return Ending::Gone(None),
+                    Ok(0) => return ReadOutcome::Gone(None),
                     Ok(_) => more = true,
-                    Err(error) => return Ending::Gone(Some(error)),
+                    Err(error) => return ReadOutcome::Gone(Some(error)),
                 }
                 continue;
             }
-            Err(_) => return Ending::Malformed(WireError::TooLong),
+            Err(_) => return ReadOutcome::Malformed(WireError::TooLong),
         };
         more = false;
         let length = LENGTH_BYTES + bytes.len();
-        let place = tokio::select! {
+        let frame_permit = tokio::select! {
             biased;
-            () = end.token.cancelled() => return Ending::Ours,
-            place = room_to_wait.clone().acquire_many_owned(u32::try_from(length).unwrap_or(u32::MAX)) => place,
+            () = end.token.cancelled() => return ReadOutcome::Ours,
+            frame_permit = waiting_bytes.clone().acquire_many_owned(u32::try_from(length).unwrap_or(u32::MAX)) => frame_permit,
         };
-        // Nobody closes it.
-        let Ok(place) = place.map(|permit| Place { _permit: Arc::new(permit) }) else { return Ending::Ours };
+        // The semaphore is never closed.
+        let Ok(frame_permit) = frame_permit.map(|permit| FramePermit { _permit: Arc::new(permit) }) else {
+            return ReadOutcome::Ours;
+        };
         let frame = match check(bytes, room).await {
-            Ok(Some(Frame::Close(reason))) => return Ending::Closed(reason),
+            Ok(Some(Frame::Close(reason))) => return ReadOutcome::Closed(reason),
             Ok(Some(frame)) => frame,
             Ok(None) => {
-                // A frame from the future: a sign of life all the same.
+                // An unknown frame of a later version is a sign of life as well.
                 more = true;
                 continue;
             }
-            Err(error) => return Ending::Malformed(error),
+            Err(error) => return ReadOutcome::Malformed(error),
         };
         let permit = tokio::select! {
             biased;
-            () = end.token.cancelled() => return Ending::Ours,
+            () = end.token.cancelled() => return ReadOutcome::Ours,
             permit = events.reserve() => permit,
         };
         match permit {
-            Ok(permit) => permit.send(Event::Frame { link, frame, bytes: length, place }),
-            Err(_) => return Ending::Ours,
+            Ok(permit) => permit.send(NetEvent::Frame { link, frame, bytes: length, permit: frame_permit }),
+            Err(_) => return ReadOutcome::Ours,
         }
         reported = Instant::now();
     }
 }
 
-/// Decodes and verifies a frame, a long one beside the tasks that move bytes.
+/// Decodes and verifies a frame. Long frames go to the blocking pool: their signatures would hold
+/// up other tasks.
 async fn check(bytes: Bytes, room: &RoomId) -> Result<Option<Frame>, WireError> {
-    if bytes.len() <= DECODE_INLINE_BYTES_MAX {
+    if bytes.len() <= DECODE_INLINE_BYTES_MAX || is_file_data(&bytes) {
         return decode(&bytes, room);
     }
     let room = *room;
     match tokio::task::spawn_blocking(move || decode(&bytes, &room)).await {
         Ok(decoded) => decoded,
-        // The runtime is shutting down: nobody will see the frame.
+        // The runtime is shutting down; the frame has no reader any more.
         Err(_) => Ok(None),
     }
 }
 
-/// Writes what is queued, all that waits in one go; at the end the reason.
-async fn write<W: AsyncWrite + Unpin>(writer: &mut W, seat: &mut Seat) {
-    let end = seat.end.clone();
+/// Writes queued frames, several at a time; at the end the reason.
+async fn write<W: AsyncWrite + Unpin>(writer: &mut W, task: &mut LinkTask) {
+    let end = task.end.clone();
     let mut buffer = BytesMut::with_capacity(LINK_WRITE_BYTES_MAX);
     loop {
-        let first = tokio::select! {
+        tokio::select! {
             biased;
             () = end.token.cancelled() => break,
-            first = seat.frames.recv() => first,
-        };
-        let Some(first) = first else { break };
-        seat.gather(first, &mut buffer);
-        // A frame that is half written is finished before anything else is said, but not waited for too long.
+            first = task.frames.recv() => match first {
+                Some(first) => task.gather(first, &mut buffer),
+                None => break,
+            },
+            // One at a time: a frame that comes meanwhile waits behind no more than that.
+            Some(bulk) = task.bulk.recv() => buffer.extend_from_slice(&bulk),
+        }
+        // A half-written frame must be completed before anything else is sent, but only within
+        // [`FAREWELL_MS`].
         let sent = tokio::select! {
             sent = send(writer, &mut buffer) => sent.is_ok(),
             () = async { end.token.cancelled().await; sleep(Duration::from_millis(FAREWELL_MS)).await } => false,
         };
-        // What broke writing shows in reading too, behind what the other side said last: that shall still be heard.
+        // Returns without closing: the reader may still receive the peer's last frames, and then
+        // sees the error itself.
         if !sent {
             return;
         }
     }
     let farewell = async {
-        while let Ok(frame) = seat.frames.try_recv() {
-            seat.gather(frame, &mut buffer);
+        while let Ok(frame) = task.frames.try_recv() {
+            task.gather(frame, &mut buffer);
             send(writer, &mut buffer).await?;
         }
         buffer.extend_from_slice(&encode_close(end.reason()));
         send(writer, &mut buffer).await?;
         writer.shutdown().await
     };
-    // If it does not get through, the connection is dropped, and the other side sees it lost.
+    // If this fails, the connection is dropped and the peer sees it as lost.
     let _ = timeout(Duration::from_millis(FAREWELL_MS), farewell).await;
 }
 
-impl Seat {
-    /// Puts `first` and what waits behind it into `buffer`, up to a measure.
+impl LinkTask {
+    /// Moves `first` and the frames queued behind it into `buffer`, up to [`LINK_WRITE_BYTES_MAX`].
     fn gather(&mut self, first: Bytes, buffer: &mut BytesMut) {
         buffer.extend_from_slice(&first);
         while buffer.len() < LINK_WRITE_BYTES_MAX {

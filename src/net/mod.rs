@@ -1,26 +1,29 @@
-//! The network's edge: beacons over UDP, links over TCP and TLS, driven by tokio.
+//! Network I/O on tokio: beacons over UDP, links between nodes over TCP and TLS.
 //!
-//! Nothing here decides: it does what it is told ([`Net::announce`], [`Net::dial`], [`Net::send`], [`Net::close`]) and
-//! reports what happens ([`Event`]). What is handed on was checked for its form, and every batch for its signature.
-//! The bytes are the business of [`crate::wire`]; what follows from them is the engine's.
+//! This module makes no decisions. It carries out commands ([`Net::announce`], [`Net::dial`],
+//! [`Net::send`], [`Net::close`]) and reports what happens ([`NetEvent`]). Every frame that it
+//! reports is well-formed, and every batch in it has a valid signature.
+//!
+//! The encoding is in [`crate::wire`]. The engine ([`crate::proto::engine`]) decides what follows
+//! from an event.
 
+mod announce_targets;
+mod auth_failures;
 mod beacon;
-mod far;
+mod drop_counters;
 mod handshake;
-pub mod holder;
 pub mod interfaces;
 mod link;
 mod mesh;
-mod pending;
-mod refusals;
-mod sieve;
+mod packet_rate_limit;
+mod pending_handshakes;
+pub mod port_owner;
 mod slots;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod udp;
 mod warnings;
-mod wrong_keys;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -36,114 +39,121 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
-use crate::proto::book::Dial;
-use crate::proto::frame::{Beacon, CloseReason, Frame, Hello, Peer};
 use crate::proto::ids::{DialId, Instance, LinkId, NodeId, RoomId, RoomTag};
 use crate::proto::limits::{ANNOUNCEMENTS_WAITING_MAX, PROTOCOL_VERSIONS};
-use crate::proto::link_budget::LinkBudget;
-use crate::proto::name::Name;
-use crate::proto::refusal::Tally;
-use crate::proto::room_key::RoomKey;
-use crate::system::said;
+use crate::proto::links::address_book::Dial;
+use crate::proto::links::link_budget::LinkBudget;
+use crate::proto::links::room_key::RoomKey;
+use crate::proto::names::name::Name;
+use crate::proto::replication::drop_reason::DropCounters;
+use crate::proto::replication::frame::{Beacon, CloseReason, Frame, Hello, Peer};
+use crate::system::io_error_text;
 
-pub use beacon::Counts;
-use refusals::Refusals;
+pub use beacon::InterfaceCounts;
+use drop_counters::DropCounts;
 pub use tls::TlsError;
 
-/// Under which name beacons are counted that belong to no network of ours.
-const ELSEWHERE: &str = "elsewhere";
+/// The counter of beacons that came from no network of this machine, or went to an `--announce-to`
+/// target.
+const REMOTE_TARGET: &str = "elsewhere";
 
-/// What a node's network side is started with.
-pub struct Settings {
-    /// Take part on this address only; none: on every usable one.
+/// The configuration of the network side.
+pub struct NetConfig {
+    /// The only address to use (`--host`). `None`: every usable address.
     pub host: Option<IpAddr>,
-    /// UDP port of the beacons; the TCP port is the same if free.
+    /// The UDP port of beacons. The TCP port is the same if it is free.
     pub port: u16,
-    /// Where beacons go beside the own networks: names or addresses, and ports.
+    /// Extra targets of beacons (`--announce-to`): names or addresses, with ports.
     pub announce_to: Vec<(String, u16)>,
-    /// The room's name, cleaned.
+    /// The room's name, normalised.
     pub room: Name,
-    /// The room's key; none: an open room.
+    /// The room's key. `None`: an open room.
     pub room_key: Option<RoomKey>,
-    /// Who this node is.
+    /// The node's identity.
     pub key: SigningKey,
-    /// Which start of the program.
+    /// This start of the program.
     pub instance: Instance,
-    /// How many connections there may be.
+    /// The limits of links and handshakes.
     pub budget: LinkBudget,
 }
 
-/// Why whoever answers a dial is not the one to talk to.
+/// Why the node that answered a dial cannot be linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proved {
-    /// It has our own key.
+pub enum PeerMismatch {
+    /// It uses this node's own key.
     OwnKey,
-    /// It is of a room of this name, with another key.
+    /// It is in a room of the same name, with another key.
     OtherRoomKey,
-    /// It has another id than the one that was to be there.
-    SomebodyElse,
+    /// Its id is not the expected one.
+    UnexpectedId,
 }
 
-/// What happens on the network. For each [`Event::LinkUp`] comes exactly one [`Event::LinkDown`], after all frames.
+/// An event of the network.
+///
+/// Each [`NetEvent::LinkUp`] is followed by exactly one [`NetEvent::LinkDown`], after all frames of
+/// the link.
 #[derive(Clone, Debug)]
-pub enum Event {
-    /// A beacon came in. Dropped when the channel is full.
+pub enum NetEvent {
+    /// A beacon arrived. Dropped when the channel is full.
     Beacon {
-        /// Where it came from.
+        /// The sender's address.
         source: SocketAddr,
-        /// What it says.
+        /// The beacon.
         beacon: Beacon,
     },
-    /// The usable addresses of this machine, IPv4 first and loopback last: at the start and whenever they change.
+    /// The usable addresses of this machine, IPv4 first and loopback last. Sent at the start and
+    /// after each change.
     Network {
-        /// All of them; with `--host` that one, or none while it is gone.
+        /// All of them. With `--host`, only that address, or none while it is gone.
         addresses: Vec<IpAddr>,
     },
-    /// What became of an announcement. Dropped when the channel is full.
+    /// The results of an announcement. Dropped when the channel is full.
     Announced(Vec<Sent>),
-    /// A dial came to nothing.
+    /// A dial failed.
     DialFailed {
-        /// Which.
+        /// The dial's number.
         dial: DialId,
-        /// Why, as a sentence for a person.
+        /// The reason, as a sentence for the user.
         error: String,
-        /// What somebody who answered proved of itself.
-        proved: Option<Proved>,
-        /// Whether anybody answered: then no firewall is in the way.
+        /// What the peer proved about itself, if it did.
+        proved: Option<PeerMismatch>,
+        /// True if a peer answered, so no firewall blocks the way.
         answered: bool,
     },
-    /// There is a link: both sides have proved who they are and that they know the room.
+    /// A link is up: each side has proved its key and its knowledge of the room key.
     LinkUp {
-        /// Its number, never used again.
+        /// The link's number, never reused.
         link: LinkId,
-        /// The dial that made it; none: the other side dialled.
+        /// The dial that made it. `None`: the peer dialled.
         dial: Option<DialId>,
-        /// Who is at the other end.
+        /// The peer.
         peer: Peer,
     },
-    /// A link is gone, whoever ended it.
+    /// A link has ended, closed by either side.
     LinkDown {
-        /// Which.
+        /// The link's number.
         link: LinkId,
-        /// What the other side gave as its reason, or that it broke the protocol; none if it said nothing, and where this
-        /// side ended the link.
+        /// The peer's reason, or [`CloseReason::Protocol`] if the peer broke the protocol. `None`
+        /// if this side closed the link or the peer gave no reason.
         reason: Option<CloseReason>,
     },
-    /// Bytes of a long frame came in: a sign of life, at most one a second. Dropped when the channel is full.
+    /// Part of a long frame arrived. A sign of life, at most once a second. Dropped when the
+    /// channel is full.
     Heard {
-        /// On which link.
+        /// The link's number.
         link: LinkId,
     },
-    /// A frame came in.
+    /// A frame arrived.
     Frame {
-        /// On which link.
+        /// The link's number.
         link: LinkId,
-        /// What it says; never [`Frame::Close`], which ends the link.
+        /// The frame; never [`Frame::Close`], which ends the link.
         frame: Frame,
-        /// How many bytes it had on the link.
+        /// Its length on the link, in bytes.
         bytes: usize,
-        /// Its share of the memory for frames that wait: free again once all clones of this event are gone.
-        place: link::Place,
+        /// Its share of the memory for frames that wait for the engine, released with the last
+        /// clone of this event.
+        permit: link::FramePermit,
     },
 }
 
@@ -152,57 +162,60 @@ pub enum Event {
 pub struct Sent {
     /// The interface's name.
     pub interface: String,
-    /// The address it was sent from.
+    /// The source address.
     pub source: IpAddr,
-    /// Where it went.
+    /// The target.
     pub target: SocketAddr,
-    /// Why it did not leave.
+    /// Why it could not be sent.
     pub error: Option<String>,
 }
 
-/// Why the network side can't start; each is a sentence that says what to do.
+/// Why the network side cannot start. Each text says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum NetError {
     /// `--host` names an address that this machine does not have.
     #[error("{host} is not an address of this machine; --host takes one of these: {}", list(.addresses))]
     HostNotOurs {
-        /// What was asked for.
+        /// The address in `--host`.
         host: IpAddr,
-        /// What there is.
+        /// The machine's addresses.
         addresses: Vec<IpAddr>,
     },
-    /// There is no address at all.
+    /// The machine has no address at all.
     #[error("no network interface is up, not even loopback; bring one up (`ip link set lo up`) and start again")]
     NoNetwork,
-    /// The interfaces can't be listed.
-    #[error("the network interfaces can't be listed ({})", said(.0))]
+    /// The interfaces cannot be listed.
+    #[error("the network interfaces can't be listed ({})", io_error_text(.0))]
     Interfaces(#[source] io::Error),
-    /// Another program has the UDP port for itself.
-    #[error("UDP port {port} {}\nend that program, or choose another port with --port on all nodes", held(*port, error))]
+    /// The UDP port cannot be opened; usually another program uses it exclusively.
+    #[error("UDP port {port} {}\nend that program, or choose another port with --port on all nodes", describe_udp_error(*port, error))]
     Udp {
-        /// Which port.
+        /// The port.
         port: u16,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
     /// No TCP port can be opened.
-    #[error("no TCP port can be opened on {address} ({}); check the address and the limit of open files", said(error))]
+    #[error(
+        "no TCP port can be opened on {address} ({}); check the address and the limit of open files",
+        io_error_text(error)
+    )]
     Tcp {
-        /// Where.
+        /// The address.
         address: String,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// TLS can't be set up.
+    /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
 
-/// What is wrong with a UDP port, and who has it where that can be found out.
-fn held(port: u16, error: &io::Error) -> String {
-    match holder::of_udp_port(port).filter(|_| error.kind() == io::ErrorKind::AddrInUse) {
-        Some(holder) => format!("is taken {holder}, which shares it with nobody"),
-        None => format!("can't be used: {}", said(error)),
+/// Describes why a UDP port cannot be opened, and names its owner if `/proc` shows it.
+fn describe_udp_error(port: u16, error: &io::Error) -> String {
+    match port_owner::of_udp_port(port).filter(|_| error.kind() == io::ErrorKind::AddrInUse) {
+        Some(owner) => format!("is taken {owner}, which shares it with nobody"),
+        None => format!("can't be used: {}", io_error_text(error)),
     }
 }
 
@@ -210,30 +223,31 @@ fn list(addresses: &[IpAddr]) -> String {
     addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// The network side of a running node. It stops, with a goodbye on every link, when its token is cancelled.
+/// The network side of a running node. Cancelling its token stops it, with a goodbye on every link.
 #[derive(Clone)]
 pub struct Net {
     mesh: Arc<mesh::Mesh>,
     announcements: mpsc::Sender<Beacon>,
-    counters: beacon::Counters,
-    refusals: Refusals,
+    counters: beacon::InterfaceCounters,
+    drop_counts: DropCounts,
     has_room_key: bool,
 }
 
 impl Net {
-    /// Opens the sockets and starts the tasks. `name` is what the node is called now; a new one is told from the next
-    /// link on. Must be called within a tokio runtime.
+    /// Opens the sockets and starts the tasks. Must be called within a tokio runtime.
+    ///
+    /// `name` holds the node's current name. A link tells the name that is current when it is made.
     pub fn start(
-        settings: Settings,
+        settings: NetConfig,
         name: watch::Receiver<Name>,
-        events: mpsc::Sender<Event>,
+        events: mpsc::Sender<NetEvent>,
         stop: CancellationToken,
         tracker: TaskTracker,
     ) -> Result<Self, NetError> {
         check_host(settings.host)?;
         let (port, budget) = (settings.port, settings.budget);
-        let ears = udp::Ears::open(settings.host, port).map_err(|error| NetError::Udp { port, error })?;
-        let port = ears.port;
+        let sockets = udp::BeaconSockets::open(settings.host, port).map_err(|error| NetError::Udp { port, error })?;
+        let port = sockets.port;
         let (listeners, ports) = mesh::listen(settings.host, port).map_err(|error| {
             let address = settings.host.map_or("any address".to_owned(), |host| host.to_string());
             NetError::Tcp { address, error }
@@ -243,7 +257,7 @@ impl Net {
         let key: &[u8] = settings.room_key.as_ref().map_or(&[], |key| key.bytes());
         let secret = Zeroizing::new(if key.is_empty() { room.into() } else { key.to_vec() });
         let hello = Hello { versions: PROTOCOL_VERSIONS, room: RoomTag::new(room), instance: settings.instance };
-        let refusals = Refusals::default();
+        let drop_counts = DropCounts::default();
         let mesh = Arc::new(mesh::Mesh {
             own,
             room: RoomId::new(room, key),
@@ -254,11 +268,11 @@ impl Net {
             started: Instant::now(),
             name,
             ports,
-            pending: pending::Pending::new(budget.handshakes),
-            wrong_keys: wrong_keys::WrongKeys::default(),
+            pending: pending_handshakes::PendingHandshakes::new(budget.handshakes),
+            wrong_keys: auth_failures::AuthFailures::default(),
             version_told: AtomicBool::new(false),
-            links: link::Links::new(budget.links + budget.closing),
-            refusals: refusals.clone(),
+            links: link::LinkRegistry::new(budget.links + budget.closing),
+            drop_counts: drop_counts.clone(),
             events: events.clone(),
             stop: stop.clone(),
             tracker: tracker.clone(),
@@ -266,41 +280,45 @@ impl Net {
         for listener in listeners {
             tracker.spawn(mesh.clone().accept_all(listener));
         }
-        let counters = beacon::Counters::default();
+        let counters = beacon::InterfaceCounters::default();
         let (announcements, receiver) = mpsc::channel(ANNOUNCEMENTS_WAITING_MAX);
-        let far = (!settings.announce_to.is_empty()).then(|| {
+        let target_announcer = (!settings.announce_to.is_empty()).then(|| {
             let (packets, receiver) = mpsc::channel(1);
-            let report = far::Report::default();
-            let far = far::Far { targets: settings.announce_to, host: settings.host, report: report.clone() };
-            tracker.spawn(far.run(receiver, stop.clone()));
+            let report = announce_targets::LastRound::default();
+            let target_announcer = announce_targets::TargetAnnouncer {
+                targets: settings.announce_to,
+                host: settings.host,
+                report: report.clone(),
+            };
+            tracker.spawn(target_announcer.run(receiver, stop.clone()));
             (packets, report)
         });
-        let driver = beacon::Driver {
-            ears,
+        let beacon_task = beacon::BeaconTask {
+            sockets,
             host: settings.host,
             own: (own, settings.instance),
             counters: counters.clone(),
-            refusals: refusals.clone(),
+            drop_counts: drop_counts.clone(),
             events,
             links: mesh.links.clone(),
-            far,
+            target_announcer,
         };
-        tracker.spawn(driver.run(receiver, stop));
-        Ok(Self { mesh, announcements, counters, refusals, has_room_key: settings.room_key.is_some() })
+        tracker.spawn(beacon_task.run(receiver, stop));
+        Ok(Self { mesh, announcements, counters, drop_counts, has_room_key: settings.room_key.is_some() })
     }
 
-    /// The UDP port of the beacons.
+    /// The UDP port of beacons.
     pub fn udp_port(&self) -> u16 {
         self.mesh.ports.udp
     }
 
-    /// The TCP port that a beacon has to name.
+    /// The TCP port that a beacon must contain.
     pub fn tcp_port(&self) -> u16 {
         self.mesh.ports.tcp
     }
 
-    /// Every address that others can dial now, as `address:port`: IPv4 first, loopback last, and link-local ones of
-    /// IPv6 with the interface they belong to, `[address%zone]:port`.
+    /// Every address at which other nodes can dial this one now, as `address:port`: IPv4 first,
+    /// loopback last. A link-local IPv6 address carries its interface, `[address%zone]:port`.
     pub fn tcp_addresses(&self) -> Vec<String> {
         let print = |(address, zone): (SocketAddr, Option<String>)| match zone {
             Some(zone) => format!("[{}%{zone}]:{}", address.ip(), address.port()),
@@ -309,45 +327,57 @@ impl Net {
         self.mesh.listens().into_iter().map(print).collect()
     }
 
-    /// Sends a beacon on every interface; answered by [`Event::Announced`].
+    /// Sends a beacon on every interface. [`NetEvent::Announced`] reports the result.
     pub fn announce(&self, mut beacon: Beacon) {
         if self.has_room_key {
-            // A beacon is heard by everybody on the wire; names are for those who hold the key.
-            beacon.name = Name::lossy(&beacon.id.short(), &beacon.id.short());
+            // Every host on the network can read a beacon. In a room with a key, only members may
+            // learn names.
+            beacon.name = Name::from_lossy(&beacon.id.short(), &beacon.id.short());
         }
-        // One that waits already says the same.
+        // A full queue loses nothing: the beacons that wait say the same.
         let _ = self.announcements.try_send(beacon);
     }
 
-    /// Dials; answered by [`Event::LinkUp`] or [`Event::DialFailed`] with the same number. A link is made only with
-    /// the node that is expected, if one is.
+    /// Dials a target. [`NetEvent::LinkUp`] or [`NetEvent::DialFailed`] reports the result with the
+    /// same number.
+    ///
+    /// If the dial names an expected node, only that node is linked.
     pub fn dial(&self, dial: Dial) {
         self.mesh.tracker.spawn(self.mesh.clone().dial(dial));
     }
 
-    /// Puts a frame into a link's queue, encoded by [`crate::wire::frame::encode`], once for all links. Never waits: a
-    /// queue that is full ends its link.
+    /// Queues a frame on a link. Never waits: a full queue ends the link.
+    ///
+    /// The frame comes encoded ([`crate::wire::frame::encode`]), so that a frame for all links is
+    /// encoded once.
     pub fn send(&self, link: LinkId, frame: Bytes) {
         self.mesh.links.send(link, frame);
     }
 
-    /// Ends a link: what is queued goes out, then the reason, for at most a second.
+    /// Returns the way for frames that wait while a link has others to send; none if the link has
+    /// ended.
+    pub fn bulk(&self, link: LinkId) -> Option<mpsc::Sender<Bytes>> {
+        self.mesh.links.bulk(link)
+    }
+
+    /// Ends a link after sending its queued frames and the reason, within about a second.
     pub fn close(&self, link: LinkId, reason: CloseReason) {
         self.mesh.links.close(link, reason);
     }
 
-    /// What was refused since the start, on either side of a link: beacons, connections, frames.
-    pub fn refused(&self) -> Tally {
-        self.refusals.tally()
+    /// Counts of what was dropped or refused since the start: beacons, connections, frames.
+    pub fn refused(&self) -> DropCounters {
+        self.drop_counts.tally()
     }
 
-    /// The usable addresses of this machine now, with the interfaces that have them; with `--host` that one.
+    /// The usable addresses of this machine now, with their interfaces. With `--host`, only that
+    /// address.
     pub fn interfaces(&self) -> Vec<interfaces::Interface> {
         interfaces::list(self.mesh.host).unwrap_or_default()
     }
 
-    /// Beacons sent, heard and refused on each interface since the start, by its name.
-    pub fn counters(&self) -> BTreeMap<String, Counts> {
+    /// Beacons sent, received and refused since the start, by the interface's name.
+    pub fn counters(&self) -> BTreeMap<String, InterfaceCounts> {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -358,7 +388,7 @@ fn check_host(host: Option<IpAddr>) -> Result<(), NetError> {
     let Some(host) = host else {
         return if addresses.is_empty() { Err(NetError::NoNetwork) } else { Ok(()) };
     };
-    // One whose cable is out now may be plugged in later.
+    // An address whose cable is unplugged now may become usable later.
     let ours = interfaces::is_ours(host).map_err(NetError::Interfaces)?;
     if ours { Ok(()) } else { Err(NetError::HostNotOurs { host, addresses }) }
 }

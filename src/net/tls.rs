@@ -1,7 +1,8 @@
-//! TLS between nodes: version 1.3 and Ed25519 alone, and the key in the certificate *is* the node.
+//! TLS between nodes: version 1.3 with Ed25519 only. The key in the certificate is the node's
+//! identity.
 //!
-//! Names, dates and issuers in a certificate are not looked at: nobody vouches for a node but its key. Nothing is
-//! resumed and nothing is sent early, so that every connection proves the keys anew.
+//! Names, dates and issuers in a certificate are ignored: only its key identifies a node. Session
+//! resumption and early data are disabled, so every connection proves both keys anew.
 
 use std::sync::Arc;
 
@@ -22,31 +23,33 @@ use tokio_rustls::TlsStream;
 
 use crate::proto::ids::NodeId;
 
-/// What both sides have to name in ALPN: who speaks something else is turned away before it says a word.
+/// The ALPN protocol that both sides must name. A peer that speaks another one is rejected during
+/// the TLS handshake.
 pub(super) const ALPN: &[u8] = b"roomful/1";
 
-/// The label under which TLS exports the value that the room proof binds.
+/// The label of the exported value that the room proof covers.
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-roomful-room-proof";
 
-/// How an Ed25519 key begins where a certificate carries it (RFC 8410); the 32 bytes of the key follow, and no more.
+/// The prefix of an Ed25519 public key in a certificate (RFC 8410). The 32 bytes of the key follow,
+/// and nothing else.
 const ED25519_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
-/// How an Ed25519 private key begins in PKCS #8 (RFC 8410); the 32 bytes of the seed follow.
+/// The prefix of an Ed25519 private key in PKCS #8 (RFC 8410). The 32 bytes of the seed follow.
 const PKCS8_PREFIX: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
-/// Why there is no TLS.
+/// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// No certificate could be made of our own key.
+    /// The node's certificate could not be made.
     #[error("no certificate could be made: {0}")]
     Certificate(#[from] rcgen::Error),
-    /// The library refused our own settings.
+    /// The TLS library rejected the configuration.
     #[error("TLS could not be set up: {0}")]
     Setup(#[from] rustls::Error),
 }
 
-/// Both sides' settings, made once for a node.
+/// The client and server configurations, made once for a node.
 #[derive(Clone)]
 pub(super) struct Tls {
     pub(super) client: Arc<ClientConfig>,
@@ -54,7 +57,7 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// The settings of the node with this key.
+    /// Creates the configurations for the node with this key.
     pub(super) fn new(key: &SigningKey) -> Result<Self, TlsError> {
         let (chain, private) = certificate(key)?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -80,10 +83,10 @@ impl Tls {
     }
 }
 
-/// What a finished TLS handshake says of the connection: the other side's id, and the exported value.
+/// Returns the peer's id after a finished TLS handshake.
 ///
-/// `None` where it did not name [`ALPN`] or showed no certificate of ours; the verifiers let nothing of that through
-/// but a missing ALPN.
+/// Returns `None` if no ALPN was negotiated. The verifiers have already rejected any certificate
+/// without an Ed25519 key.
 pub(super) fn identity(state: &CommonState) -> Option<NodeId> {
     if state.alpn_protocol() != Some(ALPN) {
         return None;
@@ -91,14 +94,14 @@ pub(super) fn identity(state: &CommonState) -> Option<NodeId> {
     key_of(state.peer_certificates()?.first()?)
 }
 
-/// The value that belongs to this connection alone.
+/// Exports the value that is unique to this connection.
 pub(super) fn exporter(
     export: impl FnOnce([u8; 32], &[u8], Option<&[u8]>) -> Result<[u8; 32], rustls::Error>,
 ) -> Result<[u8; 32], rustls::Error> {
     export([0; 32], EXPORTER_LABEL, None)
 }
 
-/// A self-signed certificate that carries the node's key, and the key as the library wants it.
+/// Makes a self-signed certificate with the node's key, and the private key in the library's form.
 fn certificate(key: &SigningKey) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
     let private = PrivatePkcs8KeyDer::from([PKCS8_PREFIX.as_slice(), key.as_bytes()].concat());
     let pair = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&private, &rcgen::PKCS_ED25519)?;
@@ -108,7 +111,8 @@ fn certificate(key: &SigningKey) -> Result<(Vec<CertificateDer<'static>>, Privat
     Ok((vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(private)))
 }
 
-/// The Ed25519 key in a certificate; `None` for any other certificate, and for the few keys for which anybody can sign.
+/// Extracts the Ed25519 key of a certificate. Returns `None` for other certificates, and for weak
+/// keys, for which anyone can forge signatures.
 fn key_of(certificate: &CertificateDer<'_>) -> Option<NodeId> {
     let parsed = ParsedCertificate::try_from(certificate).ok()?;
     let info = parsed.subject_public_key_info();
@@ -117,7 +121,7 @@ fn key_of(certificate: &CertificateDer<'_>) -> Option<NodeId> {
     (!point.is_weak()).then_some(NodeId(key))
 }
 
-/// Accepts every certificate with an Ed25519 key whose holder signs the handshake, on either side.
+/// Accepts every certificate with an Ed25519 key whose owner signed the handshake, on both sides.
 #[derive(Debug)]
 struct KeyVerifier {
     provider: Arc<CryptoProvider>,
@@ -144,7 +148,7 @@ impl KeyVerifier {
     }
 }
 
-/// TLS 1.2 is never offered; this is the answer should it ever be asked for.
+/// The error for TLS 1.2, which is never offered.
 fn too_old() -> Result<HandshakeSignatureValid, rustls::Error> {
     Err(rustls::PeerIncompatible::Tls12NotOffered.into())
 }
@@ -221,10 +225,11 @@ impl ClientCertVerifier for KeyVerifier {
     }
 }
 
-/// Reads away what still comes on a connection on which the last word is said, until the other side hangs up: closing with
-/// something unread would have the system reset it, and take that word back. What comes is no longer looked at, by TLS
-/// neither: whatever it is, nothing could be answered.
-pub(super) async fn read_away(stream: &mut TlsStream<TcpStream>) {
+/// Reads and discards what still arrives, until the peer hangs up.
+///
+/// Closing a socket with unread data makes the system reset the connection, and the peer would lose
+/// the last frame. The data is read below TLS, since nothing could be answered anyway.
+pub(super) async fn drain(stream: &mut TlsStream<TcpStream>) {
     let (tcp, _) = stream.get_mut();
     let mut sink = [0; 4096];
     while tcp.read(&mut sink).await.is_ok_and(|count| count > 0) {}
@@ -235,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_key_comes_out_of_our_own_certificate() {
+    fn own_certificate_yields_the_key() {
         let key = SigningKey::from_bytes(&[5; 32]);
         let (chain, _) = certificate(&key).expect("a certificate");
         assert_eq!(key_of(&chain[0]), Some(NodeId(key.verifying_key().to_bytes())));

@@ -1,6 +1,6 @@
-//! The sockets of the beacons: one per family to hear, and one for each packet that is sent.
+//! UDP sockets for beacons: one per family to receive, and a new one for each packet sent.
 //!
-//! It chooses nothing: where a beacon goes from and to is the business of [`super::beacon`].
+//! Sources and targets are chosen by [`super::beacon`].
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,20 +10,22 @@ use tokio::net::UdpSocket;
 
 use crate::wire::beacon::GROUP;
 
-/// Where beacons come in.
-pub(super) struct Ears {
-    /// None with `--host` and an IPv6 address.
+/// The sockets that receive beacons.
+pub(super) struct BeaconSockets {
+    /// `None` with an IPv6 `--host`.
     ipv4: Option<UdpSocket>,
-    /// None with `--host` and an IPv4 address, and on a machine that has no IPv6.
+    /// `None` with an IPv4 `--host`, and on a machine without IPv6.
     ipv6: Option<UdpSocket>,
     pub(super) port: u16,
 }
 
-impl Ears {
-    /// Opens the sockets for one host's family, or for both. They are bound to the wildcard address, since one bound to a
-    /// unicast address hears no broadcast, and share their port with other nodes of this machine, whoever runs them.
-    /// `SO_REUSEPORT` must not be set: then the system would give each packet to only one of them, and to none of another
-    /// user's.
+impl BeaconSockets {
+    /// Opens the sockets for the family of `host`, or for both families.
+    ///
+    /// They are bound to the wildcard address, since a socket bound to a unicast address receives
+    /// no broadcasts. They share the port with other nodes on this machine, of any user.
+    /// `SO_REUSEPORT` must not be set: the system would then deliver each packet to only one
+    /// socket, and never to one of another user.
     pub(super) fn open(host: Option<IpAddr>, port: u16) -> io::Result<Self> {
         let (wants_ipv4, wants_ipv6) = host.map_or((true, true), |host| (host.is_ipv4(), host.is_ipv6()));
         let ipv4 = if wants_ipv4 { Some(bind(Ipv4Addr::UNSPECIFIED.into(), port)?) } else { None };
@@ -32,7 +34,7 @@ impl Ears {
             None => port,
         };
         let ipv6 = match wants_ipv6.then(|| bind(Ipv6Addr::UNSPECIFIED.into(), port)) {
-            // Where the other family works, a machine without IPv6 is no reason to complain.
+            // If IPv4 works, a machine without IPv6 is not an error.
             Some(Err(_)) if ipv4.is_some() => None,
             opened => opened.transpose()?,
         };
@@ -43,9 +45,10 @@ impl Ears {
         Ok(Self { ipv4, ipv6, port })
     }
 
-    /// The next packet, and where it came from. "Would block" now and then means nothing.
-    pub(super) async fn hear(&self, packet: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        // Whichever is ready, by lot if both are: a flood in one family leaves the other its turns.
+    /// Receives the next packet and its source. May return `WouldBlock`, which is harmless.
+    pub(super) async fn recv(&self, packet: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        // If both are ready, select picks one at random, so a flood in one family does not starve
+        // the other.
         let socket = tokio::select! {
             ready = readable(self.ipv4.as_ref()) => ready?,
             ready = readable(self.ipv6.as_ref()) => ready?,
@@ -53,7 +56,7 @@ impl Ears {
         socket.try_recv_from(packet)
     }
 
-    /// Joins the group on an interface; once is enough for as long as the interface exists, and more does no harm.
+    /// Joins the multicast group on an interface. Repeating it does no harm.
     pub(super) fn join(&self, interface: u32) -> io::Result<()> {
         let Some(socket) = &self.ipv6 else { return Ok(()) };
         match SockRef::from(socket).join_multicast_v6(&GROUP, interface) {
@@ -87,8 +90,10 @@ fn open(ip: IpAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Sends from exactly that address, since whoever hears a beacon dials its source. A multicast leaves by the interface
-/// that is the source's zone or, where the source has none, the target's.
+/// Sends a packet from exactly `source`, since its receivers dial that address.
+///
+/// A multicast packet leaves by the interface in the zone of the source or, without one, of the
+/// target.
 pub(super) fn send(source: SocketAddr, target: SocketAddr, packet: &[u8]) -> io::Result<()> {
     let socket = open(source.ip())?;
     match target {
@@ -100,8 +105,10 @@ pub(super) fn send(source: SocketAddr, target: SocketAddr, packet: &[u8]) -> io:
     socket.send_to(packet, &target.into()).map(|_| ())
 }
 
-/// Whether the system lets sockets have an address now. A new IPv6 address it holds back for a second or two, while it asks
-/// whether somebody else has it. Another failure, for want of file descriptors say, is no reason to think so.
+/// Returns true if a socket can be bound to `address` now.
+///
+/// The system refuses a new IPv6 address for a second or two, until duplicate address detection has
+/// finished. Other failures, for lack of file descriptors for example, count as true.
 pub(super) fn can_bind(address: SocketAddr) -> bool {
     let bound = open(address.ip()).and_then(|socket| socket.bind(&address.into()));
     bound.err().is_none_or(|error| error.kind() != io::ErrorKind::AddrNotAvailable)
@@ -114,13 +121,13 @@ mod tests {
     #[tokio::test]
     async fn several_sockets_share_the_port() {
         let host = Some(IpAddr::from([127, 0, 0, 1]));
-        let first = Ears::open(host, 0).expect("a port");
-        let second = Ears::open(None, first.port).expect("the same port");
+        let first = BeaconSockets::open(host, 0).expect("a port");
+        let second = BeaconSockets::open(None, first.port).expect("the same port");
         let target = SocketAddr::from(([127, 255, 255, 255], first.port));
         send(SocketAddr::from(([127, 0, 0, 3], 0)), target, b"hello").expect("sent");
         for ears in [first, second] {
             let mut packet = [0; 16];
-            let (length, source) = ears.hear(&mut packet).await.expect("heard");
+            let (length, source) = ears.recv(&mut packet).await.expect("heard");
             assert_eq!((&packet[..length], source.ip()), (&b"hello"[..], IpAddr::from([127, 0, 0, 3])));
         }
     }
@@ -129,10 +136,10 @@ mod tests {
     fn a_host_needs_one_family() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
         let _inside = runtime.enter();
-        let ipv4 = Ears::open(Some(Ipv4Addr::LOCALHOST.into()), 0).expect("IPv4");
+        let ipv4 = BeaconSockets::open(Some(Ipv4Addr::LOCALHOST.into()), 0).expect("IPv4");
         assert!(ipv4.ipv4.is_some() && ipv4.ipv6.is_none());
         if can_bind((Ipv6Addr::LOCALHOST, 0).into()) {
-            let ipv6 = Ears::open(Some(Ipv6Addr::LOCALHOST.into()), 0).expect("IPv6");
+            let ipv6 = BeaconSockets::open(Some(Ipv6Addr::LOCALHOST.into()), 0).expect("IPv6");
             assert!(ipv6.ipv4.is_none() && ipv6.ipv6.is_some() && ipv6.port != 0);
         }
     }

@@ -1,24 +1,19 @@
-//! Warnings for the user's log that do not fill it: a network that is down is no reason to fill a disk.
+//! Warnings about the network, at most one a minute of each kind.
 
-use std::collections::BTreeMap;
 use std::io;
-use std::time::{Duration, Instant};
 
-use crate::proto::limits::WARN_EVERY_MS;
-use crate::system::said;
+use crate::logging::throttle::WarnThrottle;
+use crate::system::io_error_text;
 
-/// When what was told last: at most one line a minute of each kind.
+/// The throttle of all warnings about sockets and interfaces.
 #[derive(Default)]
-pub(super) struct Warnings(BTreeMap<&'static str, Instant>);
+pub(super) struct NetWarnings(WarnThrottle<&'static str>);
 
-impl Warnings {
-    /// Logs a warning, unless one of this kind was logged within the last minute.
+impl NetWarnings {
+    /// Logs a warning unless one of the same kind was logged within the last minute.
     pub(super) fn warn(&mut self, what: &'static str, error: &io::Error) {
-        let recent = |at: &Instant| at.elapsed() < Duration::from_millis(WARN_EVERY_MS);
-        if self.0.get(what).is_some_and(recent) {
-            return;
+        if self.0.permits(what) {
+            tracing::warn!(error = io_error_text(error), "{what}");
         }
-        self.0.insert(what, Instant::now());
-        tracing::warn!(error = said(error), "{what}");
     }
 }

@@ -1,4 +1,5 @@
-//! What became of the last beacons: the live state of discovery that a page shows while nobody is here.
+//! The result of the last beacons: the state of discovery that a page shows while no other member
+//! is here.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,17 +9,17 @@ use crate::net::Sent;
 
 /// The last announcement: one row for each interface and target.
 #[derive(Debug, Default)]
-pub(super) struct Discovery {
-    rows: BTreeMap<(String, SocketAddr), Row>,
+pub(super) struct DiscoveryLog {
+    rows: BTreeMap<(String, SocketAddr), TargetRow>,
 }
 
 #[derive(Debug)]
-struct Row {
+struct TargetRow {
     sent_ms: Option<u64>,
     error: Option<String>,
 }
 
-impl Discovery {
+impl DiscoveryLog {
     /// Beacons went out, or did not, at `wall_ms`. Rows of interfaces that are gone go too.
     pub(super) fn announced(&mut self, sent: Vec<Sent>, wall_ms: u64) {
         let mut before = std::mem::take(&mut self.rows);
@@ -26,13 +27,13 @@ impl Discovery {
             let key = (interface, target);
             let last_ms = before.remove(&key).and_then(|row| row.sent_ms);
             let sent_ms = if error.is_none() { Some(wall_ms) } else { last_ms };
-            self.rows.insert(key, Row { sent_ms, error });
+            self.rows.insert(key, TargetRow { sent_ms, error });
         }
     }
 
-    /// For pages.
-    pub(super) fn rows(&self) -> Vec<api::Discovery> {
-        let row = |((interface, target), row): (&(String, SocketAddr), &Row)| api::Discovery {
+    /// The rows for pages.
+    pub(super) fn rows(&self) -> Vec<api::DiscoveryTarget> {
+        let row = |((interface, target), row): (&(String, SocketAddr), &TargetRow)| api::DiscoveryTarget {
             interface: interface.clone(),
             target: target.to_string(),
             sent: row.sent_ms.map(api::time),
@@ -57,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_failure_keeps_when_it_last_worked() {
-        let mut discovery = Discovery::default();
+        let mut discovery = DiscoveryLog::default();
         discovery.announced(vec![sent("eth0", None), sent("tun0", Some("no"))], 1_000);
         discovery.announced(vec![sent("eth0", Some("down"))], 2_000);
         let rows = discovery.rows();

@@ -12,8 +12,8 @@ use std::path::Path;
 
 use crate::config::SharedMode;
 
-/// The uids that systems give to people: below are services, above are `nobody` and dynamic users
-/// of systemd.
+/// The uids that systems give to people: below are services, above are the unprivileged user
+/// and dynamic users of systemd.
 const PEOPLE: RangeInclusive<u32> = 1_000..=59_999;
 
 /// The other people that a machine of root may have without being shared: root itself is also one
@@ -38,8 +38,8 @@ pub(super) fn is_shared(mode: SharedMode) -> bool {
 
 /// Returns true if other people work on this machine, or if the system does not show that.
 ///
-/// A machine that is wrongly counted as shared costs its user a new link at each start. The opposite
-/// mistake opens the page to other users.
+/// A machine that is wrongly counted as shared costs its user a new link at each start. The
+/// opposite mistake opens the page to other users.
 fn looks_shared(own: u32, passwd: io::Result<Vec<u8>>, process_owners: io::Result<BTreeSet<u32>>) -> bool {
     let (Ok(passwd), Ok(process_owners)) = (passwd, process_owners) else { return true };
     // Names of people may be in another encoding. The fields that count are ASCII.
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn machines_that_show_nothing_count_as_shared() {
+    fn machine_without_information_counts_as_shared() {
         let passwd = || Ok(ANA.as_bytes().to_vec());
         assert!(!looks_shared(1000, passwd(), Ok(BTreeSet::new())));
         assert!(looks_shared(1000, Err(io::ErrorKind::NotFound.into()), Ok(BTreeSet::new())));
@@ -175,7 +175,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn processes_are_read_whatever_their_names() {
+    fn process_names_do_not_confuse_the_parser() {
         let own = rustix::process::getuid().as_raw();
         assert!(process_owners(Path::new("/proc")).expect("/proc").contains(&own));
 

@@ -1,24 +1,25 @@
-//! Time as plain numbers. Nothing here reads a clock: the driver says what time it is with every input.
+//! Time values and the hybrid logical clock. Nothing here reads a clock: the driver passes the time
+//! with every input.
 
-use super::limits::CLOCK_AHEAD_MS_MAX;
+use crate::proto::limits::CLOCK_AHEAD_MS_MAX;
 
-/// What time it is, said by the driver with every input.
+/// The current time, passed by the driver with every input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Now {
-    /// Milliseconds on a clock that never goes back. Every timeout counts on this one.
+    /// Monotonic milliseconds. All timeouts use this clock.
     pub mono_ms: u64,
-    /// Milliseconds since 1970 in UTC, as this machine believes; may jump either way.
+    /// Milliseconds since 1970 (UTC) by this machine's clock; may jump in both directions.
     pub wall_ms: u64,
 }
 
-/// A hybrid logical time: milliseconds × 65,536 + a counter, below 2^62.
+/// A hybrid logical timestamp: milliseconds × 65,536 + a counter, below 2^62.
 ///
 /// Source: Kulkarni et al., "Logical Physical Clocks", 2014.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Stamp(pub u64);
 
 impl Stamp {
-    /// The first value that is not a time any more.
+    /// The first value that is not a valid timestamp.
     pub const END: u64 = 1 << 62;
 
     /// The first stamp of a millisecond.
@@ -26,17 +27,17 @@ impl Stamp {
         Self((ms.min((Self::END >> 16) - 1)) << 16)
     }
 
-    /// The millisecond since 1970 it belongs to.
+    /// The stamp's milliseconds since 1970.
     pub fn ms(self) -> u64 {
         self.0 >> 16
     }
 }
 
-/// The next time to sign with: not before `wall_ms`, above `last`, and past what was `seen` from others as far
-/// as that is at most 60 s ahead of this node's wall clock.
+/// Returns the timestamp for the next own entry: at least `wall_ms`, above `last`, and above
+/// `seen`, the greatest from others, unless that is more than 60 s ahead of the wall clock.
 ///
-/// `None` where `last` is itself more than 60 s ahead (the wall clock was set back): the log can't go on, since its
-/// times must grow, and the author begins a new one.
+/// Returns `None` if `last` itself is more than 60 s ahead, because the wall clock was set back.
+/// Times in a log must grow, so the author then begins a new log.
 pub fn next_stamp(wall_ms: u64, last: Option<Stamp>, seen: Stamp) -> Option<Stamp> {
     let limit = Stamp::from_ms(wall_ms + CLOCK_AHEAD_MS_MAX);
     let after_seen = Stamp(seen.0 + 1);
@@ -63,30 +64,30 @@ mod tests {
     }
 
     #[test]
-    fn follows_the_wall_clock() {
+    fn stamp_follows_the_wall_clock() {
         check(None, 0, Some(Stamp::from_ms(NOON)));
         check(Some(NOON - 5), NOON - 5, Some(Stamp::from_ms(NOON)));
     }
 
     #[test]
-    fn grows_within_a_log() {
+    fn stamp_grows_within_a_log() {
         check(Some(NOON), 0, Some(Stamp(Stamp::from_ms(NOON).0 + 1)));
         check(Some(NOON + 3), 0, Some(Stamp(Stamp::from_ms(NOON + 3).0 + 1)));
     }
 
     #[test]
-    fn follows_others_by_at_most_a_minute() {
+    fn stamp_follows_others_by_a_minute_at_most() {
         check(None, NOON + 59_000, Some(Stamp(Stamp::from_ms(NOON + 59_000).0 + 1)));
         check(None, NOON + 61_000, Some(Stamp::from_ms(NOON)));
     }
 
     #[test]
-    fn a_log_ahead_of_a_clock_that_was_set_back_ends() {
+    fn log_ahead_of_a_reset_clock_ends() {
         check(Some(NOON + 61_000), 0, None);
     }
 
     #[test]
-    fn no_time_reaches_the_end() {
+    fn no_stamp_reaches_the_end() {
         assert!(Stamp::from_ms(u64::MAX >> 1).0 < Stamp::END);
     }
 }

@@ -1,132 +1,166 @@
-//! What can be asked of the history, and what comes back: one form for the store that reads it and for whoever asks.
+//! Queries of the history and their results, shared by the store and its callers.
 
 use std::ops::Range;
 
-use super::ids::{Arrival, EntryId, NodeId};
-use super::timeline::{Conversation, Line, Notice, Order};
-use super::words::Wanted;
+use crate::proto::clock::Stamp;
+use crate::proto::entries::timeline::{Conversation, Message, Notice, Order};
+use crate::proto::entries::tokenizer::SearchTerms;
+use crate::proto::ids::{Arrival, EntryId, NodeId};
 
-/// How many bytes messages and notices take where they go: only the reader of a page knows its form.
+/// Computes the size of a row in the caller's output form, which only the caller knows.
 #[derive(Clone, Copy, Debug)]
-pub struct Sizes {
-    /// The size of a message.
-    pub line: fn(&Line) -> usize,
-    /// The size of a notice.
+pub struct SizeEstimator {
+    /// The size of a message in bytes.
+    pub line: fn(&Message) -> usize,
+    /// The size of a notice in bytes.
     pub notice: fn(&Notice) -> usize,
 }
 
-/// What a page may hold at most. A page with any message holds at least one of them, so that its reader gets on.
+/// The size limit of a page. A page always holds at least one message if there is any, so that its
+/// reader makes progress.
 #[derive(Clone, Copy, Debug)]
-pub struct Budget {
+pub struct PageBudget {
     /// The limit in bytes.
     pub bytes: usize,
-    /// What counts towards it.
-    pub sizes: Sizes,
+    /// How sizes are computed.
+    pub sizes: SizeEstimator,
 }
 
-/// Which page.
+/// A query for one page of the timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageQuery {
-    /// Where it lies.
-    pub at: At,
-    /// Of this conversation only; none: of all.
+    /// The page's position.
+    pub at: PagePosition,
+    /// Only this conversation. `None`: all.
     pub conversation: Option<Conversation>,
-    /// At most so many messages.
+    /// The largest number of messages.
     pub limit: usize,
 }
 
-/// Where a page lies.
+/// The position of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
-    /// At the end.
+pub enum PagePosition {
+    /// The end of the timeline.
     Newest,
-    /// Right before this place; strictly older.
+    /// Strictly before this position.
     Before(Order),
-    /// Right after this place; strictly newer.
+    /// Strictly after this position.
     After(Order),
-    /// With this message in the middle.
+    /// Around this message.
     Around(EntryId),
-    /// What was stored after this number, in the order in which it was stored; notices count towards the limit.
+    /// Everything stored after this arrival number, in arrival order. Notices count towards the
+    /// limit.
     Since(Arrival),
 }
 
-/// A page.
+/// A page of the timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// Oldest first; with [`At::Since`] in arrival order.
-    pub lines: Vec<Line>,
-    /// The node's own lines of the same time, in arrival order.
+pub struct TimelinePage {
+    /// The messages, oldest first; with [`PagePosition::Since`] in arrival order.
+    pub lines: Vec<Message>,
+    /// The notices of the same period, in arrival order.
     pub notices: Vec<Notice>,
-    /// Where to go on towards the past; none at the beginning, and with [`At::Since`].
+    /// The cursor towards older messages. `None` at the beginning, and with
+    /// [`PagePosition::Since`].
     pub before: Option<Order>,
-    /// Where to go on towards the present, also when nothing was found.
+    /// The cursor towards newer messages. Present even if the page is empty.
     pub after: Order,
-    /// Everything that matched up to this number was considered. With [`At::Since`] the number to go on from.
+    /// Everything that matches up to this arrival number was considered. With
+    /// [`PagePosition::Since`], the number to continue from.
     pub arrival: Arrival,
 }
 
-/// Which piece of an export.
+/// A query for one part of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExportQuery {
-    /// Behind this place; none: from the beginning.
+    /// Strictly after this position. `None`: from the beginning.
     pub after: Option<Order>,
-    /// Whether direct messages are in it.
+    /// True if direct messages are included.
     pub direct: bool,
-    /// At most so many messages.
+    /// The largest number of messages.
     pub limit: usize,
 }
 
-/// A piece of an export: everything that is held, what is not shown as well, and nothing but what is signed.
+/// A part of an export: everything that is held, hidden messages included, from signed data only.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Export {
-    /// In the order of the room.
-    pub lines: Vec<Line>,
-    /// Where to go on; none at the end.
+pub struct ExportRows {
+    /// The messages, in timeline order.
+    pub lines: Vec<Message>,
+    /// The cursor of the next part. `None` at the end.
     pub after: Option<Order>,
 }
 
-/// What is looked for, and where.
+/// A full-text search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchQuery {
-    /// What.
-    pub wanted: Wanted,
-    /// Said in this conversation only; none: in any.
+    /// The search terms.
+    pub wanted: SearchTerms,
+    /// Only this conversation. `None`: all.
     pub conversation: Option<Conversation>,
-    /// Said by this member only.
+    /// Only this author.
     pub from: Option<NodeId>,
-    /// Standing strictly before this place.
+    /// Strictly before this position.
     pub before: Option<Order>,
-    /// Standing strictly behind this place.
+    /// Strictly after this position.
     pub after: Option<Order>,
-    /// At most so many.
+    /// The largest number of hits.
     pub limit: usize,
 }
 
-/// A message that has what was looked for.
+/// A search hit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hit {
-    /// It.
-    pub line: Line,
-    /// Where in its text, in bytes, ascending and apart.
+pub struct HitRow {
+    /// The message.
+    pub line: Message,
+    /// The matches in its text: ascending, disjoint byte ranges.
     pub ranges: Vec<Range<usize>>,
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
-    /// Newest first.
-    pub hits: Vec<Hit>,
-    /// Where to go on towards the past; none if there is nothing more.
+pub struct SearchResult {
+    /// The hits, newest first.
+    pub hits: Vec<HitRow>,
+    /// The cursor towards older hits. `None` if there are no more.
     pub before: Option<Order>,
 }
 
-/// How far a conversation was read.
+/// The messages that a user means by a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
-    /// Which one.
+pub enum MessageSelector {
+    /// The last one of this node's own member.
+    OwnLast,
+    /// Those whose ids begin or end with these hex digits, in lower case.
+    IdPart(String),
+}
+
+/// A text that a message had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageVersion {
+    /// The text.
+    pub text: String,
+    /// When its author wrote it.
+    pub time: Stamp,
+}
+
+/// Some versions of a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VersionPage {
+    /// Oldest first.
+    pub versions: Vec<MessageVersion>,
+    /// Where to go on towards the past; none at the original.
+    pub before: Option<Order>,
+}
+
+/// The read marker of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadMarker {
+    /// The conversation.
     pub conversation: Conversation,
-    /// Messages of others behind the mark.
+    /// The number of messages of others after the marker.
     pub unread: u64,
-    /// The mark.
+    /// Everything up to this arrival number is read.
     pub read: Arrival,
+    /// Those of the unread messages that mention this node's user.
+    pub mentions: u64,
 }

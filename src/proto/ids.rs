@@ -1,4 +1,5 @@
-//! Names for things: every id is a type of its own, so that none can stand where another belongs.
+//! Identifiers: of nodes, rooms, logs, entries and links. Each is a type of its own, so that they
+//! cannot be confused.
 
 use std::fmt;
 
@@ -26,7 +27,7 @@ macro_rules! bytes32 {
         }
 
         impl $name {
-            /// Reads 64 hex digits, of either case.
+            /// Parses 64 hex digits of either case.
             pub fn from_hex(text: &str) -> Option<Self> {
                 let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?;
                 Some(Self(bytes.try_into().ok()?))
@@ -36,7 +37,8 @@ macro_rules! bytes32 {
 }
 
 bytes32! {
-    /// A node's Ed25519 public key. The key *is* the identity: who holds the other half is the node.
+    /// A node's Ed25519 public key. The key *is* the identity: the holder of the private half is
+    /// the node.
     NodeId
 }
 
@@ -46,19 +48,19 @@ bytes32! {
 }
 
 bytes32! {
-    /// Names a room to its members: a hash of the room's name and key (see [`RoomId::new`]).
+    /// A room's id, known to its members only: a hash of the room's name and key ([`RoomId::new`]).
     RoomId
 }
 
 impl NodeId {
-    /// The form people read: RFC 4648 base32, lower case, of the first 5 bytes, so 8 characters.
+    /// The form for people: the first 5 bytes in lower-case RFC 4648 base32, 8 characters.
     pub fn short(&self) -> String {
         BASE32_NOPAD.encode(&self.0[..5]).to_ascii_lowercase()
     }
 }
 
 impl RoomId {
-    /// The id of the room called `name`. An open room has an empty `key`.
+    /// Derives the id of a room. An open room has an empty `key`.
     pub fn new(name: &str, key: &[u8]) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("roomful 2026-11 room id");
         hasher.update(&(name.len() as u64).to_be_bytes());
@@ -68,13 +70,14 @@ impl RoomId {
     }
 }
 
-/// What a beacon says of its room: a hash of the room's name alone, so that it gives nothing of a key away.
+/// The public tag of a room in beacons: a hash of its name alone, so that it reveals nothing about
+/// the key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct RoomTag(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 8]);
 
 impl RoomTag {
-    /// The tag of the room called `name`.
+    /// Derives the tag of the room called `name`.
     pub fn new(name: &str) -> Self {
         let hash = blake3::derive_key("roomful 2026-11 room tag", name.as_bytes());
         let mut tag = [0; 8];
@@ -112,12 +115,13 @@ macro_rules! random64 {
 }
 
 random64! {
-    /// One start of the program, drawn anew each time.
+    /// One start of the program: a random number, drawn at each start.
     Instance
 }
 
 random64! {
-    /// One log of one instance. Random, so that a copied directory cannot write twice at one place.
+    /// The number of a log, drawn at random. So a copied data directory does not continue the
+    /// original's logs.
     LogId
 }
 
@@ -125,35 +129,37 @@ random64! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u64);
 
-/// One try to connect, numbered by this node.
+/// One dial, numbered by this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DialId(pub u64);
 
-/// The number of an entry in its log, from 1.
+/// The sequence number of an entry in its log, from 1.
 pub type Seq = u64;
 
-/// The local number under which a node stored an entry or a notice: grows strictly, never used again.
+/// The local number under which a node stored an entry or a notice. Strictly increasing, never
+/// reused.
 pub type Arrival = u64;
 
-/// Which log of whom: log numbers are random, so only together with the author do they name a log.
+/// A log of an author. Log numbers are random, so they identify a log only together with the
+/// author.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogKey {
-    /// Who writes it.
+    /// The author.
     pub author: NodeId,
-    /// Its number.
+    /// The log's number.
     pub log: LogId,
 }
 
-/// Names one entry on every node: where it stands, and 16 bytes that bind the author and the content.
+/// Identifies an entry on every node: its position, and 16 bytes that bind author and content.
 ///
-/// In text 64 hex digits: 8 bytes log, 8 bytes sequence number, 16 bytes check.
+/// Its text form is 64 hex digits: 8 bytes log, 8 bytes sequence number, 16 bytes check.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId {
-    /// The log it stands in.
+    /// The log that contains it.
     pub log: LogId,
-    /// Its number there.
+    /// Its sequence number.
     pub seq: Seq,
-    /// The first 16 bytes of BLAKE3(author, header hash, index in the batch as 8 bytes, big-endian).
+    /// The first 16 bytes of BLAKE3(author, header hash, index in the batch as 8 bytes big-endian).
     pub check: [u8; 16],
 }
 
@@ -178,7 +184,7 @@ impl EntryId {
         bytes
     }
 
-    /// The reverse of [`EntryId::to_bytes`].
+    /// Inverse of [`EntryId::to_bytes`].
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         let (log, rest) = bytes.split_at(8);
         let (seq, check) = rest.split_at(8);
@@ -188,7 +194,7 @@ impl EntryId {
         id
     }
 
-    /// Reads 64 hex digits, of either case.
+    /// Parses 64 hex digits of either case.
     pub fn from_hex(text: &str) -> Option<Self> {
         Hash::from_hex(text).map(|bytes| Self::from_bytes(&bytes.0))
     }

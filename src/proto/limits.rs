@@ -1,23 +1,27 @@
-//! Every limit of the program, each with its reason. What a peer, a page or a user can make grow ends here.
+//! All limits of the program, each with its reason. Anything that a peer, a page or a user can make
+//! grow is bounded here.
 //!
-//! They stand in files by what they are about, and are named without: `limits::TEXT_BYTES_MAX`.
+//! The constants are grouped by topic in files and used without the file's name:
+//! `limits::TEXT_BYTES_MAX`.
 
+mod discovery;
+mod files;
 mod history;
 mod links;
-mod meeting;
-mod page;
-mod said;
+mod message;
 mod store;
+mod web;
 
+pub use discovery::*;
+pub use files::*;
 pub use history::*;
 pub use links::*;
-pub use meeting::*;
-pub use page::*;
-pub use said::*;
+pub use message::*;
 pub use store::*;
+pub use web::*;
 
 const _: () = assert!(PUSH_UNRECEIPTED_BYTES_MAX + FETCHES_SERVED_MAX * FRAME_BYTES_MAX < LINK_QUEUE_BYTES_MAX);
-const _: () = assert!(BODY_BYTES_MAX < BATCH_BYTES_MAX && BATCH_BYTES_MAX < PAGE_BYTES_MAX);
+const _: () = assert!(BODY_BYTES_MAX < BATCH_BYTES_MAX && STRIPPED_BATCH_BYTES_MAX < PAGE_BYTES_MAX);
 const _: () = assert!(PAGE_BYTES_MAX + 1024 < FRAME_BYTES_MAX);
 const _: () =
     assert!(WEB_CONNECTIONS_MAX + 2 * OWNER_BATCH_MAX + STORE_DESCRIPTORS + DESCRIPTORS_OTHER <= DESCRIPTORS_RESERVED);

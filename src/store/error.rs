@@ -1,4 +1,4 @@
-//! What can go wrong with a database, and which kind of wrong it is.
+//! Errors of the store, and their classification: damage, contradiction, full disk or other.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -7,93 +7,98 @@ use rusqlite::ffi;
 use tracing::warn;
 
 use crate::proto::ids::Arrival;
-use crate::system::said;
+use crate::system::io_error_text;
 
-/// What a user is told of pages that SQLite can't make sense of.
+/// The reason for pages that SQLite cannot read.
 pub(super) const UNREADABLE: &str = "some of its pages can't be read";
 
-/// Why a database could not be opened, read or closed. Each is a sentence that says what to do.
+/// The reason why a database could not be opened, read or closed. Each message tells the user what
+/// to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The library that the program was built with is older than 3.51.3, which can lose commits.
+    /// The SQLite library is older than 3.51.3, which can lose commits.
     #[error("SQLite {0} can lose commits; this program needs 3.51.3 or newer, build it with the one it brings")]
     OldSqlite(&'static str),
-    /// A newer program wrote it; nothing was touched.
+    /// A newer program wrote the database. It was not changed.
     #[error(
-        "{path} has schema version {found}, and this program knows versions up to {known}: \
-         run the newer roomful that wrote it, or choose another directory with --data-dir"
+        "{path} has schema version {found}, but this program supports versions up to {known}: update Roomful, or \
+         choose another directory with --data-dir"
     )]
-    Newer {
+    SchemaTooNew {
         /// The database.
         path: PathBuf,
-        /// Its version.
+        /// Its schema version.
         found: i64,
-        /// The newest that this program knows.
+        /// The newest version that this program knows.
         known: i64,
     },
-    /// It belongs to another node or another room; nothing was touched.
-    #[error("{0} belongs to another identity: put back its key file, or choose another directory with --data-dir")]
-    OtherNode(PathBuf),
-    /// A file could not be made, renamed or looked at.
-    #[error("{}: {}", path.display(), said(source))]
+    /// The database belongs to another node or room. It was not changed.
+    #[error("{0} belongs to another identity: restore its key file, or choose another directory with --data-dir")]
+    WrongOwner(PathBuf),
+    /// A file operation failed.
+    #[error("{}: {}", path.display(), io_error_text(source))]
     File {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// The file is no database of this program any more, or parts of it are unreadable.
+    /// The file is no database of this program, or parts of it are unreadable.
     #[error("the database is damaged: {0}")]
     Damaged(String),
-    /// The tables contradict the signed batches or each other, or refer to nothing. The file itself can be read: the writer
-    /// rebuilds the tables from the batches, and the caller repeats what failed.
+    /// The tables contradict the signed batches or each other, or refer to missing rows.
+    ///
+    /// The file itself is readable. The writer rebuilds the tables from the batches, and the caller
+    /// retries.
     #[error("the tables do not fit the messages: {0}")]
     Inconsistent(String),
-    /// The batch with this number is not what was signed any more: the disk changed it. Whoever reads has it set aside, and
-    /// reads again.
+    /// The batch with this arrival number does not verify, since the disk changed it. The reader
+    /// has it quarantined, and retries.
     #[error("the disk changed a message")]
-    Altered(Arrival),
-    /// A message that the disk changed is not back from others yet.
+    CorruptBatch(Arrival),
+    /// A corrupted message has not been fetched again yet.
     #[error("what was said under this name was changed by the disk, and is not back from others yet")]
-    Awaited,
-    /// The disk let it down before the node ran; nothing was lost.
+    AwaitingRefetch,
+    /// The database could not be opened before the node ran. No message was lost.
     #[error(
-        "{path} can't be opened: {reason}; make room or check the disk, or choose another directory with --data-dir"
+        "{path} can't be opened: {reason}; free up space or check the disk, or choose another directory with --data-dir"
     )]
     Unusable {
         /// The database.
         path: PathBuf,
-        /// What SQLite says.
+        /// The error of SQLite.
         reason: rusqlite::Error,
     },
-    /// It was damaged, repaired, and damaged again: each repair keeps a copy, and they would fill the disk.
+    /// The database was damaged again after repairs. Each repair keeps a copy, so more of them
+    /// would fill the disk.
     #[error(
-        "{path} was damaged {times} times within an hour, so it is not repaired once more: check the disk, or choose \
-         another directory with --data-dir. The damaged files were kept: {kept}"
+        "{path} was damaged {times} times within an hour and is not repaired again: check the disk, or choose another \
+         directory with --data-dir. The damaged files were kept: {kept}"
     )]
     DamagedAgain {
         /// The database.
         path: PathBuf,
-        /// So often.
+        /// The count of damages within an hour.
         times: usize,
         /// The quarantined files, separated by commas.
         kept: String,
     },
-    /// There is no room for a repair. The damaged database is kept, and the next start repairs it.
+    /// The disk has no room for a repair. The damaged database is kept, and the next start repairs
+    /// it.
     #[error(
-        "there is no room to repair the history of this room: make {mebibytes} MiB of room, then start again. The \
+        "there is not enough disk space to repair this room's history: free up {mebibytes} MiB, then restart. The \
          damaged file was kept as {path}"
     )]
     NoRoomToRepair {
         /// The damaged database.
         path: PathBuf,
-        /// What a repair takes at most.
+        /// The space that a repair takes at most.
         mebibytes: u64,
     },
-    /// SQLite says so.
+    /// Any other error of SQLite.
     #[error("the database: {0}")]
     Sqlite(rusqlite::Error),
-    /// The store was closed, or has stopped after a failure.
+    /// The store was closed, or stopped after a failure.
     #[error("the store has stopped")]
     Closed,
 }
@@ -108,13 +113,14 @@ impl From<rusqlite::Error> for StoreError {
             SqlInputError { error, .. } | SqliteFailure(error, _) => Some(error.extended_code),
             _ => None,
         };
-        // What SQLite says is for the log: a user can do nothing with it.
+        // The error of SQLite is only logged: a user cannot act on it.
         let reason = |reason: &str| {
             warn!(%error, reason, "a part of the database is not what was written");
             reason.to_owned()
         };
         match error.sqlite_error_code() {
-            // All statements fit the tables of today: one that does not compile met a definition that the disk changed.
+            // All statements fit today's tables. One that does not compile met a table definition
+            // that the disk changed.
             _ if code == Some(ffi::SQLITE_ERROR) => {
                 Self::Damaged(reason("the form of a table is not what was written"))
             }
@@ -124,7 +130,8 @@ impl From<rusqlite::Error> for StoreError {
                 Self::Inconsistent(reason("a table records less than is stored"))
             }
             _ => match error {
-                // A value of another type or out of its range, text that is none, or a reference to nothing.
+                // A value of another type or out of range, text that is not UTF-8, or a reference
+                // to a missing row.
                 FromSqlConversionFailure(..)
                 | IntegralValueOutOfRange(..)
                 | InvalidColumnType(..)
@@ -137,20 +144,22 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 impl StoreError {
-    /// What is wrong with the tables, in a few words.
+    /// Returns an error for tables that contradict the batches, with the reason in a few words.
     pub(super) fn inconsistent(what: &str) -> Self {
         Self::Inconsistent(what.to_owned())
     }
 
-    /// Damage that a rebuild of the tables did not cure: only a new database is free of it.
-    pub(super) fn incurable(self) -> Self {
+    /// Turns a contradiction that a rebuild did not cure into damage: only a new database is free
+    /// of it.
+    pub(super) fn needs_new_database(self) -> Self {
         match self {
             Self::Inconsistent(reason) => Self::Damaged(reason),
             other => other,
         }
     }
 
-    /// Whether there is no room on the disk. The wal-index is a file too, and grows before the log does.
+    /// Returns true if the disk is full. The index of the write-ahead log counts too: it is a file,
+    /// and grows first.
     pub fn is_disk_full(&self) -> bool {
         let error = match self {
             Self::Sqlite(error) => error,
@@ -164,7 +173,7 @@ impl StoreError {
         index || error.sqlite_error_code() == Some(ffi::ErrorCode::DiskFull)
     }
 
-    /// Whether another connection is in the way for the moment.
+    /// Returns true if another connection holds the lock.
     pub(super) fn is_busy(&self) -> bool {
         let Self::Sqlite(error) = self else { return false };
         error.sqlite_error_code() == Some(ffi::ErrorCode::DatabaseBusy)

@@ -1,4 +1,4 @@
-//! How a failure that must stop the node is told, whichever thread meets it first.
+//! Reports the failure that must stop the node, whichever thread meets it first.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,34 +7,32 @@ use tokio::sync::watch;
 use tracing::{debug, error};
 
 use super::error::StoreError;
-use super::schema::beside;
+use super::files::with_suffix;
 
-/// The word behind the name of a database that is to be looked through at the next start.
+/// Suffix of the marker file that makes the next start check the database.
 pub(super) const SUSPECT: &str = "suspect";
 
-/// Shared by all threads of a store.
+/// The failure of a store. Its threads share it through clones.
 #[derive(Clone, Debug)]
-pub(super) struct Failure {
+pub(super) struct WriterFailure {
     told: Arc<watch::Sender<Option<String>>>,
     path: Option<PathBuf>,
 }
 
-impl Failure {
-    /// Of the database at `path`; none: in memory.
+impl WriterFailure {
+    /// Returns a report without a failure, for the database at `path`. In memory there is no path.
     pub(super) fn new(path: Option<PathBuf>) -> Self {
         Self { told: Arc::new(watch::Sender::new(None)), path }
     }
 
-    /// Says that the store can't go on. The first to say so is heard.
-    pub(super) fn tell(&self, error: &StoreError) {
+    /// Reports that the store cannot continue. Only the first report counts.
+    pub(super) fn report(&self, error: &StoreError) {
         debug!(%error, "the store stops");
         let sentence = if let StoreError::Damaged(_) = error {
-            self.suspect(error);
-            format!("{error}. Start again: what can still be read is taken over, the rest comes back from others.")
+            self.request_integrity_check(error);
+            format!("{error}. Restart Roomful: what can still be read is kept, and the rest arrives from others again.")
         } else {
-            format!(
-                "{error}. It was not tried again, since that could lose messages. Check the disk, then start again."
-            )
+            format!("{error}. Retrying could lose messages. Check the disk, then restart Roomful.")
         };
         self.told.send_if_modified(|told| {
             let first = told.is_none();
@@ -43,41 +41,42 @@ impl Failure {
         });
     }
 
-    /// Whether the store has stopped.
-    pub(super) fn is_told(&self) -> bool {
+    /// Returns true if the store has stopped.
+    pub(super) fn has_failed(&self) -> bool {
         self.told.borrow().is_some()
     }
 
-    /// Waits until the store can't go on, and says why.
-    pub(super) async fn told(&self) -> String {
+    /// Waits for a failure. Returns a sentence for the user.
+    pub(super) async fn wait(&self) -> String {
         let mut told = self.told.subscribe();
         match told.wait_for(Option::is_some).await {
             Ok(sentence) => sentence.clone().unwrap_or_default(),
-            // `self` holds the sender.
+            // `self` holds the sender, so it is never dropped here.
             Err(_) => std::future::pending().await,
         }
     }
 
-    /// Has the next start rebuild the database, though this run may end cleanly.
-    fn suspect(&self, found: &StoreError) {
+    /// Leaves the marker file, so that the next start checks the database even after a clean end of
+    /// this run.
+    fn request_integrity_check(&self, found: &StoreError) {
         let Some(path) = &self.path else { return };
         let reason = match found {
             StoreError::Damaged(reason) => reason.as_str(),
             _ => "",
         };
-        if let Err(error) = std::fs::write(beside(path, SUSPECT), reason) {
+        if let Err(error) = std::fs::write(with_suffix(path, SUSPECT), reason) {
             error!(%error, "could not leave a mark for the next start");
         }
     }
 }
 
 /// Reports a failure if its thread panics.
-pub(super) struct PanicGuard(pub(super) Failure);
+pub(super) struct PanicGuard(pub(super) WriterFailure);
 
 impl Drop for PanicGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.tell(&StoreError::Closed);
+            self.0.report(&StoreError::Closed);
         }
     }
 }

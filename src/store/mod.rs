@@ -1,196 +1,177 @@
-//! What a node remembers: one SQLite database for each room.
+//! Storage: one SQLite database for each room.
 //!
-//! One thread writes, many writes share one commit, and every answer comes after the commit is on the disk. Readers
-//! work beside it; each answer to them is one bounded page out of one state of the database. What is stored is the
-//! batches, exactly as they were signed; everything else in the tables (`schema.sql`) is there to find and order
-//! their entries, or is this node's own.
+//! A single thread writes. It commits many writes at once, and answers each after the commit is on
+//! the disk. Readers work beside it: each result is a bounded page of one state of the database.
 //!
-//! Tables are not trusted: a disk that flips a bit changes a value that SQLite hands out as if it were right. Readers compare
-//! what they read with the signed header, a start and a background scrub compare everything (`audit`), and whatever does not
-//! fit is made again from the batches, in place (`rebuild`). Batches that do not verify are quarantined and fetched again.
+//! The truth is the batches, stored exactly as they were signed. Everything else in the tables
+//! (`schema.sql`) either finds and orders their entries, or belongs to this node alone.
 //!
-//! It refuses to decide anything: which batches are wanted, who is told of them, what a page may see is the engine's
-//! and the node's business. It knows no clock; whoever opens it says what time it is.
+//! # Integrity
+//!
+//! A disk can flip a bit in a value, and SQLite returns it without an error. So readers compare
+//! rows with the signed header, and a start and a background scrub compare everything (`audit`).
+//! Tables that contradict the batches are rebuilt in place (`rebuild`). Batches that do not verify
+//! are quarantined and fetched again.
+//!
+//! # Shelves
+//!
+//! | shelf | contains |
+//! | --- | --- |
+//! | `open` | opening a database: checks, repairs and the beginning of a run |
+//! | `writer` | the writer's thread: group commits, checkpoints, indexer and scrub |
+//! | `recovery` | finding and repairing damage |
+//! | `write` | changes of the tables, within the caller's transaction |
+//! | `read` | queries for pages, peers and the engine |
+//! | `tables` | statements on single tables |
+//!
+//! The base beside them: `sql`, `error`, `files`, `connection`, `schema`, `failure`, `read_pool`.
+//!
+//! A shelf uses only the shelves behind it: `open` and `writer` → `recovery` → `write` →
+//! `read` → `tables` → `sql` and `error`.
+//!
+//! # Limits of this module
+//!
+//! The store makes no decisions: the engine and the node choose which batches are stored, sent and
+//! shown. It reads no wall clock: the caller passes the time of the start.
 
-mod altered;
-mod append;
-mod audit;
-mod channels;
-mod checkpoint;
+mod connection;
 mod error;
-mod export;
 mod failure;
-mod fall;
-mod find;
-mod fork;
-mod indexing;
-mod inspect;
-mod keep;
-mod legible;
-mod line;
-mod local_rows;
-mod look;
-mod marks;
-mod mended;
-mod notices;
-mod numbers;
+mod files;
 mod open;
-mod page;
-mod page_storage;
-mod places;
-mod rebuild;
-mod rebuilding;
-mod repair;
-mod rescue;
-mod scan;
+mod read;
+mod read_pool;
+mod recovery;
 mod schema;
-mod scrub;
-mod search;
-mod snapshot;
 mod sql;
-mod state;
-mod survey;
-mod times;
-mod wal;
-mod welcome;
+mod tables;
+mod write;
 mod writer;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
-use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
-use crate::proto::frame::Fetch;
-use crate::proto::history::{Budget, Export, ExportQuery, Found, Page, PageQuery, Reading, SearchQuery, Sizes};
-use crate::proto::ids::{Arrival, EntryId, NodeId, RoomId};
-use crate::proto::limits::READERS;
-use crate::proto::name::Name;
-use crate::proto::record::{HistoryPage, Ref, Snapshot, Write, Written};
-use crate::proto::timeline::Line;
+use crate::metrics::DurationHistogram;
+use crate::proto::entries::timeline::{Message, Order};
+use crate::proto::files::naming::Naming;
+use crate::proto::history::{
+    ExportQuery, ExportRows, MessageSelector, PageBudget, PageQuery, ReadMarker, SearchQuery, SearchResult,
+    SizeEstimator, TimelinePage, VersionPage,
+};
+use crate::proto::ids::{Arrival, EntryId, Hash, NodeId, RoomId};
+use crate::proto::replication::frame::Fetch;
+use crate::proto::replication::store_api::{HistoryPage, IdempotencyKey, Write};
 
+pub use connection::Location;
 pub use error::StoreError;
-pub use look::{Counts, Holders};
-pub use open::Location;
-pub use page::BEGINNING;
-pub use welcome::{Resumed, Welcome};
+pub use open::Opened;
+pub use read::decoded::HolderRows;
+pub use read::lookup::HistoryCounts;
+pub use read::page::BEGINNING;
+pub use read::resume::{InitialRows, MissedEntries};
 
-use failure::Failure;
-use mended::Mended;
-use scrub::Scrub;
-use writer::{Job, Writer};
+use failure::WriterFailure;
+use read::{export, lookup, page, resume, search};
+use read_pool::{ReadPool, in_transaction};
+use recovery::repair_notes::RepairNotes;
+use tables::{conversations, page_storage, runs};
+use writer::erasure::Erasure;
+use writer::job::Job;
+use writer::scrub::Scrub;
+use writer::{Writer, WriterChannels, WriterStart, checkpoint};
 
-/// A handle to a room's database; cheap to clone. When the last one is gone the database is closed, as by
-/// [`Store::close`]; whoever drops that one waits for it, so that a start which fails leaves a database that was closed well.
+/// A handle to a room's database. Clones share it.
+///
+/// When the last clone is dropped, the database is closed as by [`Store::close`]. The drop waits
+/// for that, so a failed start leaves a cleanly closed database.
 #[derive(Clone)]
 pub struct Store {
-    inner: Arc<Inner>,
+    inner: Arc<StoreInner>,
 }
 
-/// What was found at the start.
-#[derive(Debug)]
-pub struct Opened {
-    /// The past, for the engine.
-    pub snapshot: Snapshot,
-    /// The name of this run, 16 hex digits: with it the arrival numbers that are given now can be resumed from.
-    pub run: String,
-    /// The highest arrival number given so far.
-    pub arrival: Arrival,
-    /// This node's name when it last ran.
-    pub own_name: Option<Name>,
-    /// The answers to [`Store::write`], in the order of the commits. Nothing bounds it but what the engine has in
-    /// flight: there is one answer to an append, a notice or a read mark, and none to anything else.
-    pub answers: UnboundedReceiver<Written>,
-}
-
-struct Inner {
+struct StoreInner {
     jobs: mpsc::Sender<Job>,
-    readers: Readers,
-    failure: Failure,
-    mended: Mended,
+    readers: ReadPool,
+    failure: WriterFailure,
+    mended: RepairNotes,
     rebuilds: Arc<AtomicU64>,
+    commit_times: DurationHistogram,
     writer: Mutex<Option<JoinHandle<()>>>,
     room: RoomId,
     own: NodeId,
 }
 
-/// Where reads are done.
-enum Readers {
-    /// On connections of their own.
-    Pool { location: Location, idle: Mutex<Vec<Connection>>, free: Arc<Semaphore> },
-    /// On the writer's connection, between commits: a database in memory has no other.
-    Writer,
-}
-
 impl Store {
-    /// Opens or makes the database of `room` for the node `own`, at `wall_ms` milliseconds since 1970. Blocks; a
-    /// check after a crash, or a rescue, can take seconds.
+    /// Opens or creates the database of `room` for the node `own`, at `wall_ms` milliseconds since
+    /// 1970. Blocks the thread. A check after a crash, or a repair, can take seconds.
     ///
-    /// The caller holds the lock of the data directory: two programs on one database would stop each other.
+    /// The caller holds the lock of the data directory, since two programs on one database would
+    /// block each other.
     pub fn open(location: Location, room: RoomId, own: NodeId, wall_ms: u64) -> Result<(Self, Opened), StoreError> {
-        let owner = open::Owner { room: &room, own, wall_ms };
-        let open::Ready { db, appender, run, snapshot, own_name, mended, state, unchecked } =
+        let owner = schema::ExpectedOwner { room: &room, own, wall_ms };
+        let open::OpenDatabase { db, tables, run, snapshot, own_name, mended, unchecked, may_have_text, state } =
             open::ready(&location, owner)?;
-        let arrival = appender.highest;
-        let indexed = search::indexed(&db)?;
-
-        let failure = Failure::new(location.path().map(Into::into));
+        let arrival = tables.highest;
+        let failure = WriterFailure::new(location.path().map(Into::into));
         let wal = match location.path() {
             Some(path) => {
                 let file = |source| StoreError::File { path: path.to_owned(), source };
-                Some(checkpoint::Wal::start(path, open::connect(path)?, failure.clone(), state.clone()).map_err(file)?)
+                Some(
+                    checkpoint::WalMonitor::start(path, connection::connect(path)?, failure.clone(), state.clone())
+                        .map_err(file)?,
+                )
             }
             None => None,
         };
         let rebuilds = Arc::new(AtomicU64::new(0));
         let (jobs, queue) = mpsc::channel();
         let (answering, answers) = tokio::sync::mpsc::unbounded_channel();
-        let writer = Writer {
-            db,
-            appender,
+        let erasure = Erasure::new(state.clone(), may_have_text);
+        let scrub = Scrub::resume(state, unchecked, wall_ms);
+        let start = WriterStart { db, tables, notes: mended.clone(), erasure, scrub };
+        let commit_times = DurationHistogram::default();
+        let channels = WriterChannels {
             jobs: queue,
             answers: answering,
             failure: failure.clone(),
-            mended: mended.clone(),
-            wal,
-            deferred: VecDeque::new(),
-            full_told: None,
-            altered_told: None,
-            indexed,
-            index_waits: false,
-            reindexed: false,
-            scrub: Scrub::resume(&state.get(), unchecked, wall_ms),
-            state,
-            wall_ms,
-            rebuild_full: None,
             rebuilds: rebuilds.clone(),
+            commit_times: commit_times.clone(),
         };
+        let writer = Writer::new(start, channels, wal)?;
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(|source| StoreError::File { path: "thread of the store".into(), source })?;
-        let readers = match location {
-            Location::File(_) => {
-                Readers::Pool { location, idle: Mutex::default(), free: Arc::new(Semaphore::new(READERS)) }
-            }
-            Location::Memory => Readers::Writer,
+        let readers = ReadPool::new(location);
+        let inner = StoreInner {
+            jobs,
+            readers,
+            failure,
+            mended,
+            rebuilds,
+            commit_times,
+            writer: Mutex::new(Some(thread)),
+            room,
+            own,
         };
-        let inner = Inner { jobs, readers, failure, mended, rebuilds, writer: Mutex::new(Some(thread)), room, own };
         let opened = Opened { snapshot, run, arrival, own_name, answers };
         Ok((Self { inner: Arc::new(inner) }, opened))
     }
 
-    /// Has something kept. Never blocks; what waits for the writer is bounded by what the engine has in flight.
+    /// Queues a write. Never blocks: the writes that the engine has in flight limit the queue.
     ///
-    /// After a failure, or after [`Store::close`], nothing is kept and nothing answered.
+    /// After a failure, or after [`Store::close`], nothing is stored or answered.
     pub fn write(&self, write: Write) {
-        // The writer is gone only after a failure, which `failed` tells, or after `close`.
+        // The writer is gone only after a failure, which `failed` reports, or after `close`.
         let _ = self.inner.jobs.send(Job::Write(write));
     }
 
-    /// Sets an item of the storage of the user's pages, or removes it if there is no value. Returns false if the storage is
-    /// full; then nothing was changed. Changes are applied in the order of the calls.
+    /// Sets an item in the storage of the user's pages, or removes it if there is no value. Returns
+    /// false, without a change, if the storage is full. Changes are applied in the order of the
+    /// calls.
     pub fn set_page_item(
         &self,
         key: String,
@@ -204,31 +185,33 @@ impl Store {
         }
     }
 
-    /// Waits until a failure has stopped the store; then says what happened, in a sentence for people. The node has
-    /// to stop: nothing that was not answered is kept.
+    /// Waits until a failure has stopped the store. Returns a sentence for the user.
+    ///
+    /// The node has to stop then: writes without an answer are not stored.
     pub async fn failed(&self) -> String {
-        self.inner.failure.told().await
+        self.inner.failure.wait().await
     }
 
-    /// Reads a page within a budget. `None`: the message of [`At::Around`](crate::proto::history::At::Around) is not
-    /// here.
-    pub async fn page(&self, query: PageQuery, budget: Budget) -> Result<Option<Page>, StoreError> {
+    /// Reads a page within a budget. Returns none if the message of
+    /// [`PagePosition::Around`](crate::proto::history::PagePosition::Around) is not stored.
+    pub async fn page(&self, query: PageQuery, budget: PageBudget) -> Result<Option<TimelinePage>, StoreError> {
         let own = self.inner.own;
         self.read(move |db| page::page(db, own, &query, budget)).await
     }
 
-    /// Reads the next piece of an export within a budget.
-    pub async fn export(&self, query: ExportQuery, budget: Budget) -> Result<Export, StoreError> {
+    /// Reads the next part of an export within a budget.
+    pub async fn export(&self, query: ExportQuery, budget: PageBudget) -> Result<ExportRows, StoreError> {
         let own = self.inner.own;
         self.read(move |db| export::export(db, own, query, budget)).await
     }
 
-    /// Looks for words, newest hits first, within a budget.
-    pub async fn search(&self, search: SearchQuery, budget: Budget) -> Result<Found, StoreError> {
+    /// Searches for words within a budget. The newest hits come first.
+    pub async fn search(&self, search: SearchQuery, budget: PageBudget) -> Result<SearchResult, StoreError> {
         let own = self.inner.own;
         let look = move |db: &Connection| search::search(db, own, &search, budget);
-        match self.read_signed(look.clone()).await {
-            // The index alone may be damaged, which is none: it is made anew, and until it is, the newest are found.
+        match self.read_with_quarantine(look.clone()).await {
+            // Damage in the index alone loses no message. It is rebuilt, and until then the search
+            // covers the newest messages.
             Err(StoreError::Damaged(_)) => {}
             done => return done,
         }
@@ -238,119 +221,159 @@ impl Store {
         self.read(look).await
     }
 
-    /// Reads what a tab missed that had got to `after` in `run`; `None` where it has to start afresh, because that
-    /// run or number is unknown or there is more than `limit` lines and notices, or than the budget.
+    /// Reads what a tab missed since arrival number `after` of `run`.
+    ///
+    /// Returns none if the run or the number is unknown, or if the tab missed more than `limit`
+    /// messages and notices or more than the budget. The tab then starts afresh.
     pub async fn resume(
         &self,
         run: String,
         after: Arrival,
         limit: usize,
-        budget: Budget,
-    ) -> Result<Option<Resumed>, StoreError> {
+        budget: PageBudget,
+    ) -> Result<Option<MissedEntries>, StoreError> {
         let own = self.inner.own;
-        self.read(move |db| welcome::resume(db, own, &run, after, limit, budget)).await
+        self.read(move |db| resume::resume(db, own, &run, after, limit, budget)).await
     }
 
-    /// Reads all that a socket begins with, out of one state of the database. `after` is what the tab shows of an
-    /// earlier socket: the run and the number it got to.
-    pub async fn welcome(&self, after: Option<(String, Arrival)>, sizes: Sizes) -> Result<Welcome, StoreError> {
+    /// Reads the initial rows of a socket from one state of the database. `after` is the run and
+    /// the arrival number that the tab has from an earlier socket.
+    pub async fn welcome(
+        &self,
+        after: Option<(String, Arrival)>,
+        sizes: SizeEstimator,
+    ) -> Result<InitialRows, StoreError> {
         let own = self.inner.own;
         self.read(move |db| {
-            welcome::welcome(db, own, after.as_ref().map(|(run, number)| (run.as_str(), *number)), sizes)
+            resume::welcome(db, own, after.as_ref().map(|(run, number)| (run.as_str(), *number)), sizes)
         })
         .await
     }
 
-    /// Every conversation in which something was said.
-    pub async fn conversations(&self) -> Result<Vec<Reading>, StoreError> {
-        self.read(welcome::conversations).await
+    /// Returns the conversations that have messages.
+    pub async fn conversations(&self) -> Result<Vec<ReadMarker>, StoreError> {
+        self.read(conversations::conversations).await
     }
 
-    /// A message by its id.
-    pub async fn line(&self, id: EntryId) -> Result<Option<Line>, StoreError> {
+    /// Returns a message by its id.
+    pub async fn line(&self, id: EntryId) -> Result<Option<Message>, StoreError> {
         let own = self.inner.own;
-        self.read(move |db| look::line(db, own, id)).await
+        self.read(move |db| lookup::line(db, own, id)).await
     }
 
-    /// Who holds a message of this node's user; `None` where there is no such message.
-    pub async fn holders(&self, id: EntryId) -> Result<Option<Holders>, StoreError> {
+    /// Returns the members that hold an own message. Returns none if there is no such message.
+    pub async fn holders(&self, id: EntryId) -> Result<Option<HolderRows>, StoreError> {
         let own = self.inner.own;
-        self.read(move |db| look::holders(db, own, id)).await
+        self.read(move |db| lookup::holders(db, own, id)).await
     }
 
-    /// A message by the name its caller gave it within the last 30 days.
-    pub async fn by_ref(&self, name: String) -> Result<Option<(Ref, Line)>, StoreError> {
+    /// Returns the idempotency key with this name, which is kept for 30 days, and the entry that
+    /// was published under it.
+    pub async fn by_ref(&self, name: String) -> Result<Option<(IdempotencyKey, EntryId)>, StoreError> {
         let own = self.inner.own;
-        self.read(move |db| look::by_ref(db, own, &name)).await
+        self.read(move |db| lookup::find_by_ref(db, own, &name)).await
     }
 
-    /// The newest messages of this node's own user, oldest first.
-    pub async fn own_newest(&self, limit: usize) -> Result<Vec<Line>, StoreError> {
+    /// The newest versions of a message, or those before a place. `None` if it is not here.
+    pub async fn versions(&self, id: EntryId, before: Option<Order>) -> Result<Option<VersionPage>, StoreError> {
         let own = self.inner.own;
-        self.read(move |db| look::own_newest(db, own, limit)).await
+        self.read(move |db| read::versions::versions(db, own, id, before)).await
     }
 
-    /// What had to be repaired within the last week, as sentences for people, and when the last of it was, in milliseconds
-    /// since 1970: a damaged database, messages that the disk changed.
+    /// Returns the newest messages that name some content, or any, the newest first.
+    pub async fn with_files(&self, content: Option<Hash>, limit: usize) -> Result<Vec<Message>, StoreError> {
+        let own = self.inner.own;
+        self.read(move |db| read::files::with_files(db, own, content, limit)).await
+    }
+
+    /// Returns the audiences and authors of all messages that name some content.
+    pub async fn namings_of(&self, content: Hash) -> Result<BTreeSet<Naming>, StoreError> {
+        self.read(move |db| tables::attachments::namings(db, &content)).await
+    }
+
+    /// Returns the oldest message that names some content.
+    pub async fn first_naming(&self, content: Hash) -> Result<Option<Message>, StoreError> {
+        let own = self.inner.own;
+        self.read(move |db| read::files::first_naming(db, own, content)).await
+    }
+
+    /// Returns the newest own messages, oldest first.
+    pub async fn own_newest(&self, limit: usize) -> Result<Vec<Message>, StoreError> {
+        let own = self.inner.own;
+        self.read(move |db| lookup::own_newest(db, own, limit)).await
+    }
+
+    /// Returns the ids of the messages that a selector matches, the newest first.
+    pub async fn find_ids(&self, selector: MessageSelector) -> Result<Vec<EntryId>, StoreError> {
+        match selector {
+            MessageSelector::OwnLast => Ok(self.own_newest(1).await?.into_iter().map(|line| line.id).collect()),
+            MessageSelector::IdPart(part) => self.read(move |db| read::find_ids::find_ids(db, &part)).await,
+        }
+    }
+
+    /// Returns the durations of commits in this run.
+    pub fn commit_times(&self) -> DurationHistogram {
+        self.inner.commit_times.clone()
+    }
+
+    /// Returns the repairs of the last week as sentences for the user, and the time of the latest
+    /// in milliseconds since 1970.
     pub fn mended(&self) -> Option<(String, u64)> {
-        self.inner.mended.told()
+        self.inner.mended.summary()
     }
 
-    /// The same, as far as this run found it.
+    /// Returns the repairs of this run.
     pub fn mended_now(&self) -> Option<String> {
         self.inner.mended.told_now()
     }
 
-    /// How much is here.
-    pub async fn counts(&self) -> Result<Counts, StoreError> {
-        self.read(look::counts).await
+    /// Returns the number of stored and missing entries.
+    pub async fn counts(&self) -> Result<HistoryCounts, StoreError> {
+        self.read(lookup::counts).await
     }
 
-    /// The highest arrival number given, of what is on the disk.
+    /// Returns the highest arrival number on the disk.
     pub async fn arrival(&self) -> Result<Arrival, StoreError> {
-        self.read(numbers::highest).await
+        self.read(runs::max_arrival).await
     }
 
-    /// A page of history for a peer: whole batches from the one with `fetch.first` on, as far as they hang together,
-    /// at most `fetch.bytes` but at least one, each verified again. Whether the peer may have them is not asked here.
+    /// Returns a page of history for a peer: the newest contiguous batches in the range of `fetch`,
+    /// each verified again. They take up to `fetch.bytes`, but there is at least one.
+    ///
+    /// The caller decides whether the peer may have them.
     pub async fn history(&self, fetch: Fetch) -> Result<HistoryPage, StoreError> {
         let room = self.inner.room;
-        self.read(move |db| look::history(db, &room, fetch)).await
+        self.read(move |db| lookup::history(db, &room, fetch)).await
     }
 
-    /// Finishes what was asked, moves everything into the database file and closes it. Reads that begin later fail.
+    /// Finishes the queued writes, makes a checkpoint and closes the database. Later reads fail.
     pub async fn close(&self) {
-        if let Readers::Pool { idle, free, .. } = &self.inner.readers {
-            // Once all are free, no read is under way.
-            if let Ok(all) = free.acquire_many(READERS as u32).await {
-                free.close();
-                drop(all);
-            }
-            idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        }
+        self.inner.readers.close().await;
         let _ = self.inner.jobs.send(Job::Close);
         let thread = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            // A panic in there was told by `failed`.
+            // `failed` has reported a panic of the writer.
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
     }
 
-    /// Does `read` in one transaction, away from the threads that serve sockets.
+    /// Reads in one transaction, on a thread that may block.
     async fn read<T: Send + 'static>(
         &self,
         read: impl Fn(&Connection) -> Result<T, StoreError> + Clone + Send + 'static,
     ) -> Result<T, StoreError> {
-        let result = self.read_signed(read).await;
+        let result = self.read_with_quarantine(read).await;
         if let Err(error @ StoreError::Damaged(_)) = &result {
-            self.inner.failure.tell(error);
+            self.inner.failure.report(error);
         }
         result
     }
 
-    /// The same, where damage need not be the end. What the disk changed is repaired or set aside, and read is what is left:
-    /// each time there is less that it can have changed.
-    async fn read_signed<T: Send + 'static>(
+    /// Reads, with repairs. Corrupted batches are quarantined and contradicting tables are rebuilt,
+    /// then the read is retried.
+    ///
+    /// Each retry has fewer corrupted batches left, so the loop ends.
+    async fn read_with_quarantine<T: Send + 'static>(
         &self,
         read: impl Fn(&Connection) -> Result<T, StoreError> + Clone + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -358,15 +381,15 @@ impl Store {
         loop {
             let seen = self.inner.rebuilds.load(Ordering::Acquire);
             let result = match self.try_read(read.clone()).await {
-                Err(StoreError::Altered(batch)) if !altered.insert(batch) => {
+                Err(StoreError::CorruptBatch(batch)) if !altered.insert(batch) => {
                     Err(StoreError::inconsistent("a message that was set aside was read again"))
                 }
                 result => result,
             };
             match result {
-                Err(StoreError::Altered(batch)) => {
+                Err(StoreError::CorruptBatch(batch)) => {
                     let (answer, answered) = oneshot::channel();
-                    self.inner.jobs.send(Job::SetAside(batch, answer)).map_err(|_| StoreError::Closed)?;
+                    self.inner.jobs.send(Job::Quarantine(batch, answer)).map_err(|_| StoreError::Closed)?;
                     answered.await.map_err(|_| StoreError::Closed)??;
                 }
                 Err(StoreError::Inconsistent(reason)) => {
@@ -380,26 +403,26 @@ impl Store {
         }
     }
 
-    /// Once.
+    /// Reads once, without repairs.
     async fn try_read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let inner = self.inner.clone();
         match &self.inner.readers {
-            Readers::Pool { free, .. } => {
+            ReadPool::Pool { free, .. } => {
                 let permit = free.clone().acquire_owned().await.map_err(|_| StoreError::Closed)?;
                 let task = tokio::task::spawn_blocking(move || {
-                    let result = inner.pooled(read);
+                    let result = inner.readers.with_connection(read);
                     drop(permit);
                     result
                 });
                 task.await.map_err(|_| StoreError::Closed)?
             }
-            Readers::Writer => {
+            ReadPool::Writer => {
                 let (answer, answered) = oneshot::channel();
                 let job = Job::Read(Box::new(move |db| {
-                    // Whoever asked may have gone.
+                    // The caller may have gone.
                     let _ = answer.send(in_transaction(db, read));
                 }));
                 self.inner.jobs.send(job).map_err(|_| StoreError::Closed)?;
@@ -409,42 +432,12 @@ impl Store {
     }
 }
 
-impl Drop for Inner {
+impl Drop for StoreInner {
     fn drop(&mut self) {
-        if let Readers::Pool { idle, .. } = &self.readers {
-            idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        }
+        self.readers.clear();
         let _ = self.jobs.send(Job::Close);
         if let Some(thread) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let _ = thread.join();
         }
     }
-}
-
-impl Inner {
-    /// Reads on an idle connection, or on a new one.
-    fn pooled<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let Readers::Pool { location: Location::File(path), idle, .. } = &self.readers else {
-            return Err(StoreError::Closed);
-        };
-        let waiting = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut db = match waiting {
-            Some(db) => db,
-            None => open::connect_reader(path)?,
-        };
-        let result = in_transaction(&mut db, read);
-        idle.lock().unwrap_or_else(PoisonError::into_inner).push(db);
-        result
-    }
-}
-
-/// One state of the database, however many statements look at it.
-fn in_transaction<T>(
-    db: &mut Connection,
-    read: impl FnOnce(&Connection) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    let transaction = db.transaction()?;
-    let result = read(&transaction)?;
-    transaction.commit()?;
-    Ok(result)
 }

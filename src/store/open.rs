@@ -1,107 +1,90 @@
-//! From a path to a database that is safe to write: of this node and room, not from a newer
-//! program, checked after a crash, quarantined and made anew if it is damaged.
+//! Opens a database for writing: checks the owner and the schema version, checks integrity after a
+//! crash, and repairs damage.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::Connection;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tracing::{debug, warn};
 
-use super::altered::ALTERED;
-use super::append::{Appender, forget_refs};
-use super::audit::at_start;
-use super::channels::rename_channels;
-use super::checkpoint::checkpoint;
+use super::connection::{Location, checkpoint, connect, set_up};
 use super::error::StoreError;
 use super::failure::SUSPECT;
-use super::inspect::inspect;
-use super::keep::last_name;
-use super::mended::Mended;
-use super::rebuild::{REBUILT, Rebuilt, rebuild};
-use super::repair::{repair, resume};
-use super::schema::{beside, check_file, check_sqlite, prepare, remove_if_there};
-use super::search::{REINDEXED, clear};
-use super::snapshot::snapshot;
-use super::sql::int;
-use super::state::StateFile;
-use super::times::clear_times_ahead;
-use crate::proto::ids::{Arrival, NodeId, RoomId};
-use crate::proto::limits::RUNS_KEPT;
-use crate::proto::name::Name;
-use crate::proto::record::Snapshot;
+use super::files::{private, remove_if_there, with_suffix};
+use super::read::engine_snapshot::snapshot;
+use super::recovery::audit::check_on_open;
+use super::recovery::free_space::RebuildSpace;
+use super::recovery::inspect::inspect;
+use super::recovery::rebuild::{REBUILT, Rebuilt, rebuild};
+use super::recovery::repair::{repair, resume};
+use super::recovery::repair_notes::RepairNotes;
+use super::recovery::state_file::StateFile;
+use super::recovery::times::clear_times_ahead;
+use super::schema::{ExpectedOwner, check_file, check_sqlite, prepare_schema};
+use super::tables::conversations::rename_channels;
+use super::tables::node::last_name;
+use super::tables::refs::forget_refs;
+use super::tables::runs::begin_run;
+use super::tables::search_index::{REINDEXED, clear};
+use super::write::quarantine::{CORRUPTION_NOTICE, quarantine};
+use super::write::state::WriteState;
+use crate::proto::ids::Arrival;
+use crate::proto::names::name::Name;
+use crate::proto::replication::store_api::{Committed, Snapshot};
 
-/// How long a connection waits for another one's lock, in milliseconds. Only a second program could hold one.
-const LOCK_WAIT_MS: u64 = 5_000;
-
-/// Statements that a connection keeps prepared: more than there are in the program.
-const STATEMENTS_KEPT: usize = 128;
-
-/// Where a database lives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
-    /// In this file, and beside it.
-    File(PathBuf),
-    /// Nowhere: it ends with the store.
-    Memory,
+/// The state that a start found.
+#[derive(Debug)]
+pub struct Opened {
+    /// The stored state that the engine starts from.
+    pub snapshot: Snapshot,
+    /// The name of this run, 16 hex digits. A tab resumes with it and an arrival number.
+    pub run: String,
+    /// The highest arrival number given so far.
+    pub arrival: Arrival,
+    /// This node's name when it last ran.
+    pub own_name: Option<Name>,
+    /// The results of writes, in the order of the commits.
+    ///
+    /// Unbounded: the writes that the engine has in flight limit them. A repair adds one
+    /// [`WriteResult::Changed`](crate::proto::replication::store_api::WriteResult::Changed).
+    pub answers: UnboundedReceiver<Committed>,
 }
 
-impl Location {
-    /// The file of a room in a data directory.
-    pub fn in_dir(dir: &Path, room: &RoomId) -> Self {
-        Self::File(dir.join(format!("room-{}.db", &room.to_string()[..16])))
-    }
-
-    /// The file, if there is one.
-    pub(super) fn path(&self) -> Option<&Path> {
-        match self {
-            Self::File(path) => Some(path),
-            Self::Memory => None,
-        }
-    }
-}
-
-/// A database ready to be written, and what it holds.
-pub(super) struct Ready {
+/// A database that is ready for writing, and the state that it holds.
+pub(super) struct OpenDatabase {
     pub(super) db: Connection,
-    pub(super) appender: Appender,
+    pub(super) tables: WriteState,
     pub(super) run: String,
     pub(super) snapshot: Snapshot,
     pub(super) own_name: Option<Name>,
-    pub(super) mended: Mended,
-    /// Batches up to this number were not compared with the tables yet.
+    pub(super) mended: RepairNotes,
+    /// Batches up to this arrival number were not checked yet.
     pub(super) unchecked: Option<Arrival>,
+    /// True if deleted text may be left in the files, by the last run, an earlier version or a
+    /// repair.
+    pub(super) may_have_text: bool,
     pub(super) state: Arc<StateFile>,
 }
 
-/// Whose database is opened, and when.
-#[derive(Clone, Copy)]
-pub(super) struct Owner<'a> {
-    pub(super) room: &'a RoomId,
-    pub(super) own: NodeId,
-    pub(super) wall_ms: u64,
-}
-
-/// Opens or makes the database of `owner`. Damage that shows before everything is read is repaired.
-pub(super) fn ready(location: &Location, owner: Owner<'_>) -> Result<Ready, StoreError> {
+/// Opens or creates the database of `owner`. Repairs damage that shows before all batches were
+/// checked.
+pub(super) fn ready(location: &Location, owner: ExpectedOwner<'_>) -> Result<OpenDatabase, StoreError> {
     check_sqlite()?;
     let state = Arc::new(StateFile::load(location.path()));
-    let mended = Mended::new(state.clone(), owner.wall_ms);
+    let mended = RepairNotes::new(state.clone(), owner.wall_ms);
     let Some(path) = location.path() else {
         let mut db = Connection::open_in_memory()?;
         set_up(&db)?;
-        prepare(&mut db, None, owner.room, &owner.own)?;
+        prepare_schema(&mut db, None, owner.room, &owner.own)?;
         return loaded(db, owner, mended, state, false);
     };
     let opened = match resume(path, owner, &state) {
         Ok(repaired) => {
-            repaired.iter().for_each(|text| mended.add(text));
+            repaired.iter().for_each(|text| mended.push(text));
             match file(path, owner, &mended, &state) {
                 Err(StoreError::Damaged(reason) | StoreError::Inconsistent(reason)) => {
-                    mended.add(&repair(path, owner, &state, &reason)?);
+                    mended.push(&repair(path, owner, &state, &reason)?);
                     file(path, owner, &mended, &state)
                 }
                 opened => opened,
@@ -112,7 +95,7 @@ pub(super) fn ready(location: &Location, owner: Owner<'_>) -> Result<Ready, Stor
     if opened.is_ok()
         && let Err(error) = state.set_open(true)
     {
-        // Then the next start does not miss what may be removed meanwhile.
+        // The next start then does not notice files that are removed meanwhile.
         debug!(%error, "could not note that the database is open");
     }
     opened.map_err(|error| match error {
@@ -121,8 +104,14 @@ pub(super) fn ready(location: &Location, owner: Owner<'_>) -> Result<Ready, Stor
     })
 }
 
-fn file(path: &Path, owner: Owner<'_>, mended: &Mended, state: &Arc<StateFile>) -> Result<Ready, StoreError> {
-    // First, since SQLite makes the index of the log anew. Another's database is refused, not repaired.
+fn file(
+    path: &Path,
+    owner: ExpectedOwner<'_>,
+    mended: &RepairNotes,
+    state: &Arc<StateFile>,
+) -> Result<OpenDatabase, StoreError> {
+    // Before SQLite opens the file, since it recreates the index of the write-ahead log. The owner
+    // is checked before damage is repaired: a foreign database is refused untouched.
     let found = inspect(path, state, owner.wall_ms);
     check_file(path, owner.room, &owner.own)?;
     let found = found?;
@@ -130,148 +119,118 @@ fn file(path: &Path, owner: Owner<'_>, mended: &Mended, state: &Arc<StateFile>) 
     let mut db = connect(path)?;
     let is_index_whole = found.check(&db)?;
     if let Some(loss) = found.loss(path) {
-        mended.add(&loss);
+        mended.push(&loss);
     }
-    prepare(&mut db, Some(path), owner.room, &owner.own)?;
+    let is_migrated = prepare_schema(&mut db, Some(path), owner.room, &owner.own)?;
     if !is_index_whole {
         let transaction = db.transaction()?;
         clear(&transaction)?;
         transaction.commit()?;
-        mended.add(REINDEXED);
+        mended.push(REINDEXED);
     }
-    let is_suspect = beside(path, SUSPECT).exists();
-    let ready = loaded(db, owner, mended.clone(), state.clone(), is_suspect)?;
+    let is_suspect = with_suffix(path, SUSPECT).exists();
+    let mut ready = loaded(db, owner, mended.clone(), state.clone(), is_suspect)?;
+    ready.may_have_text |= is_migrated || found.is_unclean();
     if found.is_unclean() {
-        // What a failed sync left may stand in the system's memory alone, and a later sync would not write it: moved, it is
-        // written anew.
+        // Pages of a failed sync may be in the system's memory only, and a later sync would skip
+        // them. The checkpoint writes them again.
         checkpoint(&ready.db, "TRUNCATE")?;
     }
-    remove_if_there(&beside(path, SUSPECT))?;
+    remove_if_there(&with_suffix(path, SUSPECT))?;
     Ok(ready)
 }
 
-/// Begins a run, and reads what an engine has to know. Tables that do not fit the batches are rebuilt from them.
+/// Begins a run and reads the state for the engine. Tables that contradict the batches are rebuilt.
 fn loaded(
     mut db: Connection,
-    owner: Owner<'_>,
-    mended: Mended,
+    owner: ExpectedOwner<'_>,
+    mended: RepairNotes,
     state: Arc<StateFile>,
     is_suspect: bool,
-) -> Result<Ready, StoreError> {
+) -> Result<OpenDatabase, StoreError> {
+    let mut has_stripped = false;
     loop {
         match begin(&mut db, owner, &mended, is_suspect) {
             Err(StoreError::Inconsistent(reason)) if !mended.has(REBUILT) => {
                 warn!(reason, "{REBUILT}");
+                RebuildSpace::default().check(&db)?;
                 let transaction = db.transaction()?;
-                let Rebuilt { is_lossy, .. } = rebuild(&transaction, owner.own).map_err(StoreError::incurable)?;
+                let Rebuilt { tables, is_lossy, .. } =
+                    rebuild(&transaction, owner.own).map_err(StoreError::needs_new_database)?;
                 transaction.commit()?;
-                mended.add(REBUILT);
+                has_stripped |= tables.has_stripped;
+                mended.push(REBUILT);
                 if is_lossy {
-                    mended.add(ALTERED);
+                    mended.push(CORRUPTION_NOTICE);
                 }
             }
             begun => {
-                let Begun { appender, run, snapshot, own_name, unchecked } = begun.map_err(StoreError::incurable)?;
-                return Ok(Ready { db, appender, run, snapshot, own_name, mended, state, unchecked });
+                let Begun { tables, run, snapshot, own_name, unchecked } =
+                    begun.map_err(StoreError::needs_new_database)?;
+                let may_have_text = has_stripped;
+                return Ok(OpenDatabase {
+                    db,
+                    tables,
+                    run,
+                    snapshot,
+                    own_name,
+                    mended,
+                    unchecked,
+                    may_have_text,
+                    state,
+                });
             }
         }
     }
 }
 
-/// A run that has begun.
+/// The state at the beginning of a run.
 struct Begun {
-    appender: Appender,
+    tables: WriteState,
     run: String,
     snapshot: Snapshot,
     own_name: Option<Name>,
     unchecked: Option<Arrival>,
 }
 
-fn begin(db: &mut Connection, owner: Owner<'_>, mended: &Mended, is_suspect: bool) -> Result<Begun, StoreError> {
+fn begin(
+    db: &mut Connection,
+    owner: ExpectedOwner<'_>,
+    mended: &RepairNotes,
+    is_suspect: bool,
+) -> Result<Begun, StoreError> {
     rename_channels(db)?;
-    let mut appender = Appender::new(db, owner.own)?;
+    let mut tables = WriteState::new(db, owner.own)?;
     let (unchecked, snapshot) = loop {
-        let read = at_start(db, owner.own, is_suspect).and_then(|unchecked| {
+        let read = check_on_open(db, owner.own, is_suspect).and_then(|unchecked| {
             clear_times_ahead(db, owner.wall_ms)?;
             Ok((unchecked, snapshot(db, owner.own)?))
         });
         match read {
-            Err(StoreError::Altered(batch)) => {
+            Err(StoreError::CorruptBatch(batch)) => {
                 let transaction = db.transaction()?;
-                if appender.set_aside(&transaction, batch)?.is_none() {
-                    // It would be met again and again.
+                if quarantine(&mut tables, &transaction, batch)?.is_none() {
+                    // A retry would meet it again.
                     return Err(StoreError::inconsistent("a message that is not stored was read"));
                 }
                 transaction.commit()?;
-                mended.add(ALTERED);
+                mended.push(CORRUPTION_NOTICE);
             }
             read => break read?,
         }
     };
     let own_name = last_name(db)?;
-    // Only now: a file that turns out to be damaged is quarantined with as few changes as possible. Batches that
-    // were set aside and tables that were rebuilt before are in it.
-    let run = begin_run(db, owner.wall_ms)?;
-    Ok(Begun { appender, run, snapshot, own_name, unchecked })
+    // Written last, so that a file that turns out to be damaged is quarantined with few changes.
+    // Batches that were quarantined before, and tables that were rebuilt, are among them.
+    let run = begin_session(db, owner.wall_ms)?;
+    Ok(Begun { tables, run, snapshot, own_name, unchecked })
 }
 
-/// Makes the file, if it is not there, for nobody but this user. What SQLite puts beside it has the same mode.
-pub(super) fn private(path: &Path) -> Result<(), StoreError> {
-    let error = |source| StoreError::File { path: path.to_owned(), source };
-    let is_new = !path.exists();
-    // Not `truncate`: it may be a database.
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(error)?;
-    if file.metadata().map_err(error)?.permissions().mode() & 0o777 != 0o600 {
-        file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(error)?;
-    }
-    if is_new && let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-        std::fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(error)?;
-    }
-    Ok(())
-}
-
-/// A connection that writes, or moves the log into the database.
-pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
-    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    set_up(&db)?;
-    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    if mode != "wal" {
-        return Err(StoreError::Damaged(format!("it can't be written ahead, only in mode {mode}")));
-    }
-    Ok(db)
-}
-
-/// A connection that reads.
-pub(super) fn connect_reader(path: &Path) -> Result<Connection, StoreError> {
-    let db = connect(path)?;
-    db.execute_batch("PRAGMA query_only = ON")?;
-    Ok(db)
-}
-
-fn set_up(db: &Connection) -> Result<(), StoreError> {
-    db.busy_timeout(Duration::from_millis(LOCK_WAIT_MS))?;
-    db.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    // Whoever closes a database last would move the log into it, also after a sync has failed. `checkpoint` decides that.
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    // Plans are made once, not anew for every value bound: our indexes are named or obvious.
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    // Checkpoints have a thread of their own. `fullfsync` counts on macOS, where a plain sync is none.
-    db.execute_batch(
-        "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA wal_autocheckpoint = 0;
-         PRAGMA journal_size_limit = 4194304; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;
-         PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
-    )?;
-    Ok(())
-}
-
-/// Begins a run: from here on numbers are given under its name.
-fn begin_run(db: &mut Connection, wall_ms: u64) -> Result<String, StoreError> {
-    let id = format!("{:016x}", rand::random::<u64>());
+/// Begins a run, which labels the arrival numbers from now on. Returns its name.
+fn begin_session(db: &mut Connection, wall_ms: u64) -> Result<String, StoreError> {
     let transaction = db.transaction()?;
-    let start = super::numbers::highest(&transaction)?;
-    transaction.execute("INSERT INTO run (id, start) VALUES (?1, ?2)", params![id, int(start)])?;
-    transaction.execute("DELETE FROM run WHERE run <= (SELECT max(run) FROM run) - ?1", [int(RUNS_KEPT)])?;
+    let run = begin_run(&transaction)?;
     forget_refs(&transaction, wall_ms)?;
     transaction.commit()?;
-    Ok(id)
+    Ok(run)
 }

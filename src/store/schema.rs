@@ -1,27 +1,33 @@
-//! The form of a database: made anew, recognised, or brought up to date. It refuses what a newer program wrote, and
-//! what belongs to somebody else, without touching either.
+//! Schema of a database: creation, recognition and migration.
+//!
+//! A database of a newer program, or of another node or room, is refused without being changed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::error::StoreError;
+use super::files::{has_wal, remove_if_there, with_suffix};
 use super::sql::Blob32;
+use super::tables::unpublished::repeat_deletions;
 use crate::proto::ids::{NodeId, RoomId};
 
-/// What a database of today looks like.
-const SCHEMA: &str = include_str!("schema.sql");
+/// The schema of today.
+const SCHEMA: &str = concat!(include_str!("schema.sql"), include_str!("changes.sql"), include_str!("files.sql"));
 
-/// What brings version 1 to 2, 2 to 3, and so on. Each step changes a column, a table or an index: a database of another
-/// version that has all of today's is damaged.
+/// Migrations from version 1 to 2, 2 to 3, and so on.
+///
+/// Each step changes a column, a table or an index. So a database of another version that has all
+/// of today's is damaged.
 const MIGRATIONS: &[&str] = &[
-    // 2: an index of words, which fills itself from the beginning, and marks on members.
+    // 2: the full-text index, which fills itself from the beginning, and flags of members.
     "ALTER TABLE node ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0;
      CREATE VIRTUAL TABLE search USING fts5 (words, content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '1 2');
      ALTER TABLE author ADD COLUMN verified INTEGER NOT NULL DEFAULT 0;
      ALTER TABLE author ADD COLUMN muted INTEGER NOT NULL DEFAULT 0;
      ALTER TABLE author ADD COLUMN blocked INTEGER NOT NULL DEFAULT 0",
-    // 3: forks, what fell with them, damaged batches, what a log takes, and a kind of notice more.
+    // 3: forks, entries that they cut off, damaged batches, the size of a log, and one more kind of
+    // notice.
     "ALTER TABLE log ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
      UPDATE log SET bytes = (SELECT coalesce(sum(length(b.bytes)), 0) FROM batch b WHERE b.log = log.log);
      CREATE TABLE fork (log INTEGER PRIMARY KEY, one BLOB NOT NULL, other BLOB NOT NULL) STRICT;
@@ -37,34 +43,56 @@ const MIGRATIONS: &[&str] = &[
      DROP TABLE older_notice",
     // 4: settings, drafts and unsent messages of pages.
     "CREATE TABLE page_storage (item INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, value TEXT NOT NULL) STRICT",
+    // 5: what changes messages, statuses, topics and mentions. Entries that an earlier version
+    // only kept are read again.
+    concat!(
+        "ALTER TABLE author ADD COLUMN status TEXT;
+         ALTER TABLE author ADD COLUMN status_time INTEGER;
+         ALTER TABLE conversation ADD COLUMN mentions INTEGER NOT NULL DEFAULT 0;",
+        include_str!("changes.sql")
+    ),
+    // 6: the files of messages. No earlier version wrote or showed any.
+    include_str!("files.sql"),
 ];
+
+/// The version whose deletions name no channel. So they hide a message and remove no text.
+const WITHOUT_CHANNELS: i64 = 5;
 
 /// The version of [`SCHEMA`].
 const VERSION: i64 = 1 + MIGRATIONS.len() as i64;
 
-/// Marks the file as ours for `file` and its like: "Room".
+/// The application id in the file's header, for tools such as `file`: "Room".
 const APPLICATION_ID: i64 = 0x526f_6f6d;
 
-/// SQLite before this can lose commits in WAL mode.
+/// The oldest SQLite whose WAL mode does not lose commits.
 const SQLITE_OLDEST: i32 = 3_051_003;
 
-/// Refuses an SQLite that can lose commits.
+/// The owner that a database must have, and the time of the start.
+#[derive(Clone, Copy)]
+pub(super) struct ExpectedOwner<'a> {
+    pub(super) room: &'a RoomId,
+    pub(super) own: NodeId,
+    pub(super) wall_ms: u64,
+}
+
+/// Refuses an SQLite library that can lose commits.
 pub(super) fn check_sqlite() -> Result<(), StoreError> {
     if rusqlite::version_number() < SQLITE_OLDEST { Err(StoreError::OldSqlite(rusqlite::version())) } else { Ok(()) }
 }
 
-/// Refuses a database from the future, or of somebody else, before anything is opened for writing.
+/// Refuses a database of a newer program or of another owner, before anything is opened for
+/// writing.
 pub(super) fn check_file(path: &Path, room: &RoomId, own: &NodeId) -> Result<(), StoreError> {
     if !path.metadata().is_ok_and(|file| file.len() > 0) {
         return Ok(());
     }
-    let db = peek(path)?;
+    let db = open_read_only(path)?;
     let found = version(&db)?;
     if may_be_flipped(found) && form(&db)? == todays_form()? {
         return Err(StoreError::Damaged("its version is not what was written".to_owned()));
     }
     if found > VERSION {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION });
+        return Err(StoreError::SchemaTooNew { path: path.to_owned(), found, known: VERSION });
     }
     if found > 0 {
         check_owner(&db, path, room, own)?;
@@ -74,15 +102,18 @@ pub(super) fn check_file(path: &Path, room: &RoomId, own: &NodeId) -> Result<(),
 
 /// Returns true if this version may be today's with one bit flipped.
 ///
-/// The next few versions are left out: a newer program may have written them, and its data is refused untouched.
+/// The next few versions are left out: a newer program may have written them, and its data is
+/// refused untouched.
 fn may_be_flipped(found: i64) -> bool {
     const NEXT_VERSIONS: i64 = 8;
     let has_one_flip = ((found ^ VERSION) as u32).is_power_of_two();
     found < VERSION || (found > VERSION + NEXT_VERSIONS && has_one_flip)
 }
 
-/// What the tables and indexes of a database are called, and their columns. Migrated ones are written otherwise, with the
-/// same names.
+/// Returns the names of the tables, indexes and columns of a database.
+///
+/// Names are compared instead of definitions, since a migrated table has another text than a new
+/// one.
 fn form(db: &Connection) -> Result<Vec<(String, String)>, StoreError> {
     let mut statement = db.prepare(
         "SELECT name, type FROM sqlite_schema
@@ -98,11 +129,13 @@ fn todays_form() -> Result<Vec<(String, String)>, StoreError> {
     form(&db)
 }
 
-/// Opens a database without leaving a trace. Closing a read-only connection neither moves the write-ahead log into
-/// the file nor removes it; and where there is no log, `immutable` keeps SQLite from making one.
-fn peek(path: &Path) -> Result<Connection, StoreError> {
+/// Opens a database without changing any file.
+///
+/// Closing a read-only connection neither checkpoints nor removes the write-ahead log. Without a
+/// log, `immutable` keeps SQLite from creating one.
+fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    if has_log(path) {
+    if has_wal(path) {
         return Ok(Connection::open_with_flags(path, flags)?);
     }
     let mut uri = String::from("file:");
@@ -116,23 +149,27 @@ fn peek(path: &Path) -> Result<Connection, StoreError> {
     Ok(Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)?)
 }
 
-/// Whether the last run left its write-ahead log: SQLite removes it when it ends well.
-pub(super) fn has_log(path: &Path) -> bool {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    PathBuf::from(name).metadata().is_ok_and(|log| log.len() > 0)
-}
-
-/// Makes the tables in an empty database, or brings older ones up to date.
-pub(super) fn prepare(db: &mut Connection, path: Option<&Path>, room: &RoomId, own: &NodeId) -> Result<(), StoreError> {
+/// Creates the tables in an empty database, or migrates older ones. Returns true if it migrated.
+pub(super) fn prepare_schema(
+    db: &mut Connection,
+    path: Option<&Path>,
+    room: &RoomId,
+    own: &NodeId,
+) -> Result<bool, StoreError> {
     let found = version(db)?;
     if found == 0 {
-        return create(db, room, own);
+        create(db, room, own)?;
     }
-    if found < VERSION {
+    let is_older = (1..VERSION).contains(&found);
+    if is_older {
         migrate(db, path, MIGRATIONS, found)?;
+        // Earlier versions left text in free pages. A full disk is no reason not to start.
+        match db.execute_batch("VACUUM").map_err(StoreError::from) {
+            Err(error) if !error.is_disk_full() => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
     }
-    Ok(())
+    Ok(is_older)
 }
 
 fn version(db: &Connection) -> Result<i64, StoreError> {
@@ -157,27 +194,29 @@ fn check_owner(db: &Connection, path: &Path, room: &RoomId, own: &NodeId) -> Res
         db.query_row("SELECT room, own FROM node", [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     match found {
         Some((found_room, found_own)) if found_room.0 == room.0 && found_own.0 == own.0 => Ok(()),
-        // Two ids differ in half of their bits. A few are damage.
+        // Two ids differ in half of their bits. A few differences are damage.
         Some((found_room, found_own)) if flipped(&found_room.0, &room.0) + flipped(&found_own.0, &own.0) <= 8 => {
             Err(StoreError::Damaged("it does not say for certain whose it is".to_owned()))
         }
-        Some(_) => Err(StoreError::OtherNode(path.to_owned())),
+        Some(_) => Err(StoreError::WrongOwner(path.to_owned())),
         None => Err(StoreError::Damaged("it does not say whose it is".to_owned())),
     }
 }
 
-/// Bits in which two ids differ.
+/// Returns the number of bits in which two ids differ.
 fn flipped(one: &[u8; 32], other: &[u8; 32]) -> u32 {
     one.iter().zip(other).map(|(one, other)| (one ^ other).count_ones()).sum()
 }
 
-/// Keeps a copy beside the file, then takes all steps in one transaction: after a crash it is either old or new.
+/// Migrates in one transaction, after a copy of the file was made. After a crash the database is
+/// either old or new.
 fn migrate(db: &mut Connection, path: Option<&Path>, steps: &[&str], found: i64) -> Result<(), StoreError> {
     if let Some(path) = path {
-        let copy = beside(path, &format!("version-{found}"));
+        let copy = with_suffix(path, &format!("version-{found}"));
         if !copy.exists() {
-            // Written under another name first: a copy that a crash cut short must not pass for one.
-            let partial = beside(path, "partial");
+            // Written under another name first: a copy that a crash cut short must not count as
+            // complete.
+            let partial = with_suffix(path, "partial");
             remove_if_there(&partial)?;
             db.execute("VACUUM INTO ?1", [partial.to_string_lossy()])?;
             let file = |source| StoreError::File { path: copy.clone(), source };
@@ -190,26 +229,11 @@ fn migrate(db: &mut Connection, path: Option<&Path>, steps: &[&str], found: i64)
     for step in steps.iter().skip(done) {
         transaction.execute_batch(step)?;
     }
+    if found == WITHOUT_CHANNELS {
+        repeat_deletions(&transaction)?;
+    }
     transaction.pragma_update(None, "user_version", 1 + steps.len() as i64)?;
     Ok(transaction.commit()?)
-}
-
-/// The name of `path` with a word behind it.
-pub(super) fn beside(path: &Path, word: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(word);
-    PathBuf::from(name)
-}
-
-/// Removes a file; that it is not there is well.
-pub(super) fn remove_if_there(path: &Path) -> Result<(), StoreError> {
-    match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(StoreError::File { path: path.to_owned(), source })
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]
@@ -224,7 +248,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("room.db");
         let mut db = Connection::open(&path).expect("open");
-        prepare(&mut db, Some(&path), &ROOM, &OWN).expect("new");
+        prepare_schema(&mut db, Some(&path), &ROOM, &OWN).expect("new");
         assert_eq!(version(&db).expect("version"), VERSION);
 
         let steps = ["CREATE TABLE more (a INTEGER) STRICT", "ALTER TABLE more ADD COLUMN b TEXT"];
@@ -233,7 +257,7 @@ mod tests {
         assert_eq!(version(&db).expect("version"), 3);
         db.execute("INSERT INTO more VALUES (1, 'x')", []).expect("both steps were taken");
 
-        let copy = Connection::open(beside(&path, "version-1")).expect("the copy");
+        let copy = Connection::open(with_suffix(&path, "version-1")).expect("the copy");
         assert_eq!(version(&copy).expect("version"), 1);
         check_owner(&copy, &path, &ROOM, &OWN).expect("with its content");
     }
@@ -241,7 +265,7 @@ mod tests {
     #[test]
     fn a_step_that_fails_leaves_the_old_version() {
         let mut db = Connection::open_in_memory().expect("open");
-        prepare(&mut db, None, &ROOM, &OWN).expect("new");
+        prepare_schema(&mut db, None, &ROOM, &OWN).expect("new");
         db.pragma_update(None, "user_version", 1).expect("an older one");
         migrate(&mut db, None, &["CREATE TABLE more (a INTEGER)", "nonsense"], 1).expect_err("nonsense");
         assert_eq!(version(&db).expect("version"), 1);

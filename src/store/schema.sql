@@ -1,4 +1,5 @@
--- Version 4 of a room's database. This file always describes today; what an older one needs stands in schema.rs.
+-- Version 6 of a room's database. This file, changes.sql and files.sql always describe today; what an
+-- older one needs stands in schema.rs.
 --
 -- Numbers are SQLite's signed 64 bits. Times are stamps (milliseconds since 1970 x 65,536 + a counter), except where
 -- a name ends in _ms. Log ids are random 64-bit numbers and are kept with their highest bit flipped, so that SQLite's
@@ -22,7 +23,7 @@ CREATE TABLE run (
     start INTEGER NOT NULL       -- the highest arrival number when it began
 ) STRICT;
 
--- Everybody ever known, this node included: who wrote a log, had a link, or is named in a notice.
+-- All members ever known, this node included: the author of a log, a peer of a link, the subject of a notice.
 CREATE TABLE author (
     author INTEGER PRIMARY KEY,
     key BLOB NOT NULL UNIQUE CHECK (length(key) = 32),
@@ -32,6 +33,8 @@ CREATE TABLE author (
     port INTEGER,                -- where they listened last
     since_ms INTEGER,            -- when they came or went, by this node's wall clock
     lost INTEGER,                -- 1: went without a goodbye
+    status TEXT,                 -- the newest status, as it was signed
+    status_time INTEGER,         -- since when, by their own clock
     -- What this node's user thinks of them, 1 or 0.
     verified INTEGER NOT NULL DEFAULT 0,
     muted INTEGER NOT NULL DEFAULT 0,
@@ -94,7 +97,7 @@ CREATE TABLE batch (
     first_seq INTEGER NOT NULL,
     last_seq INTEGER NOT NULL,
     hash BLOB NOT NULL,          -- of its header
-    bytes BLOB NOT NULL,         -- all of it, exactly as it was signed and received
+    bytes BLOB NOT NULL,         -- as it was signed; deletions take the place of deleted bodies
     UNIQUE (log, first_seq)
 ) STRICT;
 
@@ -114,13 +117,13 @@ CREATE TABLE entry (
     conversation INTEGER,        -- null: not a message
     place INTEGER NOT NULL,      -- where it stands in the order of the room
     time INTEGER NOT NULL,       -- when its author said it
-    moved INTEGER                -- the highest arrival number when its place was last corrected, if it was
+    moved INTEGER                -- the arrival number at which it last changed, or got another place; null: never
 ) STRICT;
 -- Pages of one conversation; the rest of the order is looked up for equal places only.
 CREATE INDEX entry_conversation ON entry (conversation, place) WHERE conversation IS NOT NULL;
 -- Pages of all of them.
 CREATE INDEX entry_place ON entry (place) WHERE conversation IS NOT NULL;
--- What a tab that was away has to put elsewhere; few rows ever.
+-- What a tab that was away has to show otherwise; few rows.
 CREATE INDEX entry_moved ON entry (moved) WHERE moved IS NOT NULL;
 
 -- Which words are in which message, by arrival number; no text, which stays in its batch. Words come folded and
@@ -143,6 +146,7 @@ CREATE TABLE conversation (
     member BLOB UNIQUE,          -- the other one, of direct messages
     read INTEGER NOT NULL DEFAULT 0,   -- the user has read everything up to this arrival number
     unread INTEGER NOT NULL DEFAULT 0, -- messages of others with a greater one, counted as they come
+    mentions INTEGER NOT NULL DEFAULT 0, -- those of them that mention this node's user
     CHECK ((channel IS NULL) <> (member IS NULL))
 ) STRICT;
 
@@ -155,7 +159,7 @@ CREATE TABLE reach (
 -- Batches of this node's own user.
 CREATE TABLE own (
     batch INTEGER PRIMARY KEY,
-    reach INTEGER                -- null: nobody was in reach, or it came back from others
+    reach INTEGER                -- null: no member was in reach, or it came back from others
 ) STRICT;
 
 -- The callers' own names for messages, kept 30 days: the same one never makes a second message.

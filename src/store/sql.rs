@@ -1,16 +1,17 @@
-//! How our types look in SQLite's columns, and back. Nothing here knows a table.
+//! Conversion between the program's types and SQLite's columns. Knows no table.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::proto::ids::{Hash, LogId, NodeId};
 
-/// A number that stays below 2^63 by verification or by counting; greater ones from elsewhere name nothing that is
-/// held, and neither does the greatest.
+/// Converts a number to a column. Stored numbers are below 2^63, by verification or by counting. A
+/// greater number, from a peer or a client, becomes the maximum, which refers to no row.
 pub(super) fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A log's random number, with the highest bit flipped: SQLite's signed order is then the order of the numbers.
+/// Converts a log's random number to a column. The highest bit is flipped, so that SQLite's signed
+/// order is the order of the numbers.
 pub(super) fn log_id(id: LogId) -> i64 {
     (id.0 ^ 1 << 63) as i64
 }
@@ -51,10 +52,10 @@ impl From<Hash> for Blob32 {
     }
 }
 
-/// A column that is a number of ours, from 0; the reverse of [`int`]. No column that we write is negative.
-pub(super) struct Count(pub(super) u64);
+/// A column with a number from 0, the reverse of [`int`]. The program never writes a negative one.
+pub(super) struct NonNegative(pub(super) u64);
 
-impl FromSql for Count {
+impl FromSql for NonNegative {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let number = value.as_i64()?;
         u64::try_from(number).map(Self).map_err(|_| FromSqlError::OutOfRange(number))

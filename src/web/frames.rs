@@ -1,15 +1,18 @@
-//! Frames from the node to a page, each written in one place.
+//! Encodes the frames from the node to a page.
 
 use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
 
-use super::refused::to_json;
+use super::error::to_json;
+use super::file_statuses::FileStatuses;
 use crate::api;
-use crate::proto::ids::{Arrival, EntryId};
-use crate::proto::roster::Member;
-use crate::proto::timeline::{Conversation, Held, Line, Notice};
+use crate::proto::entries::timeline::{Conversation, Delivery, Message, Notice};
+use crate::proto::history::ReadMarker;
+use crate::proto::ids::{Arrival, EntryId, NodeId};
+use crate::proto::members::roster::Member;
+use crate::proto::names::name::Name;
 
-/// A frame with its type first.
+/// A frame with its type as the first field.
 #[derive(Serialize)]
 struct Typed<T> {
     r#type: &'static str,
@@ -21,9 +24,10 @@ fn typed(r#type: &'static str, rest: impl Serialize) -> Utf8Bytes {
     to_json(&Typed { r#type, rest }).into()
 }
 
-/// A message as others get it, and, with a `ref`, as the socket gets it that said it. Formatted once for both.
-pub(super) fn message(line: &Line, reference: Option<&str>) -> (Utf8Bytes, Option<Utf8Bytes>) {
-    let message = to_json(&api::Message::from(line));
+/// Encodes a message as other sockets get it, and with a `ref` also as `said` for its sender. The
+/// message is formatted once for both.
+pub(super) fn message(line: &Message, files: &FileStatuses, reference: Option<&str>) -> (Utf8Bytes, Option<Utf8Bytes>) {
+    let message = to_json(&files.message(line));
     let said = reference.map(|reference| {
         let reference = to_json(&reference);
         format!(r#"{{"type":"said","ref":{reference},"message":{message}}}"#).into()
@@ -31,67 +35,96 @@ pub(super) fn message(line: &Line, reference: Option<&str>) -> (Utf8Bytes, Optio
     (format!(r#"{{"type":"message","message":{message}}}"#).into(), said)
 }
 
-pub(super) fn said(line: &Line, reference: &str) -> Utf8Bytes {
-    message(line, Some(reference)).1.unwrap_or_default()
+pub(super) fn said(line: &Message, files: &FileStatuses, reference: &str) -> Utf8Bytes {
+    message(line, files, Some(reference)).1.unwrap_or_default()
+}
+
+pub(super) fn file(file: &api::FileJson) -> Utf8Bytes {
+    #[derive(Serialize)]
+    struct Fields<'a> {
+        file: &'a api::FileJson,
+    }
+    typed("file", Fields { file })
 }
 
 pub(super) fn notice(notice: &Notice) -> Utf8Bytes {
     #[derive(Serialize)]
-    struct Rest {
-        notice: api::Notice,
+    struct Fields {
+        notice: api::NoticeJson,
     }
-    typed("notice", Rest { notice: notice.into() })
+    typed("notice", Fields { notice: notice.into() })
 }
 
 pub(super) fn member(member: &Member) -> Utf8Bytes {
     #[derive(Serialize)]
-    struct Rest {
-        member: api::Member,
+    struct Fields {
+        member: api::MemberJson,
     }
-    typed("member", Rest { member: member.into() })
+    typed("member", Fields { member: member.into() })
 }
 
-pub(super) fn held(id: EntryId, held: Held) -> Utf8Bytes {
+pub(super) fn held(id: EntryId, held: Delivery) -> Utf8Bytes {
     #[derive(Serialize)]
-    struct Rest {
+    struct Fields {
         id: String,
         held_by: usize,
         of: usize,
     }
-    typed("held", Rest { id: id.to_string(), held_by: held.held_by, of: held.of })
+    typed("held", Fields { id: id.to_string(), held_by: held.held_by, of: held.of })
 }
 
-pub(super) fn read(conversation: &Conversation, arrival: Arrival) -> Utf8Bytes {
-    typed("read", api::Read { room: conversation.into(), read: arrival })
+pub(super) fn read(marker: &ReadMarker) -> Utf8Bytes {
+    let ReadMarker { conversation, read, unread, mentions } = marker;
+    let form = api::ReadMarkerJson { room: conversation.into(), read: *read, unread: *unread, mentions: *mentions };
+    typed("read", form)
 }
 
-pub(super) fn welcome(welcome: &api::Welcome) -> Utf8Bytes {
+pub(super) fn topic(channel: &Name, text: &str) -> Utf8Bytes {
+    #[derive(Serialize)]
+    struct Fields<'a> {
+        channel: &'a str,
+        text: &'a str,
+    }
+    typed("topic", Fields { channel: channel.as_str(), text })
+}
+
+pub(super) fn typing(member: NodeId, conversation: &Conversation) -> Utf8Bytes {
+    #[derive(Serialize)]
+    struct Fields {
+        id: String,
+        #[serde(flatten)]
+        room: api::ConversationRef,
+    }
+    typed("typing", Fields { id: member.to_string(), room: conversation.into() })
+}
+
+pub(super) fn welcome(welcome: &api::WelcomeFrame) -> Utf8Bytes {
     typed("welcome", welcome)
 }
 
 pub(super) fn challenge(nonce: &str, proof: &str) -> Utf8Bytes {
     #[derive(Serialize)]
-    struct Rest<'a> {
+    struct Fields<'a> {
         nonce: &'a str,
         proof: &'a str,
     }
-    typed("challenge", Rest { nonce, proof })
+    typed("challenge", Fields { nonce, proof })
 }
 
 pub(super) fn done(reference: &str) -> Utf8Bytes {
     #[derive(Serialize)]
-    struct Rest<'a> {
+    struct Fields<'a> {
         r#ref: &'a str,
     }
-    typed("done", Rest { r#ref: reference })
+    typed("done", Fields { r#ref: reference })
 }
 
 pub(super) fn beat(arrival: Arrival) -> Utf8Bytes {
     #[derive(Serialize)]
-    struct Rest {
+    struct Fields {
         arrival: Arrival,
     }
-    typed("beat", Rest { arrival })
+    typed("beat", Fields { arrival })
 }
 
 pub(super) fn stopping() -> Utf8Bytes {

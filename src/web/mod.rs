@@ -1,122 +1,98 @@
 //! The page's server: HTTP and WebSocket on loopback and on a Unix socket, nowhere else.
 //!
-//! It knows neither engine nor store nor network: what it needs it asks of the node ([`ask`]), and what happens the
-//! node publishes ([`hub`]). It keeps no history and no queue for anybody: a socket is a cursor.
+//! It knows neither engine nor store nor network. It sends [`requests`] to the node, and the node
+//! publishes what happens on [`broadcast`]. It keeps no history and no queue per client: a socket
+//! is a cursor.
 //!
-//! A request walks through these rooms: [`door`] (where it listens) → `server` (connections; on a shared machine `owner` refuses those of
-//! other users; `seat` bounds them) → `guard` (Host, Origin, token; `headers` for every answer; `worker` for service workers) → `page`, `assets` or `http`, or for a socket `hello` → `socket`, with
-//! [`message`] and `inbox` for what the page says. Refusals come in the order of the contract, from the outside to the inside.
+//! | part | is |
+//! | --- | --- |
+//! | `server` | listeners and connections; on a shared machine it refuses connections of other users |
+//! | `router` | the routes, and the layers around them |
+//! | `middleware` | what each request passes first: Host, Origin and token; and the headers of each answer |
+//! | `extract` | bodies and queries, read and checked |
+//! | `handlers` | the HTTP API, and the parts of the page |
+//! | `ws` | the WebSocket: handshake, welcome, broadcasts and the page's frames |
 //!
-//! Decided here, where the contract is silent: a text is refused as `not_text` if it holds control characters other
-//! than newline, carriage return and tab. Two ways exist beside the contract, for the commands that talk to a node:
-//! `POST /api/v1/stop` answers `{}`, and `POST /api/v1/token/rotate` answers `{"token":"…"}`, both with a token. And two for the
-//! page: `GET /api/v1/messages/ID/held` tells who holds a message of one's own, and `POST /api/v1/peers` with
-//! `{"address":"HOST[:PORT]"}` dials somebody as `--peer` does, until the node stops.
+//! Refusals come in the order of the contract, from the outside to the inside.
 //!
-//! On a shared machine the page's origin ends with the run of the node, so the node is the page's storage for settings,
-//! drafts and unsent messages. The frame `{"type":"storage","ref","key","value"}` sets an item, or removes it if `value` is
-//! null or missing. It answers `done`, or `too_long` if the value or the storage is too large, or `disk_full`. A `welcome`
-//! carries all items as `"storage":{"KEY":"VALUE"}` if there are any. Keys are 1 to 160 bytes of the page's choice; the
-//! node does not interpret them. The storage is part of the room's database: an unsent message belongs to one room.
+//! Decisions where the contract is silent:
+//!
+//! - A text with control characters other than newline, carriage return and tab is refused as
+//!   `not_text`.
+//!
+//! - A handler that panics answers 500 `internal`. One that takes over 30 s answers 503
+//!   `timed_out`.
+//!
+//! - `POST /api/v1/stop` answers `{}`, and `POST /api/v1/token/rotate` answers `{"token":"…"}`: the
+//!   commands use them.
+//!
+//! - `GET /api/v1/messages/find?id=` lists the messages whose ids begin or end with 8 or more hex
+//!   digits, as `{"ids":[…]}`, the newest first, at most 8. `last` is the user's last message. The
+//!   commands use it.
+//!
+//! - `GET /api/v1/messages/ID/held` lists the members that hold an own message. `POST
+//!   /api/v1/peers` with `{"address":"HOST[:PORT]"}` dials a node as `--peer` does, until the node
+//!   stops.
+//!
+//! - A `welcome` has `"defaults":{"channel","room","port"}`: the values of a node whose user gives
+//!   none.
+//!
+//! On a shared machine the page's origin ends with the run of the node. So the node stores the
+//! page's settings, drafts and unsent messages. The frame `{"type":"storage","ref","key","value"}`
+//! sets an item, or removes it if `value` is null or missing. It answers `done`, or `too_long` if
+//! the value or the storage is too large, or `disk_full`. A `welcome` carries all items as
+//! `"storage":{"KEY":"VALUE"}` if there are any. Keys have 1 to 160 bytes of the page's choice; the
+//! node does not interpret them. The storage is part of the room's database, since an unsent
+//! message belongs to one room.
 
-pub mod ask;
-mod assets;
-mod body;
-mod conn;
-pub mod door;
-mod draft;
+mod auth_throttle;
+pub mod broadcast;
+mod conn_stats;
+mod connection_slots;
+mod credentials;
+mod error;
+mod extract;
+pub mod file_requests;
+mod file_statuses;
 mod frames;
-mod guard;
-mod headers;
-mod hello;
-mod http;
-pub mod hub;
-mod inbox;
-mod keys;
-mod malformed;
-mod members;
-pub mod message;
-mod owner;
-mod page;
-mod query;
-mod refused;
-mod seat;
+mod handlers;
+mod middleware;
+mod pending_hellos;
+mod refusal;
+pub mod requests;
+mod router;
 mod server;
-mod slow;
-#[cfg(target_os = "linux")]
-mod sock_diag;
-mod socket;
-mod welcome;
-mod wire;
-mod worker;
+mod state;
+mod tickets;
+mod ws;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-pub use ask::{Ask, SocketNo};
-pub use assets::root as parts;
-pub use door::Doors;
-pub use hub::{Event, Hub};
-pub use keys::{Keys, Token};
+pub use broadcast::{BroadcastEvent, Hub};
+pub use credentials::{Credentials, PageToken};
+pub use file_statuses::FileStatuses;
+pub use handlers::assets::asset_root as parts;
+pub use requests::{NodeRequest, SocketId};
+pub use server::listeners::{self, Listeners};
+pub use ws::request;
 
-use crate::api::Code;
-use refused::Refused;
+use state::AppState;
 
-/// The page's server before it runs.
-pub struct Web(Arc<Shared>);
-
-/// What every request and socket shares.
-struct Shared {
-    asks: mpsc::Sender<Ask>,
-    hub: Hub,
-    keys: Keys,
-    slow: slow::Slow,
-    lobby: hello::Lobby,
-    sockets: AtomicU64,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-}
+/// The page's server, not yet running.
+pub struct Web(Arc<AppState>);
 
 impl Web {
-    /// A server that asks the node over `asks`, tells pages what is published on `hub`, and opens to `keys`. It ends,
-    /// with all its connections, within 3 s of `stop`.
-    pub fn new(asks: mpsc::Sender<Ask>, hub: Hub, keys: Keys, stop: CancellationToken) -> Self {
-        Self(Arc::new(Shared {
-            asks,
-            hub,
-            keys,
-            slow: slow::Slow::default(),
-            lobby: hello::Lobby::default(),
-            sockets: AtomicU64::new(0),
-            stop,
-            tasks: TaskTracker::new(),
-        }))
+    /// Makes a server that sends requests to `asks`, broadcasts the events of `hub` and accepts
+    /// `keys`. It ends within 3 s of `stop`, with all its connections.
+    pub fn new(asks: mpsc::Sender<NodeRequest>, hub: Hub, keys: Credentials, stop: CancellationToken) -> Self {
+        Self(Arc::new(AppState::new(asks, hub, keys, stop)))
     }
 
-    /// Serves until it is stopped; then nothing of it runs any more.
-    pub async fn serve(self, doors: Doors) {
-        server::serve(self.0, doors).await;
-    }
-}
-
-impl Shared {
-    fn next_socket(&self) -> SocketNo {
-        SocketNo(self.sockets.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// Asks the node and waits for its answer. A node that does not answer is stopping.
-    async fn ask<T>(&self, make: impl FnOnce(ask::Answer<T>) -> Ask) -> Result<T, Refused> {
-        self.begin_ask(make).await?.await.map_err(|_| Code::Stopping.into())
-    }
-
-    /// Asks the node; the answer comes later, in the order of asking.
-    async fn begin_ask<T>(&self, make: impl FnOnce(ask::Answer<T>) -> Ask) -> Result<oneshot::Receiver<T>, Refused> {
-        let (answer, answered) = oneshot::channel();
-        self.asks.send(make(answer)).await.map_err(|_| Refused::from(Code::Stopping))?;
-        Ok(answered)
+    /// Serves until the stop. No task of the server outlives this.
+    pub async fn serve(self, doors: Listeners) {
+        server::accept::serve(self.0, doors).await;
     }
 }

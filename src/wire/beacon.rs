@@ -1,30 +1,32 @@
-//! The beacon's bytes. What is no beacon of version 1 is an error here; whether one matters is decided elsewhere.
+//! Encodes and decodes beacons. A packet that is not a beacon of version 1 is an error here; the
+//! engine decides whether a beacon matters.
 
 use std::net::Ipv6Addr;
 
 use minicbor::{Decoder, Encoder};
 
 use super::{WireError, forms};
-use crate::proto::frame::Beacon;
 use crate::proto::limits::{BEACON_BYTES_MAX, PORT_MIN};
-use crate::proto::name::Name;
+use crate::proto::names::name::Name;
+use crate::proto::replication::frame::Beacon;
 
-/// What every beacon begins with, followed by one byte of version.
+/// The first bytes of every beacon, followed by one version byte.
 pub const MAGIC: &[u8; 7] = b"ROOMFUL";
 
-/// The version of beacon that this program sends and hears.
+/// The beacon version that this program sends and accepts.
 pub const VERSION: u8 = 1;
 
-/// The IPv6 group in which beacons are heard, one link wide.
+/// The IPv6 multicast group of beacons, with link-local scope.
 ///
-/// `ff02::/16` is IANA's to give out; the `1` says that nobody did (RFC 4291, 2.7), the `2` that no router passes it on,
-/// and a group number from `8000:0` on is free for all (RFC 3307, 4.3). 7666 is ROOM on a telephone keypad.
+/// `ff02::/16` is reserved for groups assigned by IANA. In `ff12`, the `1` marks an unassigned
+/// group (RFC 4291, 2.7), and the `2` that no router forwards it. Group numbers from `8000:0` on
+/// are free for any use (RFC 3307, 4.3). 7666 is ROOM on a telephone keypad.
 pub const GROUP: Ipv6Addr = Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0x8000, 0x7666);
 
-/// The packet for a beacon, at most [`BEACON_BYTES_MAX`].
+/// Encodes a beacon in at most [`BEACON_BYTES_MAX`] bytes.
 pub fn encode(beacon: &Beacon) -> Vec<u8> {
     let mut e = Encoder::new([MAGIC.as_slice(), &[VERSION]].concat());
-    let form = forms::Beacon {
+    let form = forms::BeaconForm {
         room: beacon.room,
         id: beacon.id,
         instance: beacon.instance,
@@ -37,7 +39,7 @@ pub fn encode(beacon: &Beacon) -> Vec<u8> {
     packet
 }
 
-/// Reads a packet. Its name is cleaned, and where nothing is left of it replaced by the short id.
+/// Decodes a packet. The name is normalised; an empty one is replaced by the short id.
 pub fn decode(packet: &[u8]) -> Result<Beacon, WireError> {
     if packet.len() > BEACON_BYTES_MAX {
         return Err(WireError::TooLong);
@@ -48,14 +50,14 @@ pub fn decode(packet: &[u8]) -> Result<Beacon, WireError> {
         return Err(WireError::Version);
     }
     let mut d = Decoder::new(fields);
-    let form: forms::Beacon<'_> = d.decode()?;
+    let form: forms::BeaconForm<'_> = d.decode()?;
     if d.position() != fields.len() {
         return Err(WireError::Malformed("something follows the beacon"));
     }
     if form.port < PORT_MIN {
         return Err(WireError::Malformed("a port below 1024"));
     }
-    let name = Name::lossy(form.name, &form.id.short());
+    let name = Name::from_lossy(form.name, &form.id.short());
     Ok(Beacon { room: form.room, id: form.id, instance: form.instance, port: form.port, name })
 }
 
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_beacon_is_refused() {
+    fn other_packets_are_refused() {
         let packet = encode(&beacon("Ana"));
         let mut other_version = packet.clone();
         other_version[7] = 2;
@@ -106,10 +108,11 @@ mod tests {
     }
 
     #[test]
-    fn a_name_from_elsewhere_is_cleaned() {
+    fn received_name_is_normalised() {
         let form = |name| {
             let beacon = beacon("x");
-            let form = forms::Beacon { room: beacon.room, id: beacon.id, instance: beacon.instance, port: 7666, name };
+            let form =
+                forms::BeaconForm { room: beacon.room, id: beacon.id, instance: beacon.instance, port: 7666, name };
             let mut packet = b"ROOMFUL\x01".to_vec();
             minicbor::encode(&form, &mut packet).expect("a Vec takes everything");
             decode(&packet).expect("a beacon").name.as_str().to_owned()

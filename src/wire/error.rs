@@ -1,18 +1,18 @@
-//! The error of bytes that are no frame or beacon.
+//! The error of bytes that are not a valid frame or beacon.
 
-use crate::proto::batch::BatchError;
+use crate::proto::entries::batch::BatchError;
 
-/// Why bytes are no frame or beacon. A link on which this happens is closed with the reason "protocol"; a beacon is
-/// counted and dropped.
+/// Why bytes are not a valid frame or beacon. Such a frame ends its link with the reason
+/// *protocol*; such a beacon is counted and dropped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    /// Longer than a frame or beacon may be.
+    /// Longer than the limit.
     #[error("longer than it may be")]
     TooLong,
-    /// A beacon of another version: nothing can be said of what follows.
+    /// A beacon of another version, whose form is unknown.
     #[error("of another version")]
     Version,
-    /// Not of the form that the protocol says.
+    /// Not in the form that the protocol requires.
     #[error("malformed: {0}")]
     Malformed(&'static str),
     /// A batch in it does not verify.

@@ -1,6 +1,6 @@
-//! How the parts of frames look in CBOR: the numbers of fields, and lists that can't grow beyond their limit.
+//! The CBOR forms of frames: field numbers, and lists with a limit.
 //!
-//! Nothing here has a meaning yet, and nothing outside [`crate::wire`] sees it; what it becomes is in [`crate::proto`].
+//! The forms are private to [`crate::wire`]; the values they become are in [`crate::proto`].
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -8,21 +8,22 @@ use minicbor::bytes::{ByteArray, ByteSlice};
 use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
-use crate::proto::fork::Fork;
-use crate::proto::frame;
 use crate::proto::ids::{Hash, Instance, LogId, NodeId, RoomTag, Seq};
 use crate::proto::limits::{
     FRAME_AUTHORS_MAX, FRAME_BATCHES_MAX, FRAME_CLOSED_MAX, FRAME_LOGS_MAX, FRAME_RECEIPTS_MAX, LINKS_MAX, LISTENS_MAX,
     RANGES_PER_LOG_MAX,
 };
+use crate::proto::replication::fork::Fork;
+use crate::proto::replication::frame;
 
-/// A list of at most `MAX` elements. The count is checked before memory is taken, so it has to be there: lists
-/// of indefinite length are refused.
+/// A list of at most `MAX` elements. The count is checked before memory is allocated, so lists of
+/// indefinite length are refused.
 #[derive(Debug)]
 pub(super) struct List<T, const MAX: usize>(pub(super) Vec<T>);
 
 impl<T, const MAX: usize> List<T, MAX> {
-    /// Our own lists keep their limits; what is longer is a mistake in this program, and cut rather than sent.
+    /// Creates a list to send. Own lists keep their limits; a longer one is a bug, and is truncated
+    /// rather than sent.
     pub(super) fn new(items: impl IntoIterator<Item = T>) -> Self {
         let mut items: Vec<T> = items.into_iter().collect();
         debug_assert!(items.len() <= MAX, "{} elements, {MAX} are the limit", items.len());
@@ -41,7 +42,7 @@ impl<'b, C, T: Decode<'b, C>, const MAX: usize> Decode<'b, C> for List<T, MAX> {
     fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, decode::Error> {
         let count = d.array()?.and_then(|count| usize::try_from(count).ok());
         let count = count.filter(|count| *count <= MAX).ok_or_else(|| decode::Error::message("a list is too long"))?;
-        // Each element takes at least one byte, whatever the count says.
+        // Each element takes at least one byte, whatever the count claims.
         let room = d.input().len().saturating_sub(d.position());
         let mut items = Vec::with_capacity(count.min(room));
         for _ in 0..count {
@@ -51,7 +52,8 @@ impl<'b, C, T: Decode<'b, C>, const MAX: usize> Decode<'b, C> for List<T, MAX> {
     }
 }
 
-/// An address and a port: 4 or 16 bytes of address and 2 of port, big-endian. Zones of IPv6 have no meaning elsewhere.
+/// An address and port: 4 or 16 bytes of address, 2 of port, big-endian. IPv6 zones are dropped,
+/// since they are local to a machine.
 #[derive(Debug)]
 pub(super) struct Address(pub(super) SocketAddr);
 
@@ -79,7 +81,7 @@ impl<'b, C> Decode<'b, C> for Address {
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Beacon<'b> {
+pub(super) struct BeaconForm<'b> {
     #[n(0)]
     pub(super) room: RoomTag,
     #[n(1)]
@@ -94,7 +96,7 @@ pub(super) struct Beacon<'b> {
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Hello {
+pub(super) struct HelloForm {
     #[n(0)]
     pub(super) lowest: u64,
     #[n(1)]
@@ -107,14 +109,14 @@ pub(super) struct Hello {
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Proof {
+pub(super) struct ProofForm {
     #[n(0)]
     pub(super) proof: ByteArray<32>,
 }
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Intro<'b> {
+pub(super) struct IntroForm<'b> {
     #[b(0)]
     pub(super) name: &'b str,
     #[n(1)]
@@ -127,27 +129,27 @@ pub(super) struct Intro<'b> {
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Close {
+pub(super) struct CloseForm {
     #[n(0)]
     pub(super) reason: u64,
 }
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Clock {
+pub(super) struct ClockForm {
     #[n(0)]
     pub(super) wall_ms: u64,
 }
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Push<'b> {
+pub(super) struct PushForm<'b> {
     #[b(0)]
     pub(super) batches: List<&'b ByteSlice, FRAME_BATCHES_MAX>,
 }
 
 #[derive(Debug, Encode, Decode)]
-pub(super) struct Receipt {
+pub(super) struct ReceiptForm {
     #[n(0)]
     pub(super) log: LogId,
     #[n(1)]
@@ -158,14 +160,14 @@ pub(super) struct Receipt {
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Receipts {
+pub(super) struct ReceiptsForm {
     #[n(0)]
-    pub(super) receipts: List<Receipt, FRAME_RECEIPTS_MAX>,
+    pub(super) receipts: List<ReceiptForm, FRAME_RECEIPTS_MAX>,
 }
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Compare {
+pub(super) struct CompareForm {
     #[n(0)]
     pub(super) hash: Hash,
     #[n(1)]
@@ -176,7 +178,7 @@ pub(super) struct Compare {
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Authors {
+pub(super) struct AuthorsForm {
     #[n(0)]
     pub(super) same: bool,
     #[n(1)]
@@ -189,7 +191,7 @@ pub(super) struct Authors {
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct AskLogs {
+pub(super) struct AskLogsForm {
     #[n(0)]
     pub(super) author: NodeId,
     #[n(1)]
@@ -197,7 +199,7 @@ pub(super) struct AskLogs {
 }
 
 #[derive(Debug, Encode, Decode)]
-pub(super) struct Span {
+pub(super) struct HeldRangeForm {
     #[n(0)]
     pub(super) first: Seq,
     #[n(1)]
@@ -208,31 +210,31 @@ pub(super) struct Span {
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Holding<'b> {
+pub(super) struct LogHoldingsForm<'b> {
     #[n(0)]
     pub(super) log: LogId,
     #[n(1)]
     pub(super) audience: Option<NodeId>,
     #[n(2)]
-    pub(super) ranges: List<Span, { RANGES_PER_LOG_MAX + 1 }>,
+    pub(super) ranges: List<HeldRangeForm, { RANGES_PER_LOG_MAX + 1 }>,
     #[b(3)]
     pub(super) fork: Option<List<&'b ByteSlice, 2>>,
 }
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Logs<'b> {
+pub(super) struct LogsForm<'b> {
     #[n(0)]
     pub(super) author: NodeId,
     #[b(1)]
-    pub(super) logs: List<Holding<'b>, FRAME_LOGS_MAX>,
+    pub(super) logs: List<LogHoldingsForm<'b>, FRAME_LOGS_MAX>,
     #[n(2)]
     pub(super) more: bool,
 }
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Fetch {
+pub(super) struct FetchForm {
     #[n(0)]
     pub(super) author: NodeId,
     #[n(1)]
@@ -247,7 +249,7 @@ pub(super) struct Fetch {
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Page<'b> {
+pub(super) struct PageForm<'b> {
     #[n(0)]
     pub(super) author: NodeId,
     #[n(1)]
@@ -260,7 +262,14 @@ pub(super) struct Page<'b> {
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Relay {
+pub(super) struct TypingForm<'b> {
+    #[b(0)]
+    pub(super) channel: Option<&'b str>,
+}
+
+#[derive(Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct RelayForm {
     #[n(0)]
     pub(super) member: NodeId,
     #[n(1)]
@@ -269,7 +278,7 @@ pub(super) struct Relay {
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Reach<'b> {
+pub(super) struct ReachForm<'b> {
     #[n(0)]
     pub(super) member: NodeId,
     #[n(1)]
@@ -284,52 +293,53 @@ pub(super) struct Reach<'b> {
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Carry {
+pub(super) struct CarryForm {
     #[n(0)]
     pub(super) author: NodeId,
     #[n(1)]
     pub(super) from: NodeId,
     #[n(2)]
-    pub(super) receipts: List<Receipt, FRAME_RECEIPTS_MAX>,
+    pub(super) receipts: List<ReceiptForm, FRAME_RECEIPTS_MAX>,
 }
 
 #[derive(Debug, Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Closed {
+pub(super) struct LimitsForm {
     #[n(0)]
     pub(super) others: bool,
     #[n(1)]
     pub(super) authors: List<NodeId, FRAME_CLOSED_MAX>,
 }
 
-impl From<&frame::Receipt> for Receipt {
+impl From<&frame::Receipt> for ReceiptForm {
     fn from(receipt: &frame::Receipt) -> Self {
         Self { log: receipt.log, first: receipt.first, last: receipt.last }
     }
 }
 
-impl From<Receipt> for frame::Receipt {
-    fn from(receipt: Receipt) -> Self {
+impl From<ReceiptForm> for frame::Receipt {
+    fn from(receipt: ReceiptForm) -> Self {
         Self { log: receipt.log, first: receipt.first, last: receipt.last }
     }
 }
 
-impl<'b> From<&'b frame::Holding> for Holding<'b> {
-    fn from(holding: &'b frame::Holding) -> Self {
-        let span = |span: &frame::Span| Span { first: span.first, last: span.last, head: span.head };
+impl<'b> From<&'b frame::LogHoldings> for LogHoldingsForm<'b> {
+    fn from(holding: &'b frame::LogHoldings) -> Self {
+        let range_form =
+            |range: &frame::HeldRange| HeldRangeForm { first: range.first, last: range.last, head: range.head };
         let proof =
             |fork: &'b Fork| List::new(fork.proof().iter().map(|signed| <&ByteSlice>::from(signed.bytes().as_ref())));
         Self {
             log: holding.log,
             audience: holding.audience,
-            ranges: List::new(holding.ranges.iter().map(span)),
+            ranges: List::new(holding.ranges.iter().map(range_form)),
             fork: holding.fork.as_ref().map(proof),
         }
     }
 }
 
-impl From<Span> for frame::Span {
-    fn from(span: Span) -> Self {
-        Self { first: span.first, last: span.last, head: span.head }
+impl From<HeldRangeForm> for frame::HeldRange {
+    fn from(range: HeldRangeForm) -> Self {
+        Self { first: range.first, last: range.last, head: range.head }
     }
 }

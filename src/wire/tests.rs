@@ -1,4 +1,4 @@
-//! What bytes from elsewhere may not do, whatever they are.
+//! Robustness of the decoders against arbitrary, oversized and future input.
 
 use bytes::Bytes;
 use ed25519_dalek::SigningKey;
@@ -6,15 +6,15 @@ use minicbor::Encoder;
 use proptest::prelude::*;
 
 use super::WireError;
-use super::frame::kind;
+use super::envelope::kind;
 use super::frame::{Greeting, LENGTH_BYTES, decode, decode_greeting, encode, encode_hello, encode_intro};
-use crate::proto::batch::{BatchError, HEADER_VERSION, Header, Verified, sign, slot};
-use crate::proto::body::Body;
 use crate::proto::clock::Stamp;
-use crate::proto::frame::{CloseReason, Frame, Hello, Intro, Reach, Reached, Receipt};
+use crate::proto::entries::batch::{BatchError, HEADER_VERSION, Header, Verified, sign, slot};
+use crate::proto::entries::body::Body;
 use crate::proto::ids::{Instance, LogId, NodeId, RoomId, RoomTag};
 use crate::proto::limits::{FRAME_BYTES_MAX, FRAME_RECEIPTS_MAX, WIRE_MS_MAX};
-use crate::proto::name::Name;
+use crate::proto::names::name::Name;
+use crate::proto::replication::frame::{CloseReason, Frame, Hello, Intro, ReachReport, ReachState, Receipt};
 
 fn room() -> RoomId {
     RoomId::new("lobby", b"")
@@ -22,7 +22,7 @@ fn room() -> RoomId {
 
 fn batch(text: &str) -> Verified {
     let key = SigningKey::from_bytes(&[1; 32]);
-    let body = Body::Say { text: text.to_owned(), channel: None, reply_to: None }.encode([1; 16]);
+    let body = Body::say(text.to_owned(), None, None).encode([1; 16]);
     let header = Header {
         version: HEADER_VERSION,
         room: room(),
@@ -37,12 +37,12 @@ fn batch(text: &str) -> Verified {
     sign(&key, header, &[body])
 }
 
-/// What a reader sees of a frame: everything behind the length.
+/// A frame without its length, as decoders take it.
 fn body(frame: &Bytes) -> Bytes {
     frame.slice(LENGTH_BYTES..)
 }
 
-/// A frame written by hand.
+/// CBOR written by hand.
 fn written(write: impl FnOnce(&mut Encoder<Vec<u8>>)) -> Bytes {
     let mut e = Encoder::new(Vec::new());
     write(&mut e);
@@ -50,7 +50,7 @@ fn written(write: impl FnOnce(&mut Encoder<Vec<u8>>)) -> Bytes {
 }
 
 #[test]
-fn a_frame_says_how_long_it_is() {
+fn frame_begins_with_its_length() {
     let frame = encode(&Frame::Push(vec![batch("hello")]));
     let (length, rest) = frame.split_at(LENGTH_BYTES);
     assert_eq!(u32::from_be_bytes(length.try_into().expect("four bytes")) as usize, rest.len());
@@ -71,8 +71,8 @@ fn batches_are_verified_and_not_copied() {
 }
 
 #[test]
-fn a_batch_of_a_later_version_is_passed_over() {
-    // [header {0: 2}, signature, bodies]: all that later versions promise is the number.
+fn batch_of_a_later_version_is_skipped() {
+    // [header {0: 2}, signature, bodies]: later versions keep only the version number in its place.
     let mut header = batch("x").header().clone();
     header.version = HEADER_VERSION + 1;
     let header = minicbor::to_vec(&header).expect("a Vec takes everything");
@@ -92,17 +92,17 @@ fn a_batch_of_a_later_version_is_passed_over() {
 }
 
 #[test]
-fn what_is_new_is_passed_over() {
-    // [4, {0: 7, 9: [1, {2: 3}]}], then a type from the future.
+fn unknown_fields_and_frames_are_ignored() {
+    // [4, {0: 7, 9: [1, {2: 3}]}], then an unknown type.
     let field = &[0x82, 0x04, 0xa2, 0x00, 0x07, 0x09, 0x82, 0x01, 0xa1, 0x02, 0x03];
     assert_eq!(decode(&Bytes::from_static(field), &room()), Ok(Some(Frame::Ping { wall_ms: 7 })));
     let frame = &[0x82, 0x18, 99, 0xff, 0xff];
     assert_eq!(decode(&Bytes::from_static(frame), &room()), Ok(None));
-    // Receipts with an element more.
+    // A receipt with an extra element.
     let receipt = &[0x82, 0x07, 0xa1, 0x00, 0x81, 0x84, 0x01, 0x02, 0x03, 0x61, b'x'];
     let expected = Frame::Receipt(vec![Receipt { log: LogId(1), first: 2, last: 3 }]);
     assert_eq!(decode(&Bytes::from_static(receipt), &room()), Ok(Some(expected)));
-    // A reason that nobody knows yet.
+    // An unknown reason.
     let close = &[0x82, 0x03, 0xa1, 0x00, 0x18, 77];
     assert_eq!(decode(&Bytes::from_static(close), &room()), Ok(Some(Frame::Close(CloseReason::Other))));
 }
@@ -130,7 +130,7 @@ fn lists_are_bounded_before_memory_is_taken() {
 }
 
 #[test]
-fn what_is_no_frame_is_refused() {
+fn malformed_frames_are_refused() {
     let refused = |bytes: &[u8]| decode(&Bytes::copy_from_slice(bytes), &room()).is_err();
     let ping = body(&encode(&Frame::Ping { wall_ms: 7 }));
     assert!(refused(&[&ping[..], &[0]].concat()), "something behind it");
@@ -143,16 +143,21 @@ fn what_is_no_frame_is_refused() {
 }
 
 #[test]
-fn milliseconds_beyond_any_time_are_the_greatest() {
+fn milliseconds_are_clamped_to_the_limit() {
     let id = NodeId([7; 32]);
     for (sent, taken) in [(WIRE_MS_MAX, WIRE_MS_MAX), (WIRE_MS_MAX + 1, WIRE_MS_MAX), (u64::MAX, WIRE_MS_MAX)] {
         let read = |frame: Frame| decode(&body(&encode(&frame)), &room()).ok().flatten();
         assert_eq!(read(Frame::Ping { wall_ms: sent }), Some(Frame::Ping { wall_ms: taken }));
         assert_eq!(read(Frame::Pong { wall_ms: sent }), Some(Frame::Pong { wall_ms: taken }));
-        let name = Name::lossy("Ana", "?");
-        let reach =
-            Reach { member: id, state: Reached::Here, name: name.clone(), uptime_ms: sent, listens: Vec::new() };
-        assert_eq!(read(Frame::Reach(reach.clone())), Some(Frame::Reach(Reach { uptime_ms: taken, ..reach })));
+        let name = Name::from_lossy("Ana", "?");
+        let reach = ReachReport {
+            member: id,
+            state: ReachState::Here,
+            name: name.clone(),
+            uptime_ms: sent,
+            listens: Vec::new(),
+        };
+        assert_eq!(read(Frame::Reach(reach.clone())), Some(Frame::Reach(ReachReport { uptime_ms: taken, ..reach })));
         let intro = Intro { name, uptime_ms: sent, wall_ms: sent, listens: Vec::new() };
         let greeting = decode_greeting(&body(&encode_intro(&intro)), &id);
         assert_eq!(greeting, Ok(Greeting::Intro(Intro { uptime_ms: taken, wall_ms: taken, ..intro })));
@@ -174,12 +179,12 @@ proptest! {
     }
 
     #[test]
-    fn no_damage_goes_unseen(position in any::<prop::sample::Index>(), flip in 1_u8..) {
+    fn damaged_batch_never_verifies(position in any::<prop::sample::Index>(), flip in 1_u8..) {
         let right = Frame::Push(vec![batch("hello"), batch("world")]);
         let mut bytes = body(&encode(&right)).to_vec();
         let position = position.index(bytes.len());
         bytes[position] ^= flip;
-        // At the most another frame without batches comes of it: every batch that is taken was signed.
+        // The result may be another frame without batches, but every batch accepted was signed.
         if let Ok(Some(Frame::Push(batches) | Frame::Page { batches, .. })) = decode(&Bytes::from(bytes), &room()) {
             let Frame::Push(signed) = &right else { unreachable!("written above") };
             prop_assert!(batches.iter().all(|batch| signed.contains(batch)));

@@ -1,23 +1,24 @@
-//! Two honest hosts and an attacker's on one switch, and what must hold during and after an attack: the two still talk,
-//! their memory stays, nobody panics, and their logs say little.
+//! Two honest hosts and an attacker's on one switch, with the checks during and after an attack:
+//! the two exchange messages, their memory stays bounded, no process panics, and their logs stay
+//! short.
 
 use std::fs;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use roomful::proto::room_key::RoomKey;
+use roomful::proto::links::room_key::RoomKey;
 
-use crate::common::lab::Lab;
-use crate::common::node::{Launch, Node, together};
-use crate::common::wait::until_within;
-use crate::common::{Context, Result, ensure, json};
-use crate::hosts::{Host, Network};
 use crate::speaker::Speaker;
+use support::hosts::{Host, Network};
+use support::lab::Lab;
+use support::node::{Launch, Node, together};
+use support::wait::until_within;
+use support::{Context, Result, ensure, json};
 
-/// The port that everybody uses.
+/// The port of all nodes.
 pub(crate) const PORT: u16 = 7666;
 
-/// How long anything may take. Promised are 2 s; this allows for machines that do ten things at once.
+/// Timeout of each step. 2 s are promised; busy machines get more.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often the honest look whether they hear each other.
@@ -26,12 +27,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Where they talk, so that a flood elsewhere does not push it off a page.
 const CHANNEL: &str = "honest";
 
-/// Most that the memory of a node may ever have grown, above what it had at rest, in KiB. The tables and queues of
-/// `src/proto/limits` come to less; the rest is what an allocator keeps, in a program built for tests.
+/// Largest growth of a node's memory above its idle size, in KiB. The tables and queues of
+/// `src/proto/limits` need less; the rest is the allocator's, in a program built for tests.
 const MEMORY_GROWTH_KIB_MAX: u64 = 96 * 1024;
 
-/// All that a node may write to in memory, its stacks included, in bytes: a small machine, or a small part of one. What is
-/// refused beyond ends a program that does not keep to its limits.
+/// Limit of a node's writable memory, in bytes: that of a small machine. A program that ignores its
+/// own limits fails here.
 const MEMORY: &str = "--data=134217728";
 
 /// Most lines that a node may have written about it all.
@@ -45,7 +46,7 @@ pub(crate) struct Siege {
     pub(crate) honest: Vec<Host>,
     /// Whose machine the attack comes from.
     pub(crate) attacker: Host,
-    /// One more host, for whoever comes later.
+    /// A host for a node that joins later.
     pub(crate) fourth: Host,
     pub(crate) lab: Lab,
     rest_kib: Vec<u64>,
@@ -89,7 +90,7 @@ impl Siege {
         Ok(siege)
     }
 
-    /// A member-to-be, or somebody who claims to be one.
+    /// A peer with a key of its own, derived from `seed`.
     pub(crate) fn speaker(&self, seed: u16) -> Speaker {
         Speaker::new(seed, self.lab.room())
     }

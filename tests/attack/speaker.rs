@@ -1,5 +1,5 @@
-//! Speaks the protocol as somebody who does not keep to it: its own TLS, its own handshake, any bytes in any order. Only
-//! the forms of frames come from the program.
+//! A client of the protocol that can violate it: its own TLS, its own handshake, any bytes in any
+//! order. Only the forms of frames come from the program.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use ed25519_dalek::SigningKey;
-use roomful::proto::frame::{Beacon, CloseReason, Frame, Hello, Intro};
 use roomful::proto::ids::{Instance, NodeId, RoomId, RoomTag};
-use roomful::proto::name::Name;
-use roomful::proto::session::{Role, Transcript};
+use roomful::proto::links::room_proof::{Role, Transcript};
+use roomful::proto::names::name::Name;
+use roomful::proto::replication::frame::{Beacon, CloseReason, Frame, Hello, Intro};
 use roomful::wire;
 use roomful::wire::frame::{Greeting, LENGTH_BYTES};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
@@ -20,13 +20,13 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-use crate::common::{Context, Result, bail, ensure};
-use crate::trusting::Anybody;
+use crate::accept_any_tls::Anybody;
+use support::{Context, Result, bail, ensure};
 
 /// How long an answer may take. Far above what is promised: a busy machine is no defect.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
-/// Somebody with a key of their own.
+/// A peer with its own key.
 #[derive(Clone)]
 pub(crate) struct Speaker {
     pub(crate) key: SigningKey,
@@ -60,7 +60,7 @@ impl Speaker {
         secret[..2].copy_from_slice(&seed.to_be_bytes());
         let key = SigningKey::from_bytes(&secret);
         let intro = Intro {
-            name: Name::lossy(&format!("mallory {seed}"), "?"),
+            name: Name::from_lossy(&format!("mallory {seed}"), "?"),
             uptime_ms: 5,
             wall_ms: wall_ms(),
             listens: Vec::new(),
@@ -107,7 +107,7 @@ impl Speaker {
         self.line(stream.into())
     }
 
-    /// The same from the other side: somebody has dialled us.
+    /// The same as the accepting side.
     pub(crate) async fn answer(&self, stream: TcpStream) -> Result<Line> {
         let acceptor = TlsAcceptor::from(Arc::new(server(&self.key)?));
         let stream = timeout(ANSWER_WITHIN, acceptor.accept(stream)).await??;
@@ -130,7 +130,7 @@ impl Speaker {
         Ok(Line { stream, buffer: BytesMut::new(), room: self.room(), own: self.id(), peer, exporter })
     }
 
-    /// Becomes a link with whoever listens there.
+    /// Connects and completes the handshake.
     pub(crate) async fn join(&self, to: SocketAddr) -> Result<Line> {
         let mut line = self.connect(to).await?;
         self.greet(&mut line).await?;
@@ -224,7 +224,7 @@ impl Line {
         Ok(())
     }
 
-    /// Keeps the link alive, and answers what keeps it alive, until it is ended; returns why, if that was said.
+    /// Keeps the link alive and answers pings until it ends. Returns the reason, if one was sent.
     pub(crate) async fn until_closed(&mut self) -> Option<CloseReason> {
         loop {
             match self.hear().await {

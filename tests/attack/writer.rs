@@ -1,15 +1,16 @@
-//! Writes logs as a member does, or as no member would.
+//! Writes logs as a member does, or with violations.
 
 use bytes::Bytes;
 use ed25519_dalek::SigningKey;
-use roomful::proto::batch::{HEADER_VERSION, Header, Verified, sign, slot};
-use roomful::proto::body::{Body, SALT_BYTES};
 use roomful::proto::clock::Stamp;
+use roomful::proto::entries::batch::{HEADER_VERSION, Header, Verified, sign, slot};
+use roomful::proto::entries::body::{Body, SALT_BYTES};
 use roomful::proto::ids::{LogId, NodeId, RoomId};
 
 use crate::speaker::{Speaker, wall_ms};
 
-/// One log of one author, as far as it is written. A clone of it goes on from the same place: the way to a fork.
+/// One log of one author, as far as it is written. A clone continues from the same place, which
+/// makes a fork.
 #[derive(Clone)]
 pub(crate) struct Writer {
     key: SigningKey,
@@ -47,8 +48,15 @@ impl Writer {
 
     /// The next batch, which says these texts at a time that need not be true.
     pub(crate) fn says_at(&mut self, time: Stamp, texts: &[String]) -> Verified {
-        let say = |text: &String| Body::Say { text: text.clone(), channel: None, reply_to: None };
-        let mut bodies: Vec<Body> = texts.iter().map(say).collect();
+        self.writes_at(time, texts.iter().map(|text| Body::say(text.clone(), None, None)).collect())
+    }
+
+    /// The next batch, with these entries now.
+    pub(crate) fn writes(&mut self, bodies: Vec<Body>) -> Verified {
+        self.writes_at(Stamp::from_ms(wall_ms()), bodies)
+    }
+
+    fn writes_at(&mut self, time: Stamp, mut bodies: Vec<Body>) -> Verified {
         if self.last.is_none() {
             bodies.insert(0, Body::Profile { name: self.name.clone(), status: None });
         }
@@ -72,7 +80,8 @@ impl Writer {
 
 /// A push of these bytes as a batch, whatever they are.
 pub(crate) fn push(batches: &[&[u8]]) -> Bytes {
-    // [6, {0: [batch…]}], as the written protocol has it: the program itself writes no batch that is none.
+    // [6, {0: [batch…]}] as the protocol describes it: the program itself cannot encode an invalid
+    // batch.
     let mut e = minicbor::Encoder::new(vec![0; 4]);
     e.array(2)
         .and_then(|e| e.u64(6))

@@ -1,23 +1,22 @@
-//! How fast a chat of real processes is, beside what the same machine's TCP can do with the same bytes at the same hour. Numbers to
-//! watch, not to pass: nothing here fails because it was slow. `cargo bench`, or `cargo bench -- --quick`.
+//! Speed of a chat between real processes, compared with plain TCP on the same machine with the
+//! same bytes. The numbers are for comparison; nothing fails for being slow. `cargo bench`, or
+//! `cargo bench -- --quick`.
 
-#[path = "../common/mod.rs"]
-mod common;
 mod floor;
 
 use std::time::{Duration, Instant};
 
-use common::api::Api;
-use common::lab::Lab;
-use common::node::{Node, together};
-use common::socket::Tab;
-use common::wait::until;
-use common::{Context, Result, Value, ensure, json};
+use support::api::Api;
+use support::lab::Lab;
+use support::node::{Node, together};
+use support::socket::Tab;
+use support::wait::until;
+use support::{Context, Result, Value, ensure, json};
 
 /// How many nodes hear what one says.
 const LISTENERS: usize = 4;
 
-/// How many requests are under way at once: what gathers meanwhile is signed and committed together.
+/// Simultaneous requests. What accumulates meanwhile is signed and committed together.
 const AT_ONCE: usize = 64;
 
 /// A line as people type it, in bytes.
@@ -62,7 +61,8 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// How long until all listeners have committed what one node was given over HTTP, many requests at a time.
+/// Measures how long all listeners take to commit what one node received over HTTP, many requests
+/// at a time.
 async fn fan_out(nodes: &[Node], count: usize) -> Result<Duration> {
     let mut tabs = Vec::new();
     for node in &nodes[1..] {

@@ -1,12 +1,14 @@
-//! What this machine's loopback can do with the same bytes, when nothing is signed, sealed or stored: the floor under every row.
+//! The speed of this machine's loopback with the same bytes, without signing, encryption and
+//! storage: the lower bound of every row.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::common::{Result, ensure};
+use support::{Result, ensure};
 
-/// How long it takes to push `count` pieces over each of so many connections, until the last byte is read.
+/// Measures how long it takes to send `count` pieces over each of `listeners` connections, until
+/// the last byte is read.
 pub(crate) fn fan_out(listeners: usize, count: usize, bytes: usize) -> Result<Duration> {
     let mut pairs = (0..listeners).map(|_| connected()).collect::<Result<Vec<_>>>()?;
     let begun = Instant::now();

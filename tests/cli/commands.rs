@@ -1,4 +1,4 @@
-//! What commands ask of a node, and what they make of its answers.
+//! The client commands: their requests to a node, and their output for its answers.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::fake::{Fake, Frame, TOKEN, member, message};
 use super::{Ended, roomful};
 
 /// Runs a command on the data directory `dir`, with `input` to read.
-async fn ask(dir: &Path, arguments: &[&str], input: &[u8]) -> Ended {
+pub(crate) async fn ask(dir: &Path, arguments: &[&str], input: &[u8]) -> Ended {
     let mut command = roomful(arguments);
     command.arg("--data-dir").arg(dir).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let input = input.to_vec();
@@ -25,18 +25,18 @@ async fn ask(dir: &Path, arguments: &[&str], input: &[u8]) -> Ended {
     spawn_blocking(wait).await.unwrap()
 }
 
-fn ok(out: &str) -> Ended {
+pub(crate) fn ok(out: &str) -> Ended {
     Ended { status: 0, out: out.to_owned(), err: String::new() }
 }
 
 #[track_caller]
-fn failed(ended: &Ended, part: &str) {
+pub(crate) fn failed(ended: &Ended, part: &str) {
     assert_eq!((ended.status, ended.err.lines().count() <= 2), (1, true), "{ended:?}");
     assert!(ended.err.contains(part), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_link_is_as_it_is_here_or_after_a_forward() {
+async fn link_is_local_or_forwarded() {
     let node = Fake::start(Some("http://127.0.0.1:7680/"), 1).await;
     assert_eq!(ask(&node.path(), &["url"], b"").await, ok(&format!("http://127.0.0.1:7680/#token={TOKEN}\n")));
     let forwarded = ask(&node.path(), &["url", "--port", "9000"], b"").await;
@@ -52,7 +52,7 @@ async fn the_link_is_as_it_is_here_or_after_a_forward() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_sent_is_what_was_typed() {
+async fn sent_text_is_as_typed() {
     let node = Fake::start(None, 1).await;
     assert_eq!(ask(&node.path(), &["send", "/exit"], b"not read").await, ok(""));
     assert_eq!(ask(&node.path(), &["send", "--channel", " dev "], "Zoë\n\n".as_bytes()).await, ok(""));
@@ -61,7 +61,7 @@ async fn what_is_sent_is_what_was_typed() {
     expected["held_by"] = 0.into();
     expected["of"] = 2.into();
     assert_eq!(serde_json::from_str::<Value>(&printed.out).unwrap(), expected);
-    assert!(printed.out.starts_with(r#"{"id":""#) && printed.out.ends_with("\"arrival\":1}\n"), "{}", printed.out);
+    assert!(printed.out.starts_with(r#"{"id":""#) && printed.out.ends_with("\"files\":[]}\n"), "{}", printed.out);
 
     let posts = node.state.lock().unwrap().posts.clone();
     let said: Vec<_> = posts.iter().map(|post| (post["text"].as_str().unwrap(), post["channel"].as_str())).collect();
@@ -73,7 +73,7 @@ async fn what_is_sent_is_what_was_typed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_answer_makes_no_second_message() {
+async fn broken_answer_causes_no_second_message() {
     let node = Fake::start(None, 1).await;
     node.state.lock().unwrap().breaks = 1;
     assert_eq!(ask(&node.path(), &["send", "x"], b"").await, ok(""));
@@ -81,11 +81,11 @@ async fn a_broken_answer_makes_no_second_message() {
     assert_eq!(posts.len(), 2);
     assert_eq!(posts[0], posts[1], "with the same ref");
     node.state.lock().unwrap().breaks = 2;
-    failed(&ask(&node.path(), &["send", "x"], b"").await, "broke");
+    failed(&ask(&node.path(), &["send", "x"], b"").await, "was lost");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn members_are_listed_and_meant() {
+async fn members_are_listed_and_resolved() {
     let node = Fake::start(None, 1).await;
     let id = |part: &str| part.repeat(8);
     let mut all = [member(&id("01234567"), "aaaaaaaa", "Me"), member(&id("89abcdef"), "bbbbbbbb", "A\u{1b}[2J")];
@@ -109,7 +109,7 @@ A␛[2J     bbbbbbbb  192.0.2.7  online  2026-11-22 14:05:00
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn waiting_ends_when_somebody_holds_it() {
+async fn waiting_ends_with_the_first_receipt() {
     let node = Fake::start(None, 1).await;
     let frames = node.frames.clone();
     let waiting = tokio::spawn({
@@ -129,7 +129,7 @@ async fn waiting_ends_when_somebody_holds_it() {
     assert_eq!(serde_json::from_str::<Value>(&ended.out).unwrap()["held_by"], 1);
 
     let late = ask(&node.path(), &["send", "--wait", "--timeout", "1", "x"], b"").await;
-    failed(&late, "no other member holds the message after 1 s");
+    failed(&late, "no other member received the message within 1 s");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,7 +166,7 @@ async fn following_misses_nothing_and_doubles_nothing() {
     let expected: Vec<String> = (4..=1100).map(|number| number.to_string()).collect();
     assert_eq!(read(1097), expected);
 
-    // The node closes the connection, as it does when a client is too slow: it is taken up where it was.
+    // The node closes the connection, as it does for a slow client; the command resumes.
     node.frames.send(Frame::Close).unwrap();
     node.until_listeners(0).await;
     node.arrive("Ana", "1101");
@@ -242,13 +242,14 @@ async fn following_shows_ids_once_a_namesake_appears() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_who_leaves_is_no_error() {
+async fn closed_reader_is_no_error() {
     let node = Fake::start(None, 1).await;
     (1..=3).for_each(|number| node.arrive("Ana", &format!("{number}")));
     let (mut child, mut lines) = follow(&node.path());
     assert_eq!(lines.next().as_deref(), Some("2"));
     drop(lines);
-    // Until it notices: a program that another test starts at this moment may hold the pipe open for a blink.
+    // Until the command notices: a program started by another test at this moment may briefly hold
+    // the pipe open.
     while child.try_wait().unwrap().is_none() {
         node.arrive("Ana", "more");
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -258,7 +259,7 @@ async fn a_reader_who_leaves_is_no_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stop_returns_when_the_process_is_gone() {
+async fn stop_returns_after_the_process_ended() {
     let mut process = std::process::Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
     let node = Fake::start(None, process.id()).await;
     let (agreed, agreement) = std::sync::mpsc::channel();

@@ -1,4 +1,4 @@
-//! The node as a process: how it begins, who may begin beside it, how it ends.
+//! The node as a process: start, a second node beside it, stop.
 
 use std::io::{BufRead as _, BufReader, Lines};
 use std::path::Path;
@@ -17,7 +17,7 @@ struct Node {
     ready: Value,
 }
 
-/// Starts a node that meets nobody: on an address of loopback and in a room of its own.
+/// Starts a node without peers: on a loopback address and in a room of its own.
 fn start(host: &str, arguments: &[&str]) -> Node {
     let room = format!("{host}-{}", std::process::id());
     let mut command = roomful(&["--json", "--host", host, "--room", &room, "--web-port", "none"]);
@@ -46,7 +46,7 @@ impl Drop for Node {
 }
 
 #[test]
-fn a_second_node_on_a_directory_is_told_who_has_it() {
+fn second_node_names_the_first_in_its_error() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_str().unwrap();
     let mut node = start("127.0.0.41", &["--data-dir", path]);
@@ -59,7 +59,7 @@ fn a_second_node_on_a_directory_is_told_who_has_it() {
     let link = run(&["url", "--data-dir", path, "--port", "9000"]);
     assert!(link.out.starts_with("http://127.0.0.1:9000/#token="), "{link:?}");
 
-    // After a crash the next start is in nobody's way, and is the same node.
+    // After a crash the next start works, as the same node.
     let id = node.ready["id"].clone();
     node.process.kill().unwrap();
     node.process.wait().unwrap();
@@ -68,7 +68,7 @@ fn a_second_node_on_a_directory_is_told_who_has_it() {
 }
 
 #[test]
-fn a_signal_stops_it_with_status_0_and_leaves_no_trace() {
+fn signal_stops_the_node_with_status_0() {
     for signal in [Signal::INT, Signal::TERM] {
         let mut node = start("127.0.0.43", &["--ephemeral"]);
         let dir = node.ready["data_dir"].as_str().unwrap().to_owned();
@@ -80,7 +80,7 @@ fn a_signal_stops_it_with_status_0_and_leaves_no_trace() {
 }
 
 #[test]
-fn a_signal_that_comes_twice_at_once_is_no_impatience() {
+fn duplicate_signal_counts_once() {
     let mut node = start("127.0.0.45", &["--ephemeral"]);
     node.signal(Signal::TERM);
     node.signal(Signal::INT);
@@ -103,7 +103,7 @@ fn a_closed_standard_output_does_not_stop_it() {
 }
 
 #[test]
-fn what_cannot_be_used_is_told_in_two_lines() {
+fn unusable_setting_is_reported_in_two_lines() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     std::fs::write(&file, "").unwrap();
@@ -118,4 +118,25 @@ fn what_cannot_be_used_is_told_in_two_lines() {
     let refused = run(&["--data-dir", kept.to_str().unwrap()]);
     assert_eq!((refused.status, refused.err.lines().count()), (1, 2), "{}", refused.err);
     assert_eq!(std::fs::read_to_string(kept.join("key")).unwrap(), "damaged");
+}
+
+#[test]
+fn closed_standard_error_does_not_stop_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("config.toml");
+    std::fs::write(&config, "log = \"trace\"\n").unwrap();
+    let path = dir.path().join("node").display().to_string();
+    let mut command =
+        roomful(&["--json", "--host", "127.0.0.46", "--web-port", "none", "--data-dir", &path, "--config"]);
+    let mut process = command.arg(&config).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("ready"));
+    drop(process.stderr.take());
+    // The node logs what is wrong with the file, into a pipe without a reader.
+    std::fs::write(&config, "nonsense = 1\n").unwrap();
+    kill_process(Pid::from_child(&process), Signal::HUP).unwrap();
+    assert_eq!(run(&["members", "--data-dir", &path]).status, 0);
+    kill_process(Pid::from_child(&process), Signal::TERM).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(0));
+    assert_eq!(lines.next().unwrap().unwrap(), "{\"event\":\"stopped\"}");
 }

@@ -1,4 +1,4 @@
-//! What can be said without a node.
+//! Commands that need no running node.
 
 use std::os::unix::net::UnixListener;
 
@@ -77,7 +77,7 @@ fn commands_without_a_node_say_how_to_start_one() {
 }
 
 #[test]
-fn what_a_crashed_node_left_is_no_node() {
+fn leftovers_of_a_crash_are_no_running_node() {
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("page.sock");
     drop(UnixListener::bind(&socket).unwrap());
@@ -93,4 +93,59 @@ fn what_a_crashed_node_left_is_no_node() {
     }
     std::fs::write(dir.path().join("run.json"), "{").unwrap();
     assert!(run(&["url", "--data-dir", dir.path().to_str().unwrap()]).err.contains("run.json is damaged"));
+}
+
+#[test]
+fn settings_are_printed_with_their_sources() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("roomful")).unwrap();
+    std::fs::write(dir.path().join("roomful/config.toml"), "name = \"Ana\"\nquota = 9\n").unwrap();
+    let mut command = roomful(&["--port", "7001", "config"]);
+    let ended = command.env("XDG_CONFIG_HOME", dir.path()).env("ROOMFUL_QUOTA", "10").output().unwrap();
+    let ended = Ended::from(ended);
+    let fields = |name: &str| {
+        let line = ended.out.lines().find(|line| line.split_whitespace().next() == Some(name));
+        line.unwrap_or_default().split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(ended.status, 0, "{ended:?}");
+    assert_eq!(fields("name"), ["name", "Ana", "file"]);
+    assert_eq!(fields("port"), ["port", "7001", "option"]);
+    assert_eq!(fields("quota"), ["quota", "10", "environment"]);
+    assert_eq!(fields("room"), ["room", "lobby", "default"]);
+    assert_eq!(fields("host").last().map(String::as_str), Some("default"));
+
+    std::fs::write(dir.path().join("roomful/config.toml"), "name = \"Ana\"\n\nquotas = 9\n").unwrap();
+    let wrong = Ended::from(roomful(&["members"]).env("XDG_CONFIG_HOME", dir.path()).output().unwrap());
+    assert_eq!((wrong.status, wrong.err.lines().count()), (2, 2), "{wrong:?}");
+    assert!(wrong.err.contains("config.toml, line 3: there is no setting 'quotas'"), "{wrong:?}");
+}
+
+#[test]
+fn manual_and_completions_are_generated() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("man");
+    assert_eq!(run(&["man", target.to_str().unwrap()]), Ended { status: 0, out: String::new(), err: String::new() });
+    let page = std::fs::read_to_string(target.join("roomful.1")).unwrap();
+    assert_eq!(run(&["man"]).out, page);
+    assert!(target.join("roomful-send.1").exists() && !target.join("roomful-tunnel.1").exists());
+    for shell in ["bash", "zsh", "fish"] {
+        let printed = run(&["completions", shell]);
+        assert!(printed.status == 0 && printed.out.contains("roomful"), "{printed:?}");
+    }
+}
+
+#[test]
+fn service_prints_its_unit_or_says_what_is_missing() {
+    let unit = run(&["service", "install", "--print", "--", "--name", "Ana B"]);
+    let start = format!("ExecStart={} --name \"Ana B\"", env!("CARGO_BIN_EXE_roomful"));
+    assert!(unit.status == 0 && unit.out.lines().any(|line| line == start), "{unit:?}");
+    for action in ["install", "remove", "status"] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = roomful(&["service", action]);
+        let ended = command.env("PATH", "/nowhere").env("XDG_CONFIG_HOME", dir.path()).output().unwrap();
+        let ended = Ended::from(ended);
+        assert_eq!((ended.status, ended.out.as_str(), ended.err.lines().count()), (1, "", 2), "{ended:?}");
+        assert!(ended.err.contains("systemd"), "{ended:?}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was written");
+    }
 }

@@ -1,21 +1,22 @@
-//! Clocks that are wrong, and that jump: one order everywhere, no answer above what it answers, and nobody is thought gone.
+//! Wrong clocks and clocks that jump: one order on every node, no reply above its message, and no
+//! member shown as gone.
 
 use std::path::{Path, PathBuf};
 
 use rand::RngExt as _;
 
-use crate::common::lab::Lab;
-use crate::common::node::{Launch, Node, together};
-use crate::common::wait::{until, until_within};
-use crate::common::{Context, Result, Value, ensure};
 use crate::judge::{Record, history};
 use crate::room::{all_met, launches};
 use crate::seeds::for_each_seed;
+use support::lab::Lab;
+use support::node::{Launch, Node, together};
+use support::wait::{until, until_within};
+use support::{Context, Result, Value, ensure};
 
 /// What the clocks of the nodes show: the first is right, the last is set while it runs.
 const CLOCKS: [&str; 6] = ["+0", "@1970-01-02 00:00:00", "-3d", "+90", "+25h", "+10y"];
 
-/// How far a clock may seem to be off beyond what it is, in milliseconds: a busy machine answers late.
+/// Tolerance of a measured clock difference, in milliseconds: a busy machine answers late.
 const SLACK_MS: i64 = 5_000;
 
 #[tokio::test]
@@ -32,7 +33,7 @@ async fn wrong_clocks_change_no_order_and_end_no_link() -> Result<()> {
         timed.push(at(jumper, &format!("FAKETIME_TIMESTAMP_FILE={}", jumping.display()))?);
         let nodes = together(&timed)?;
         let all: Vec<&Node> = nodes.iter().collect();
-        let patience = crate::common::wait::LONG_PATIENCE;
+        let patience = support::wait::LONG_PATIENCE;
         until_within(patience, "all have met", async || all_met(&all).await).await?;
 
         let record = Record::default();
@@ -46,7 +47,7 @@ async fn wrong_clocks_change_no_order_and_end_no_link() -> Result<()> {
                     Some(last) if rng.random_bool(0.5) => record.reply(speaker, &text, &last).await?,
                     _ => record.say(speaker, &text).await?,
                 };
-                // Whoever has seen all of it speaks after all of it, everywhere.
+                // A node that has seen all messages writes after all of them, on every node.
                 let is_last = async || {
                     for node in &all {
                         let last = last_of(node).await?.context("a message")?;

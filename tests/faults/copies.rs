@@ -1,16 +1,16 @@
-//! Data directories that were copied: run on two machines at once, or put back from a backup.
+//! Copied data directories: run on two machines at once, or restored from a backup.
 
 use std::path::Path;
 
-use crate::common::lab::Lab;
-use crate::common::socket::Tab;
-use crate::common::wait::until;
-use crate::common::{Context, Result, ensure};
 use crate::judge::Record;
 use crate::room::{all_met, launches, met};
+use support::lab::Lab;
+use support::socket::Tab;
+use support::wait::until;
+use support::{Context, Result, ensure};
 
 #[tokio::test]
-async fn a_key_on_two_machines_is_told_to_both_and_nothing_is_lost() -> Result<()> {
+async fn duplicate_key_is_reported_and_loses_nothing() -> Result<()> {
     let lab = Lab::new()?;
     let [anna, ben] = met::<2>(&lab).await?;
     let record = Record::default();
@@ -25,18 +25,18 @@ async fn a_key_on_two_machines_is_told_to_both_and_nothing_is_lost() -> Result<(
     ensure!(anna.id() == twin.id(), "the same key");
     for node in [&anna, &twin] {
         let told = async || {
-            ensure!(node.said().contains("in use on two machines"), "told nothing yet: {:?}", node.said());
+            ensure!(node.said().contains("in use on two computers"), "told nothing yet: {:?}", node.said());
             Ok(())
         };
         until("told that the key is in use twice", told).await?;
         record.say(node, &format!("said on {}", node.data_dir.display())).await?;
     }
     for node in [&anna, &twin, &ben] {
-        let count = node.said().matches("two machines").count();
+        let count = node.said().matches("two computers").count();
         ensure!(count <= 1, "told again within a minute: {}", node.said());
     }
 
-    // In turn: whoever is alone with ben gives and takes.
+    // In turn: each copy exchanges messages with ben while it is alone with him.
     let twin = twin.stop()?;
     until("anna and ben are linked", async || all_met(&[&anna, &ben]).await).await?;
     let anna = anna.stop()?;
@@ -51,7 +51,7 @@ async fn a_key_on_two_machines_is_told_to_both_and_nothing_is_lost() -> Result<(
 }
 
 #[tokio::test]
-async fn a_restored_backup_gets_its_lost_part_back_and_tabs_start_afresh() -> Result<()> {
+async fn restored_backup_recovers_and_tabs_reload() -> Result<()> {
     let lab = Lab::new()?;
     let [anna, ben] = met::<2>(&lab).await?;
     let record = Record::default();

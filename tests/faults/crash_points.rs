@@ -1,19 +1,19 @@
-//! Every write of a run is a moment at which a node may end: the run is recorded once, then repeated, and killed at one of its
-//! writes or syncs. A sample by seed; `ALL=1` tries every one.
+//! Crash points: a run is recorded once, then repeated and killed at one of its writes or syncs. A
+//! seeded sample by default; `ALL=1` tries every one.
 
 use std::collections::BTreeMap;
 
 use rand::RngExt as _;
 use rustix::process::Signal;
 
-use crate::common::lab::Lab;
-use crate::common::node::Node;
-use crate::common::wait::until;
-use crate::common::{Context, Result, ensure};
 use crate::judge::Record;
 use crate::room::{all_met, launches};
 use crate::seeds::{all, for_each_seed};
 use crate::trace::{Call, Trace};
+use support::lab::Lab;
+use support::node::Node;
+use support::wait::until;
+use support::{Context, Result, ensure};
 
 /// The calls that change what a start finds.
 const CALLS: [&str; 5] = ["pwrite64", "fsync", "fdatasync", "ftruncate", "unlink"];
@@ -25,8 +25,8 @@ const POINTS: usize = 10;
 const MESSAGES: usize = 8;
 
 #[tokio::test]
-async fn killed_at_any_write_a_node_keeps_what_it_acknowledged() -> Result<()> {
-    for_each_seed("killed_at_any_write_a_node_keeps_what_it_acknowledged", 1, async |mut rng| {
+async fn node_killed_at_any_write_keeps_messages() -> Result<()> {
+    for_each_seed("node_killed_at_any_write_keeps_messages", 1, async |mut rng| {
         let mut points = points(&live(None).await?);
         println!("{} points at which a run may end", points.len());
         while !all() && points.len() > POINTS {
@@ -55,7 +55,8 @@ fn points(calls: &[Call]) -> Vec<(String, usize)> {
     most.into_iter().flat_map(|(name, most)| (1..=most).map(|nth| (name.to_owned(), nth))).collect()
 }
 
-/// A short life of two nodes, from the first start of one, which may be killed, to its end and next start.
+/// A short run of two nodes, from the first start of one, which may be killed, to its end and next
+/// start.
 async fn live(fault: Option<&str>) -> Result<Vec<Call>> {
     let (lab, record) = (Lab::new()?, Record::default());
     let trace = Trace::new(&lab, "anna");

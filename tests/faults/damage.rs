@@ -1,17 +1,17 @@
-//! Databases that were damaged while nobody looked: set aside, saved as far as they can be read, and made whole by the others.
+//! Damaged databases: quarantined, salvaged as far as legible, and completed from peers.
 
 use std::path::{Path, PathBuf};
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
-use crate::common::lab::Lab;
-use crate::common::node::Node;
-use crate::common::wait::until;
-use crate::common::{Context, Result, ensure};
 use crate::judge::{Record, history};
 use crate::room::{all_met, met};
 use crate::seeds::for_each_seed;
+use support::lab::Lab;
+use support::node::Node;
+use support::wait::until;
+use support::{Context, Result, ensure};
 
 /// Messages in the history that is damaged: more than a page of anything.
 const MESSAGES: usize = 150;
@@ -20,8 +20,8 @@ const MESSAGES: usize = 150;
 const SEEDS: u64 = 4;
 
 #[tokio::test]
-async fn a_damaged_database_is_set_aside_and_the_others_bring_back_what_was_lost() -> Result<()> {
-    let test = "a_damaged_database_is_set_aside_and_the_others_bring_back_what_was_lost";
+async fn damaged_database_is_recovered_from_peers() -> Result<()> {
+    let test = "damaged_database_is_recovered_from_peers";
     for_each_seed(test, SEEDS, async |mut rng| {
         let lab = Lab::new()?;
         let [anna, ben] = met::<2>(&lab).await?;
@@ -50,21 +50,21 @@ async fn a_damaged_database_is_set_aside_and_the_others_bring_back_what_was_lost
 }
 
 #[tokio::test]
-async fn a_repair_is_told_after_the_next_start_too() -> Result<()> {
+async fn repair_is_reported_after_the_next_start_too() -> Result<()> {
     let lab = Lab::new()?;
     let anna = lab.node("anna").host("127.0.0.1").start()?;
     anna.api.say("before the damage").await?;
     let database = database(&anna.data_dir)?;
     ensure!(mended(&anna).await?.is_none(), "nothing to mend yet");
 
-    // The disk changes a message: that shows when somebody reads it.
+    // The disk changes a message, which is detected when it is read.
     let launch = anna.stop()?;
     rusqlite::Connection::open(&database)?.execute("UPDATE batch SET bytes = zeroblob(length(bytes))", [])?;
     let anna = launch.start()?;
     until("it is told that the disk changed a message", async || {
         ensure!(anna.api.texts().await?.is_empty(), "it is not shown");
         let told = mended(&anna).await?.unwrap_or_default();
-        ensure!(told.matches("The disk changed a message").count() == 1, "{told}");
+        ensure!(told.matches("A saved message was damaged").count() == 1, "{told}");
         Ok(())
     })
     .await?;
@@ -73,7 +73,7 @@ async fn a_repair_is_told_after_the_next_start_too() -> Result<()> {
     std::fs::write(&database, "no database")?;
     let anna = launch.start()?;
     let told = mended(&anna).await?.context("it says so")?;
-    ensure!(told.contains("The history of this room was damaged") && told.contains("was kept as"), "{told}");
+    ensure!(told.contains("This room’s history was damaged") && told.contains("was kept as"), "{told}");
 
     let anna = anna.stop()?.start()?;
     ensure!(mended(&anna).await?.as_ref() == Some(&told), "told until its user had time to read it");
@@ -98,7 +98,9 @@ async fn a_newer_database_is_refused_and_not_touched() -> Result<()> {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&directory)? {
             let path = entry?.path();
-            files.push((path.clone(), std::fs::read(path)?));
+            if path.is_file() {
+                files.push((path.clone(), std::fs::read(path)?));
+            }
         }
         files.sort();
         Ok(files)

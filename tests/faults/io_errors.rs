@@ -1,17 +1,17 @@
-//! A disk that fails: strace answers in its place. What was acknowledged is there at the next start, nothing is acknowledged after a
-//! sync that failed, and that sync is not tried again and called good.
+//! A failing disk, simulated by strace. Acknowledged messages survive the next start. Nothing is
+//! acknowledged after a failed sync, and the failed sync is not retried.
 
 use rand::RngExt as _;
 
-use crate::common::command::Finished;
-use crate::common::lab::Lab;
-use crate::common::node::Node;
-use crate::common::wait::until;
-use crate::common::{Context as _, Result, ensure};
 use crate::judge::{Record, history};
 use crate::room::launches;
 use crate::seeds::for_each_seed;
 use crate::trace::{Call, Trace};
+use support::command::Finished;
+use support::lab::Lab;
+use support::node::Node;
+use support::wait::until;
+use support::{Context as _, Result, ensure};
 
 /// How many failing disks are tried of each kind unless the environment says otherwise.
 const SEEDS: u64 = 4;
@@ -30,14 +30,14 @@ struct Ended {
     lab: Lab,
     record: Record,
     calls: Vec<Call>,
-    /// What the node said, and with which status it ended by itself; none: it lived, and was stopped.
+    /// The node's output and its exit status. `None`: it ran until it was stopped.
     said: String,
     status: Option<i32>,
 }
 
 #[tokio::test]
-async fn a_failed_sync_stops_the_node_without_a_false_word() -> Result<()> {
-    for_each_seed("a_failed_sync_stops_the_node_without_a_false_word", SEEDS, async |mut rng| {
+async fn failed_sync_stops_the_node_unacknowledged() -> Result<()> {
+    for_each_seed("failed_sync_stops_the_node_unacknowledged", SEEDS, async |mut rng| {
         let nth = rng.random_range(1..40);
         let ended = on_a_disk(&format!("fsync,fdatasync:error=EIO:when={nth}")).await?;
         stopped_in_time(&ended)?;
@@ -47,8 +47,8 @@ async fn a_failed_sync_stops_the_node_without_a_false_word() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_failed_write_stops_the_node_without_a_false_word() -> Result<()> {
-    for_each_seed("a_failed_write_stops_the_node_without_a_false_word", SEEDS, async |mut rng| {
+async fn failed_write_stops_the_node_unacknowledged() -> Result<()> {
+    for_each_seed("failed_write_stops_the_node_unacknowledged", SEEDS, async |mut rng| {
         let nth = rng.random_range(1..120);
         let ended = on_a_disk(&format!("pwrite64:error=EIO:when={nth}")).await?;
         stopped_in_time(&ended)?;
@@ -58,8 +58,8 @@ async fn a_failed_write_stops_the_node_without_a_false_word() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_disk_that_is_full_at_any_write_loses_nothing_acknowledged() -> Result<()> {
-    for_each_seed("a_disk_that_is_full_at_any_write_loses_nothing_acknowledged", SEEDS, async |mut rng| {
+async fn disk_full_at_any_write_keeps_messages() -> Result<()> {
+    for_each_seed("disk_full_at_any_write_keeps_messages", SEEDS, async |mut rng| {
         let nth = rng.random_range(1..120);
         let ended = on_a_disk(&format!("pwrite64:error=ENOSPC:when={nth}+")).await?;
         if let Some(status) = ended.status {
@@ -110,7 +110,8 @@ async fn until_it_fails(node: Node, record: &Record) -> Result<(String, Option<i
     Ok((stopped.said, status.filter(|&status| status != 0)))
 }
 
-/// That the fault, if it came to it, ended the node with one clear word, and nothing was called good after it.
+/// Checks that the fault, if it occurred, ended the node with one clear message, and that nothing
+/// was acknowledged after it.
 fn stopped_in_time(ended: &Ended) -> Result<()> {
     let Some(failed) = ended.calls.iter().find(|call| call.is_injected() && call.is_on_database()) else {
         return Ok(());
@@ -120,7 +121,8 @@ fn stopped_in_time(ended: &Ended) -> Result<()> {
     ensure!(word && ended.said.lines().count() <= 2, "not a clear word: {}", ended.said);
     let later = |call: &&Call| call.begun > failed.ended;
     let is_answer = |call: &&Call| call.args.contains("HTTP/1.1 201");
-    // One answer may still be on its way, if what it acknowledges was synced before: messages are said one by one.
+    // One answer may still be in flight, if what it acknowledges was synced before: messages are
+    // sent one at a time.
     let answered =
         ended.calls.iter().filter(|call| call.ended < failed.begun).rfind(is_answer).map_or(0, |call| call.ended);
     let synced = |call: &Call| call.is_sync() && answered < call.begun && call.ended < failed.begun;

@@ -1,12 +1,12 @@
-//! The checker: from what was tried, what was acknowledged and what every node lists it judges that nothing was lost, doubled,
-//! invented or changed, and that all agree. It asks no node what it thinks of itself.
+//! The checker: compares what was sent and acknowledged with what every node lists. Nothing may be
+//! lost, duplicated, invented or changed, and all nodes must agree. It trusts no node's own view.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use crate::common::api::{Answer, Api, text_of};
-use crate::common::node::Node;
-use crate::common::{Result, Value, ensure, json};
+use support::api::{Answer, Api, text_of};
+use support::node::Node;
+use support::{Result, Value, ensure, json};
 
 /// What of a message is the same on every node.
 const SHARED: [&str; 10] = ["id", "author", "name", "time", "kind", "channel", "to", "text", "reply_to", "order"];
@@ -15,7 +15,7 @@ const SHARED: [&str; 10] = ["id", "author", "name", "time", "kind", "channel", "
 const LOG_DIGITS: usize = 16;
 const SEQ_DIGITS: usize = 32;
 
-/// Everything that was said in a run, whoever said it. Each text is said once.
+/// All messages of a run, of every node. Each text is unique.
 #[derive(Default)]
 pub(crate) struct Record {
     said: Mutex<Said>,
@@ -60,7 +60,8 @@ impl Record {
         self.said().acknowledged.len()
     }
 
-    /// That a node lists every message that it acknowledged itself: true at any time, whoever else is there.
+    /// Checks that a node lists every message that it acknowledged itself. True at any time,
+    /// whatever its peers do.
     pub(crate) async fn own_are_on(&self, node: &Node) -> Result<()> {
         let listed: BTreeSet<String> = history(&node.api).await?.iter().map(|line| text_of(line, "id")).collect();
         let said = self.said();
@@ -71,7 +72,8 @@ impl Record {
         Ok(())
     }
 
-    /// That all of these hold every acknowledged message, nothing else but what was tried, and in one order.
+    /// Checks that all nodes hold every acknowledged message, nothing that was not sent, and one
+    /// order.
     pub(crate) async fn judge(&self, nodes: &[&Node]) -> Result<()> {
         let mut first: Option<Vec<Value>> = None;
         for node in nodes {
@@ -143,7 +145,8 @@ fn ordered(name: &str, listed: &[Value]) -> Result<()> {
     Ok(())
 }
 
-/// That a log has one author, and each place in it one message, without a gap after the author's name, which comes first.
+/// Checks that each log has one author and one message per position, without gaps after the
+/// author's name, which is first.
 fn logs_are_whole(name: &str, listed: &[Value]) -> Result<()> {
     let mut logs: BTreeMap<String, (String, BTreeSet<u64>)> = BTreeMap::new();
     for line in listed {

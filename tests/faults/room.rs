@@ -1,9 +1,9 @@
-//! What most tests begin with: nodes that have met on loopback.
+//! Common setup: nodes linked over loopback.
 
-use crate::common::lab::Lab;
-use crate::common::node::{Launch, Node, together};
-use crate::common::wait::until;
-use crate::common::{Context, Result};
+use support::lab::Lab;
+use support::node::{Launch, Node, together};
+use support::wait::until;
+use support::{Context, Result};
 
 /// How nodes are called, in the order of their addresses.
 const NAMES: [&str; 8] = ["anna", "ben", "cleo", "dora", "emil", "finn", "gina", "hans"];
@@ -21,7 +21,7 @@ pub(crate) async fn met<const COUNT: usize>(lab: &Lab) -> Result<[Node; COUNT]> 
     nodes.try_into().ok().context("as many as were started")
 }
 
-/// That everybody of these is linked with everybody else, and with nobody more.
+/// Checks that these nodes are all linked with each other, and with no other node.
 pub(crate) async fn all_met(nodes: &[&Node]) -> Result<()> {
     for node in nodes {
         let others: Vec<&str> = nodes.iter().map(|other| other.id()).filter(|&id| id != node.id()).collect();

@@ -1,11 +1,13 @@
-//! Chance that can be repeated: every random choice of a test comes from one number, which a failure names.
+//! Repeatable randomness: every random choice of a test comes from one seed, which a failure
+//! prints.
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
-use crate::common::{Context, Result};
+use support::{Context, Result};
 
-/// Runs `life` for the first `count` seeds, or those that the environment names. `test` is how cargo finds the test again.
+/// Runs `life` for the first `count` seeds, or for those in the environment. `test` is the name for
+/// cargo.
 pub(crate) async fn for_each_seed(
     test: &str,
     count: u64,

@@ -1,13 +1,13 @@
-//! "Said" means on the disk: the order of what a node asks of the system, for every single message.
+//! Acknowledged means on disk: checks the order of a node's system calls for every message.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::common::lab::Lab;
-use crate::common::wait::until;
-use crate::common::{Context, Result, ensure};
 use crate::judge::{Record, history};
 use crate::room::{all_met, launches};
 use crate::trace::{Call, Trace};
+use support::lab::Lab;
+use support::wait::until;
+use support::{Context, Result, ensure};
 
 /// How many messages are followed.
 const MESSAGES: usize = 12;
@@ -19,7 +19,7 @@ const TEXT_BYTES: usize = 12_000;
 const CALLS: &str = "read,recvfrom,pwrite64,fsync,fdatasync,write,writev,sendto,sendmsg";
 
 #[tokio::test]
-async fn the_sync_of_every_message_precedes_its_answer_and_its_first_byte_to_a_peer() -> Result<()> {
+async fn sync_precedes_answer_and_push_of_a_message() -> Result<()> {
     let lab = Lab::new()?;
     let trace = Trace::new(&lab, "anna");
     let launches = launches(&lab, 2);
@@ -48,7 +48,7 @@ async fn the_sync_of_every_message_precedes_its_answer_and_its_first_byte_to_a_p
 }
 
 #[tokio::test]
-async fn nobody_says_that_it_holds_what_is_not_on_its_disk() -> Result<()> {
+async fn receipt_follows_the_sync() -> Result<()> {
     let lab = Lab::new()?;
     let trace = Trace::new(&lab, "ben");
     let launches = launches(&lab, 2);

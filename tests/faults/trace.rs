@@ -1,12 +1,12 @@
-//! What a node asks of the system, recorded by strace, and what strace answers in the system's place.
+//! Recording of a node's system calls by strace, and injection of faults into them.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use crate::common::lab::Lab;
-use crate::common::node::Launch;
-use crate::common::wait::until;
-use crate::common::{Context, Result, ensure};
+use support::lab::Lab;
+use support::node::Launch;
+use support::wait::until;
+use support::{Context, Result, ensure};
 
 /// How much of each buffer is recorded, in bytes.
 const BYTES_SHOWN: &str = "256";

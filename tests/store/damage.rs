@@ -1,18 +1,18 @@
-//! Databases that are damaged, from the future, or somebody else's.
+//! Databases that are damaged, of a newer version, or of another node.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use roomful::proto::history::{At, PageQuery};
+use roomful::proto::entries::timeline::Delivery;
+use roomful::proto::history::{PagePosition, PageQuery};
 use roomful::proto::ids::{Hash, RoomId};
-use roomful::proto::marks::MarkChange;
-use roomful::proto::name::Name;
-use roomful::proto::record::{MemberReceipt, OwnBatch, Ref, Write};
-use roomful::proto::timeline::Held;
+use roomful::proto::member_flags::FlagChange;
+use roomful::proto::names::name::Name;
+use roomful::proto::replication::store_api::{IdempotencyKey, MemberReceipt, OwnBatch, Write};
 use roomful::store::{Location, Store, StoreError};
 use tempfile::TempDir;
 
-use crate::support::{Author, Bed, NOON, SIZES, budget, me, room, texts};
+use crate::fixtures::{Author, Bed, NOON, SIZES, budget, me, room, texts};
 
 fn file(dir: &TempDir) -> PathBuf {
     match Location::in_dir(dir.path(), &room()) {
@@ -51,7 +51,7 @@ async fn with_history(messages: usize) -> (TempDir, Vec<String>) {
 }
 
 #[tokio::test]
-async fn files_are_for_their_user_alone() {
+async fn database_files_are_private() {
     let dir = tempfile::tempdir().expect("a directory");
     std::fs::write(file(&dir), b"").expect("a file");
     std::fs::set_permissions(file(&dir), std::fs::Permissions::from_mode(0o644)).expect("a mode");
@@ -70,12 +70,12 @@ async fn a_newer_database_is_refused_and_not_touched() {
     let (dir, _) = with_history(3).await;
     let path = file(&dir);
     let change = |sql: &str| rusqlite::Connection::open(&path).expect("open").execute_batch(sql).expect("changed");
-    change("CREATE TABLE newer (a INTEGER) STRICT; PRAGMA user_version = 7");
+    change("CREATE TABLE newer (a INTEGER) STRICT; PRAGMA user_version = 8");
     let before = contents(&dir);
     let error = open(&path, room(), 1).expect_err("from the future");
-    assert!(matches!(error, StoreError::Newer { found: 7, known: 4, .. }), "{error}");
+    assert!(matches!(error, StoreError::SchemaTooNew { found: 8, known: 6, .. }), "{error}");
     let said = error.to_string();
-    assert!(said.contains("version 7") && said.contains("to 4") && said.contains("--data-dir"), "{said}");
+    assert!(said.contains("version 8") && said.contains("to 6") && said.contains("--data-dir"), "{said}");
     assert_eq!(contents(&dir), before);
 }
 
@@ -85,7 +85,7 @@ async fn a_newer_database_with_a_log_is_not_touched_either() {
     let path = file(&dir);
     // Copied while it is open, so that the version stands in the log alone, as after a crash.
     let db = rusqlite::Connection::open(&path).expect("open");
-    db.execute_batch("PRAGMA wal_autocheckpoint = 0; CREATE TABLE newer (a INTEGER) STRICT; PRAGMA user_version = 7")
+    db.execute_batch("PRAGMA wal_autocheckpoint = 0; CREATE TABLE newer (a INTEGER) STRICT; PRAGMA user_version = 8")
         .expect("changed");
     let copy = tempfile::tempdir().expect("a directory");
     for (name, bytes) in contents(&dir) {
@@ -94,7 +94,7 @@ async fn a_newer_database_with_a_log_is_not_touched_either() {
     let before = contents(&copy);
     assert_eq!(before.len(), 3, "a database, a log, a state");
     let error = open(&file(&copy), room(), 1).expect_err("from the future");
-    assert!(matches!(error, StoreError::Newer { found: 7, .. }), "{error}");
+    assert!(matches!(error, StoreError::SchemaTooNew { found: 8, .. }), "{error}");
     assert_eq!(contents(&copy), before);
 }
 
@@ -104,14 +104,14 @@ async fn another_identity_or_room_is_refused() {
     let before = contents(&dir);
     for (room, seed) in [(room(), 2), (RoomId::new("other", b""), 1)] {
         let error = open(&file(&dir), room, seed).expect_err("somebody else's");
-        assert!(matches!(error, StoreError::OtherNode(_)), "{error}");
+        assert!(matches!(error, StoreError::WrongOwner(_)), "{error}");
     }
     assert_eq!(contents(&dir), before);
     open(&file(&dir), room(), 1).expect("one's own");
 }
 
 #[tokio::test]
-async fn after_a_crash_everything_answered_is_there() {
+async fn acknowledged_writes_survive_a_crash() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let mut ana = Author::new(2);
@@ -136,7 +136,7 @@ fn scribble(path: &Path, pages: impl Iterator<Item = usize>) {
 }
 
 #[tokio::test]
-async fn a_damaged_database_is_kept_aside_and_what_verifies_is_taken_over() {
+async fn damaged_database_is_kept_and_salvaged() {
     let (dir, all) = with_history(200).await;
     let path = file(&dir);
     let pages = std::fs::metadata(&path).expect("a file").len() as usize / 4096;
@@ -164,7 +164,7 @@ async fn a_damaged_database_is_kept_aside_and_what_verifies_is_taken_over() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_any_more_does_not_stop_the_start() {
+async fn illegible_file_does_not_prevent_a_start() {
     for content in [b"no database at all, but long enough to be read as one".repeat(100), vec![0; 8192]] {
         let (dir, _) = with_history(3).await;
         std::fs::write(file(&dir), &content).expect("written");
@@ -177,7 +177,7 @@ async fn a_file_that_is_no_database_any_more_does_not_stop_the_start() {
 }
 
 #[tokio::test]
-async fn a_database_that_breaks_again_and_again_is_not_repaired_for_ever() {
+async fn repeated_repairs_are_limited() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = file(&dir);
     for repairs in 0..4 {
@@ -197,7 +197,7 @@ async fn a_database_that_breaks_again_and_again_is_not_repaired_for_ever() {
 }
 
 #[tokio::test]
-async fn damage_is_told_without_the_words_of_sqlite() {
+async fn damage_report_has_no_sqlite_terms() {
     let (dir, _) = with_history(50).await;
     let path = file(&dir);
     forget_runs(&path);
@@ -208,13 +208,13 @@ async fn damage_is_told_without_the_words_of_sqlite() {
 }
 
 #[tokio::test]
-async fn damage_found_while_running_stops_the_store_and_the_next_start_mends_it() {
+async fn runtime_damage_is_repaired_at_the_next_start() {
     let (dir, _) = with_history(200).await;
     let path = file(&dir);
     let bed = Bed::at(&dir);
     let pages = std::fs::metadata(&path).expect("a file").len() as usize / 4096;
     scribble(&path, pages / 2..pages / 2 + 3);
-    let query = PageQuery { at: At::Newest, conversation: None, limit: 500 };
+    let query = PageQuery { at: PagePosition::Newest, conversation: None, limit: 500 };
     let read = bed.store.page(query, budget(usize::MAX)).await;
     assert!(matches!(read, Err(StoreError::Damaged(_))), "{read:?}");
     let told = tokio::time::timeout(std::time::Duration::from_secs(60), bed.store.failed()).await.expect("told");
@@ -235,12 +235,12 @@ fn forget_runs(path: &Path) {
 }
 
 #[tokio::test]
-async fn what_the_user_thinks_of_others_and_what_fell_survive_a_rescue() {
+async fn flags_and_unpublished_entries_are_salvaged() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let nuisance = Author::new(3).id();
     bed.append(&[&Author::new(3).say("noise")]).await;
-    let change = MarkChange { verified: Some(true), muted: None, blocked: Some(true) };
+    let change = FlagChange { verified: Some(true), muted: None, blocked: Some(true) };
     bed.store.write(Write::Mark { member: nuisance, change });
     bed.answer().await;
     // Two things signed for one place of an own log: one of them falls.
@@ -268,7 +268,7 @@ async fn what_the_user_thinks_of_others_and_what_fell_survive_a_rescue() {
 }
 
 #[tokio::test]
-async fn what_is_no_row_of_its_table_any_more_does_not_stop_a_rescue() {
+async fn invalid_row_does_not_stop_a_salvage() {
     let (dir, said) = with_history(3).await;
     let db = rusqlite::Connection::open(file(&dir)).expect("open");
     db.execute_batch(
@@ -285,12 +285,13 @@ async fn what_is_no_row_of_its_table_any_more_does_not_stop_a_rescue() {
 }
 
 #[tokio::test]
-async fn what_is_this_nodes_own_survives_a_rescue() {
+async fn local_rows_survive_a_salvage() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let (mut own, ana) = (me(), Author::new(2).id());
-    let said = Ref { name: "r1".to_owned(), content: Hash([5; 32]) };
-    // A number between the batches goes to a notice, which is not taken over: numbers are others afterwards.
+    let said = IdempotencyKey { name: "r1".to_owned(), content: Hash([5; 32]) };
+    // A notice takes an arrival number between the batches and is not salvaged, so the numbers
+    // differ afterwards.
     bed.notice(NOON, ana).await;
     let line = bed
         .append_own(&own.say("mine"), OwnBatch { refs: vec![Some(said.clone())], of: vec![ana], ..OwnBatch::default() })
@@ -303,8 +304,9 @@ async fn what_is_this_nodes_own_survives_a_rescue() {
     let bed = Bed::at(&dir);
     assert!(bed.store.mended_now().is_some());
     assert_eq!(bed.opened.own_name.as_ref().map(Name::as_str), Some("Me"));
-    let (found, again) = bed.store.by_ref("r1".to_owned()).await.expect("readable").expect("still known");
-    assert_eq!((found, again.id, again.held), (said, line.id, Some(Held { held_by: 1, of: 1 })));
+    let (found, id) = bed.store.by_ref("r1".to_owned()).await.expect("readable").expect("still known");
+    let again = bed.store.line(id).await.expect("readable").expect("a message");
+    assert_eq!((found, again.id, again.held), (said, line.id, Some(Delivery { held_by: 1, of: 1 })));
     assert_eq!((line.arrival, again.arrival), (2, 1));
-    assert_eq!(texts(&bed.page(At::Newest, 9).await.lines), ["mine"]);
+    assert_eq!(texts(&bed.page(PagePosition::Newest, 9).await.lines), ["mine"]);
 }

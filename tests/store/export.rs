@@ -1,16 +1,16 @@
-//! Exports: everything, in order, the same from whoever holds the same.
+//! Exports: everything, in order, identical on nodes that hold the same.
 
 use roomful::proto::clock::Stamp;
+use roomful::proto::entries::timeline::Message;
 use roomful::proto::history::ExportQuery;
-use roomful::proto::name::Name;
-use roomful::proto::record::{MemberRecord, Write};
-use roomful::proto::timeline::Line;
+use roomful::proto::names::name::Name;
+use roomful::proto::replication::store_api::{MemberRecord, Write};
 use roomful::store::{BEGINNING, Location};
 
-use crate::support::{Author, Bed, NOON, budget, me, say, texts};
+use crate::fixtures::{Author, Bed, NOON, budget, me, say, texts};
 
 /// All of it, in pieces of `limit`.
-async fn exported(bed: &Bed, direct: bool, limit: usize) -> Vec<Line> {
+async fn exported(bed: &Bed, direct: bool, limit: usize) -> Vec<Message> {
     let (mut lines, mut after) = (Vec::new(), Some(BEGINNING));
     while let Some(order) = after {
         let query = ExportQuery { after: Some(order), direct, limit };
@@ -23,11 +23,11 @@ async fn exported(bed: &Bed, direct: bool, limit: usize) -> Vec<Line> {
 }
 
 #[tokio::test]
-async fn what_was_stored_in_another_order_is_exported_alike() {
+async fn export_is_independent_of_arrival_order() {
     let (mut ana, mut ben, mut cid) = (Author::new(2), Author::new(3), Author::new(4));
     let mut batches = vec![ana.named("Ana"), ana.say_all(&["one", "two"]), ben.named("Ben"), ben.say("three")];
     batches.extend([ana.named("Anna"), ana.say("four")]);
-    // The beginning of Cid's log has not come to either, so how Cid was called then is known to neither.
+    // Neither holds the beginning of Cid's log, so neither knows Cid's name at that time.
     cid.named("Cid");
     batches.extend([cid.batch(&[say("five")], None), cid.named("Cidney"), cid.say("six")]);
     let dir = tempfile::tempdir().expect("a directory");
@@ -45,7 +45,7 @@ async fn what_was_stored_in_another_order_is_exported_alike() {
         lost: false,
     }));
     there.notice(NOON, ana.id()).await;
-    let signed = |lines: Vec<Line>| {
+    let signed = |lines: Vec<Message>| {
         lines.into_iter().map(|line| (line.id, line.order, line.name, line.time, line.text)).collect::<Vec<_>>()
     };
     let all = signed(exported(&here, false, 100).await);

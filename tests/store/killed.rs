@@ -1,5 +1,6 @@
-//! A repair that is killed at each of its steps: a child of this program repairs a database under strace, which kills it at one
-//! of its calls. Whatever it left, the next start has everything, keeps the damaged files as they were, and says so.
+//! A repair killed at each of its steps. A child of this program repairs a database under strace,
+//! which kills it at one of its calls. The next start then has everything, keeps the damaged files
+//! unchanged, and reports the repair.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,8 +8,8 @@ use std::process::Command;
 
 use roomful::store::Store;
 
+use crate::fixtures::Bed;
 use crate::past::{Files, Past, database, files, path, placed, shown};
-use crate::support::Bed;
 
 /// Names the directory to a child.
 const DIRECTORY: &str = "ROOMFUL_TEST_DIRECTORY";
@@ -22,10 +23,10 @@ const POINTS: usize = 7;
 
 /// What a child does, and nothing in any other run.
 #[tokio::test]
-async fn a_child_opens_what_it_is_told() {
+async fn child_opens_the_given_store() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
-    let location = roomful::store::Location::in_dir(Path::new(&directory), &crate::support::room());
-    match Store::open(location, crate::support::room(), crate::support::me().id(), crate::support::NOON) {
+    let location = roomful::store::Location::in_dir(Path::new(&directory), &crate::fixtures::room());
+    match Store::open(location, crate::fixtures::room(), crate::fixtures::me().id(), crate::fixtures::NOON) {
         Ok((store, _)) => {
             println!("opened");
             store.close().await;
@@ -42,7 +43,7 @@ fn child(directory: &Path, record: &Path, fault: Option<&str>) -> (bool, String)
         strace.args(["-e", &format!("inject={fault}")]);
     }
     strace.arg(std::env::current_exe().expect("this program"));
-    strace.args(["--exact", "killed::a_child_opens_what_it_is_told", "--nocapture", "--test-threads=1"]);
+    strace.args(["--exact", "killed::child_opens_the_given_store", "--nocapture", "--test-threads=1"]);
     let output = strace.env(DIRECTORY, directory).output().expect("strace; tests/run installs it");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(fault.is_some() || said.contains("opened"), "{said}{}", String::from_utf8_lossy(&output.stderr));
@@ -82,7 +83,7 @@ fn damaged(past: &Past) -> Files {
 }
 
 #[tokio::test]
-async fn a_repair_killed_at_any_call_is_taken_up() {
+async fn repair_killed_at_any_call_is_resumed() {
     let past = Past::new(60).await;
     let damaged = damaged(&past);
     let record = tempfile::NamedTempFile::new().expect("a file");
@@ -109,7 +110,7 @@ async fn a_repair_killed_at_any_call_is_taken_up() {
         assert_eq!(told.matches("was damaged").count(), 1, "killed at {fault}: {told}");
         let left = files(dir.path());
         for suffix in ["", "-wal"] {
-            let kept = path(dir.path()).with_extension(format!("db.damaged-{}{suffix}", crate::support::NOON));
+            let kept = path(dir.path()).with_extension(format!("db.damaged-{}{suffix}", crate::fixtures::NOON));
             let kept = std::fs::read(kept).expect("kept");
             assert!(kept == damaged[&format!("{}{suffix}", database())], "killed at {fault}: it is not as it was");
         }
@@ -120,7 +121,7 @@ async fn a_repair_killed_at_any_call_is_taken_up() {
 }
 
 #[tokio::test]
-async fn a_repair_without_room_is_told_and_taken_up() {
+async fn repair_without_space_is_reported_and_resumed() {
     let past = Past::new(30).await;
     let damaged = damaged(&past);
     let record = tempfile::NamedTempFile::new().expect("a file");
@@ -135,12 +136,15 @@ async fn a_repair_without_room_is_told_and_taken_up() {
     for fault in ["copy_file_range:error=ENOSPC".to_owned(), format!("pwrite64:error=ENOSPC:when={}+", before + 20)] {
         let dir = placed(&damaged);
         let (_, said) = child(dir.path(), record.path(), Some(&fault));
-        let kept = path(dir.path()).with_extension(format!("db.damaged-{}", crate::support::NOON));
-        assert!(said.contains("MiB of room") && said.contains(&kept.display().to_string()), "{fault}: {said}");
+        let kept = path(dir.path()).with_extension(format!("db.damaged-{}", crate::fixtures::NOON));
+        assert!(
+            said.contains("free up") && said.contains(" MiB") && said.contains(&kept.display().to_string()),
+            "{fault}: {said}"
+        );
         let left = files(dir.path());
         let stray = left.keys().find(|name| [".new", ".copy"].iter().any(|part| name.contains(part)));
         assert_eq!(stray, None, "{fault}");
-        assert!(left[&format!("{}.damaged-{}", database(), crate::support::NOON)] == damaged[&database()]);
+        assert!(left[&format!("{}.damaged-{}", database(), crate::fixtures::NOON)] == damaged[&database()]);
         let bed = Bed::at(&dir);
         assert!(shown(&bed.store).await.expect("readable").len() > 20, "{fault}");
     }

@@ -1,8 +1,11 @@
-//! The store against real SQLite files.
+//! The store on real SQLite files.
 
 mod altered;
+mod changes;
 mod damage;
+mod deletion;
 mod export;
+mod fixtures;
 mod forks;
 mod killed;
 mod marks;
@@ -15,7 +18,6 @@ mod rows;
 mod salvage;
 mod samples;
 mod search;
-mod support;
 mod tabs;
 mod timeline;
 mod undamaged;

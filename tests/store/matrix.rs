@@ -1,13 +1,13 @@
-//! Damage of every kind at seeded places. Whatever it is, the node starts, shows nothing that was not signed, says what
-//! happened, and has everything again that it or a peer holds.
+//! Damage of every kind at seeded places. The node starts, shows nothing unsigned, reports what
+//! happened, and recovers everything that it or a peer holds.
 //!
-//! `FLIPS=10000 cargo test --test store matrix` tries more bits than a day's tests do; `SEED=7` begins elsewhere.
+//! `FLIPS=10000 cargo test --test store matrix` tries more bits; `SEED=7` tries others.
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
+use crate::fixtures::{Bed, room};
 use crate::past::{Files, Past, database, files, later, paged, path, placed, shown};
-use crate::support::{Bed, room};
 
 /// Bits that are flipped, each in files of its own, unless the environment says otherwise.
 const FLIPS: u64 = 300;
@@ -26,7 +26,7 @@ async fn judge(past: &Past, damaged: &Files, is_seen: bool) -> Result<(), String
     for _ in 0..STARTS_MAX {
         let location = roomful::store::Location::File(path(dir.path()));
         let opened =
-            roomful::store::Store::open(location.clone(), room(), crate::support::me().id(), later(&mut moment));
+            roomful::store::Store::open(location.clone(), room(), crate::fixtures::me().id(), later(&mut moment));
         let (store, opened) = opened.map_err(|error| format!("no start: {error}"))?;
         if moment == 1 {
             kept(damaged, &files(dir.path()))?;
@@ -79,8 +79,9 @@ fn kept(damaged: &Files, left: &Files) -> Result<(), String> {
         let Some((database, rest)) = name.split_once(".damaged-") else { continue };
         let suffix = rest.find('-').map_or("", |at| &rest[at..]);
         let found = damaged.get(&format!("{database}{suffix}"));
-        // SQLite maps the index of the log into memory as soon as it looks at a database. A start that quarantines altered
-        // batches, before it finds that the file is damaged as well, begins a log.
+        // SQLite maps the index of the log into memory when it opens a database. A start that
+        // quarantines corrupt batches before it finds that the file is damaged as well begins a
+        // log.
         let is_begun = suffix == "-shm" || (suffix == "-wal" && found.is_none());
         if !is_begun && found != Some(bytes) {
             return Err(format!("{name} is not what was found"));

@@ -1,24 +1,25 @@
-//! Places: the same order whatever comes first, and corrections told.
+//! Places: the same order for any order of arrival, and corrections are reported.
 
 use proptest::prelude::*;
-use roomful::proto::batch::Verified;
-use roomful::proto::history::At;
-use roomful::proto::record::Append;
+use roomful::proto::entries::batch::Verified;
+use roomful::proto::history::PagePosition;
+use roomful::proto::replication::store_api::Append;
 use roomful::store::Location;
 
-use crate::support::{Author, Bed, NOON, budget, texts};
+use crate::fixtures::{Author, Bed, NOON, budget, texts};
 
 #[tokio::test]
-async fn a_named_entry_that_comes_late_moves_what_stands_on_it_and_what_stands_on_that() {
+async fn late_referenced_entry_moves_all_dependents() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
-    // Ana's clock is an hour ahead; Ben has seen her and Cid has seen Ben, and both clocks are right.
+    // Ana's clock is an hour ahead. Ben has seen her message and Cid has seen Ben's; both their
+    // clocks are right.
     let (mut ana, mut ben, mut cid) = (Author::new(2), Author::new(3), Author::new(4));
     ana.at_ms = 3_600_000;
     let ahead = ana.say("from ahead");
-    let ben_1 = ben.batch(&[crate::support::say("ben"), crate::support::say("ben again")], Some(ahead.entry_id(0)));
+    let ben_1 = ben.batch(&[crate::fixtures::say("ben"), crate::fixtures::say("ben again")], Some(ahead.entry_id(0)));
     let ben_2 = ben.say("ben once more");
-    let cid_1 = cid.batch(&[crate::support::say("cid")], Some(ben_2.entry_id(0)));
+    let cid_1 = cid.batch(&[crate::fixtures::say("cid")], Some(ben_2.entry_id(0)));
     let mut dan = Author::new(5);
     dan.at_ms = 60_000;
     let plain = dan.say("a minute later");
@@ -32,7 +33,7 @@ async fn a_named_entry_that_comes_late_moves_what_stands_on_it_and_what_stands_o
     let mut corrected = texts(&moved);
     corrected.sort();
     assert_eq!(corrected, ["ben", "ben again", "ben once more", "cid"]);
-    let page = bed.page(At::Newest, 100).await;
+    let page = bed.page(PagePosition::Newest, 100).await;
     assert_eq!(texts(&page.lines), ["a minute later", "from ahead", "ben", "ben again", "ben once more", "cid"]);
     for line in &moved {
         assert!(page.lines.contains(line), "what is told is what is stored");
@@ -47,26 +48,26 @@ async fn a_named_entry_that_comes_late_moves_what_stands_on_it_and_what_stands_o
 }
 
 #[tokio::test]
-async fn a_gap_that_is_filled_moves_what_stands_behind_it() {
+async fn filled_gap_moves_the_entries_behind_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let (mut ana, mut ben) = (Author::new(2), Author::new(3));
     ana.at_ms = 3_600_000;
     let ahead = ana.say("from ahead");
     let first = ben.named("Ben");
-    let second = ben.batch(&[crate::support::say("stands on ahead")], Some(ahead.entry_id(0)));
+    let second = ben.batch(&[crate::fixtures::say("stands on ahead")], Some(ahead.entry_id(0)));
     let third = ben.say("behind the gap");
     bed.append(&[&ahead, &third]).await;
     assert_eq!(bed.texts().await, ["behind the gap", "from ahead"]);
     let counts = bed.store.counts().await.expect("readable");
     assert_eq!((counts.entries, counts.missing), (2, 2));
     assert_eq!(counts.lacking, [(ben.id(), 2)]);
-    assert_eq!(bed.page(At::Newest, 1).await.lines[0].name.as_str(), ana.id().short(), "no name has come");
+    assert_eq!(bed.page(PagePosition::Newest, 1).await.lines[0].name.as_str(), ana.id().short(), "no name has come");
 
     let (_, moved) = bed.append(&[&second]).await;
     assert_eq!(texts(&moved), ["behind the gap"]);
     bed.append(&[&first]).await;
-    let page = bed.page(At::Newest, 100).await;
+    let page = bed.page(PagePosition::Newest, 100).await;
     assert_eq!(texts(&page.lines), ["from ahead", "stands on ahead", "behind the gap"]);
     assert_eq!(page.lines[2].name.as_str(), "Ben");
     let counts = bed.store.counts().await.expect("readable");
@@ -79,9 +80,10 @@ async fn a_gap_that_is_filled_moves_what_stands_behind_it() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_told_by_author_most_first_and_of_a_few() {
+async fn missing_entries_are_counted_by_author() {
     let mut bed = Bed::open(Location::Memory, NOON);
-    // Of each author the last entry of a log is here: the later the author, the more is missing before it.
+    // The last entry of a log of each author is held: the later the author, the more is missing
+    // before it.
     let mut expected = Vec::new();
     for seed in 2..22_u8 {
         let mut author = Author::new(seed);
@@ -89,7 +91,7 @@ async fn what_is_missing_is_told_by_author_most_first_and_of_a_few() {
         bed.append(&[&last]).await;
         expected.push((author.id(), u64::from(seed)));
     }
-    // Another log of the first adds to what is missing of them, and one without gaps to nobody.
+    // Another log of the first author adds to its missing entries. One without gaps adds to none.
     let mut more = Author::new(2).with_log(9);
     let last = (0..=50).map(|_| more.say("another log")).last().expect("some");
     bed.append(&[&last, &Author::new(30).say("all of it")]).await;
@@ -102,18 +104,19 @@ async fn what_is_missing_is_told_by_author_most_first_and_of_a_few() {
 }
 
 #[tokio::test]
-async fn corrections_within_one_request_are_told_once() {
+async fn repeated_corrections_are_reported_once() {
     let mut bed = Bed::open(Location::Memory, NOON);
     let (mut ana, mut ben) = (Author::new(2), Author::new(3));
     ana.at_ms = 3_600_000;
     let ahead = ana.say("from ahead");
-    let on_it = ben.batch(&[crate::support::say("on it")], Some(ahead.entry_id(0)));
+    let on_it = ben.batch(&[crate::fixtures::say("on it")], Some(ahead.entry_id(0)));
     let (lines, moved) = bed.append(&[&on_it, &ahead]).await;
     assert_eq!(moved, []);
     assert!(lines[0].order > lines[1].order, "a line is told as it stands at the end");
 }
 
-/// A room with some clocks off: each says something in turn, having seen everything that was said before or nothing.
+/// A room with some wrong clocks: each author writes in turn, having seen everything before or
+/// nothing.
 fn conversation(turns: &[(u8, bool, u64)]) -> Vec<Verified> {
     let mut authors: Vec<Author> = (2..6).map(Author::new).collect();
     for (index, author) in authors.iter_mut().enumerate() {
@@ -124,7 +127,7 @@ fn conversation(turns: &[(u8, bool, u64)]) -> Vec<Verified> {
         let author = &mut authors[usize::from(who % 4)];
         author.at_ms += pause_ms;
         let after = said.last().filter(|_| *has_seen).map(|batch| batch.entry_id(0));
-        let bodies: Vec<_> = (0..=number % 3).map(|part| crate::support::say(&format!("{number}.{part}"))).collect();
+        let bodies: Vec<_> = (0..=number % 3).map(|part| crate::fixtures::say(&format!("{number}.{part}"))).collect();
         said.push(author.batch(&bodies, after));
     }
     said
@@ -133,7 +136,7 @@ fn conversation(turns: &[(u8, bool, u64)]) -> Vec<Verified> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever comes first, and however it is divided into requests, the order at the end is the same.
+    /// The final order is the same for any order of arrival and any division into requests.
     #[test]
     fn any_order_of_arrival_gives_one_order(
         (turns, shuffled, sizes) in prop::collection::vec((any::<u8>(), any::<bool>(), 0..5_000_u64), 1..20)
@@ -164,15 +167,15 @@ proptest! {
                 shown.insert(line.id, line.order);
             }
             // What a tab was told, and nothing else, is what the timeline says.
-            let end = mixed.page(At::Newest, 1_000).await;
+            let end = mixed.page(PagePosition::Newest, 1_000).await;
             for line in &end.lines {
                 assert_eq!(shown.get(&line.id), Some(&line.order), "{}", line.text);
             }
-            (straight.page(At::Newest, 1_000).await.lines, end.lines)
+            (straight.page(PagePosition::Newest, 1_000).await.lines, end.lines)
         });
         prop_assert_eq!(texts(&straight), texts(&mixed));
         prop_assert!(straight.windows(2).all(|pair| pair[0].order < pair[1].order));
-        let orders = |lines: &[roomful::proto::timeline::Line]| lines.iter().map(|l| l.order).collect::<Vec<_>>();
+        let orders = |lines: &[roomful::proto::entries::timeline::Message]| lines.iter().map(|l| l.order).collect::<Vec<_>>();
         prop_assert_eq!(orders(&straight), orders(&mixed));
     }
 }

@@ -1,22 +1,24 @@
-//! What is this node's own: refs, who holds its messages, what was read, who is known.
+//! Local data: refs, receipts for own messages, read markers, members.
 
 use roomful::proto::clock::Stamp;
-use roomful::proto::history::At;
+use roomful::proto::entries::timeline::{Conversation, Delivery};
+use roomful::proto::history::{PagePosition, ReadMarker};
 use roomful::proto::ids::Hash;
 use roomful::proto::limits::REF_MS;
-use roomful::proto::name::Name;
-use roomful::proto::record::{Append, MemberReceipt, MemberRecord, OwnBatch, Ref, Write, Written};
-use roomful::proto::timeline::{Conversation, Held};
+use roomful::proto::names::name::Name;
+use roomful::proto::replication::store_api::{
+    Append, IdempotencyKey, MemberReceipt, MemberRecord, OwnBatch, StoredRef, Write, WriteResult,
+};
 use roomful::store::Location;
 
-use crate::support::{Author, Bed, NOON, me, texts};
+use crate::fixtures::{Author, Bed, NOON, me, texts};
 
 fn name(text: &str) -> Name {
     Name::new(text).expect("a name")
 }
 
 #[tokio::test]
-async fn who_holds_an_own_message_is_counted_among_those_in_reach() {
+async fn holders_are_counted_among_members_in_reach() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let (mut own, ana, ben, cid) = (me(), Author::new(2).id(), Author::new(3).id(), Author::new(4).id());
@@ -24,8 +26,8 @@ async fn who_holds_an_own_message_is_counted_among_those_in_reach() {
     let first = bed.append_own(&own.say("one"), of.clone()).await;
     bed.append_own(&own.say("two"), of).await;
     let alone = bed.append_own(&own.say("nobody here"), OwnBatch::default()).await;
-    assert_eq!(first.held, Some(Held { held_by: 0, of: 2 }));
-    assert_eq!(alone.held, Some(Held { held_by: 0, of: 0 }));
+    assert_eq!(first.held, Some(Delivery { held_by: 0, of: 2 }));
+    assert_eq!(alone.held, Some(Delivery { held_by: 0, of: 0 }));
 
     let receipt = |member, first, last| MemberReceipt { member, log: own.log, first, last };
     bed.store.write(Write::Receipts(vec![
@@ -33,16 +35,16 @@ async fn who_holds_an_own_message_is_counted_among_those_in_reach() {
         receipt(ana, 3, 3),
         // Cid was not in reach of the first two.
         receipt(cid, 1, 3),
-        // What was never written nobody holds, and other logs are not ours.
+        // Receipts for unwritten entries or other logs are ignored.
         receipt(ben, 4, 99),
         receipt(ben, 0, 0),
         MemberReceipt { member: ben, log: Author::new(9).log, first: 1, last: 1 },
     ]));
-    assert!(matches!(bed.answer().await, Written::Receipts(_)));
-    let held = |lines: Vec<roomful::proto::timeline::Line>| {
+    assert!(matches!(bed.answer().await, WriteResult::Receipts(_)));
+    let held = |lines: Vec<roomful::proto::entries::timeline::Message>| {
         lines.iter().map(|line| line.held.map(|held| (held.held_by, held.of)).expect("own")).collect::<Vec<_>>()
     };
-    assert_eq!(held(bed.page(At::Newest, 9).await.lines), [(1, 2), (0, 2), (2, 2)]);
+    assert_eq!(held(bed.page(PagePosition::Newest, 9).await.lines), [(1, 2), (0, 2), (2, 2)]);
     let holders = bed.store.holders(first.id).await.expect("readable").expect("an own message");
     assert_eq!((holders.held, holders.missing), (vec![ana], vec![ben]));
     let holders = bed.store.holders(alone.id).await.expect("readable").expect("an own message");
@@ -63,20 +65,22 @@ async fn who_holds_an_own_message_is_counted_among_those_in_reach() {
 #[tokio::test]
 async fn a_ref_is_known_for_thirty_days_over_restarts() {
     let dir = tempfile::tempdir().expect("a directory");
-    let location = Location::in_dir(dir.path(), &crate::support::room());
+    let location = Location::in_dir(dir.path(), &crate::fixtures::room());
     let mut own = me();
-    let said = Ref { name: "r1".to_owned(), content: Hash([5; 32]) };
+    let said = IdempotencyKey { name: "r1".to_owned(), content: Hash([5; 32]) };
     let mut bed = Bed::open(location.clone(), NOON);
     let batch = own.say_all(&["without", "with"]);
     let with = OwnBatch { refs: vec![None, Some(said.clone())], ..OwnBatch::default() };
     let batches = vec![Append { batch, own: Some(with) }];
     let (lines, _) = bed.append_all(batches).await.expect("room");
-    assert_eq!(bed.store.by_ref("r1".to_owned()).await.expect("readable"), Some((said, lines[1].clone())));
+    assert_eq!(bed.store.by_ref("r1".to_owned()).await.expect("readable"), Some((said, lines[1].id)));
     assert_eq!(bed.store.by_ref("r2".to_owned()).await.expect("readable"), None);
     bed.store.close().await;
 
     let bed = Bed::open(location.clone(), NOON + REF_MS);
     assert!(bed.store.by_ref("r1".to_owned()).await.expect("readable").is_some(), "still within 30 days");
+    let known = StoredRef::new("r1", lines[1].time.ms());
+    assert_eq!(bed.opened.snapshot.refs, [known], "the engine starts with it");
     bed.store.close().await;
     let mut bed = Bed::open(location, NOON + REF_MS + 60_000);
     assert_eq!(bed.store.by_ref("r1".to_owned()).await.expect("readable"), None);
@@ -85,7 +89,7 @@ async fn a_ref_is_known_for_thirty_days_over_restarts() {
     // Also while it runs.
     for (text, at_ms) in [("second", REF_MS + 100_000), ("third", 2 * REF_MS + 200_000)] {
         own.at_ms = at_ms;
-        let refs = vec![Some(Ref { name: text.to_owned(), content: Hash([6; 32]) })];
+        let refs = vec![Some(IdempotencyKey { name: text.to_owned(), content: Hash([6; 32]) })];
         bed.append_own(&own.say(text), OwnBatch { refs, ..OwnBatch::default() }).await;
     }
     assert_eq!(bed.store.by_ref("second".to_owned()).await.expect("readable"), None);
@@ -93,7 +97,7 @@ async fn a_ref_is_known_for_thirty_days_over_restarts() {
 }
 
 #[tokio::test]
-async fn a_read_mark_only_grows_and_never_past_what_came() {
+async fn read_marker_only_grows_up_to_the_newest() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let (mut own, mut ana) = (me(), Author::new(2));
@@ -106,19 +110,19 @@ async fn a_read_mark_only_grows_and_never_past_what_came() {
     assert_eq!(state(&bed).await, (4, 0), "a name is no message, and what one says oneself is read");
     let mark = |arrival| Write::Read { conversation: Conversation::general(), arrival };
     bed.store.write(mark(3));
-    assert!(matches!(bed.answer().await, Written::Read { arrival: 3, .. }));
+    assert!(matches!(bed.answer().await, WriteResult::Read(ReadMarker { read: 3, .. })));
     assert_eq!(state(&bed).await, (2, 3));
     bed.store.write(mark(2));
     bed.store.write(Write::Read { conversation: Conversation::Channel(name("nowhere")), arrival: 3 });
     bed.store.write(mark(1_000));
-    assert!(matches!(bed.answer().await, Written::Read { arrival: 6, .. }), "neither back nor beyond");
+    assert!(matches!(bed.answer().await, WriteResult::Read(ReadMarker { read: 6, .. })), "neither back nor beyond");
     assert_eq!(state(&bed).await, (0, 6));
     let (lines, _) = bed.append(&[&ana.say("e")]).await;
     assert_eq!((lines[0].arrival, state(&bed).await), (7, (1, 6)));
 }
 
 #[tokio::test]
-async fn names_are_as_they_were_then_and_members_as_they_are_now() {
+async fn messages_keep_names_and_members_show_current() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let (mut ana, ben) = (Author::new(2), Author::new(3).id());

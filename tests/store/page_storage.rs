@@ -1,8 +1,8 @@
-//! The storage of the user's pages: kept over restarts and a rescue, bounded, and never evicted.
+//! The page's storage: it survives restarts and salvage, is bounded, and never evicted.
 
 use roomful::proto::limits::{PAGE_STORAGE_BYTES_MAX, PAGE_STORAGE_ITEMS_MAX, PAGE_STORAGE_VALUE_BYTES_MAX};
 
-use crate::support::{Bed, SIZES};
+use crate::fixtures::{Bed, SIZES};
 
 async fn set(bed: &Bed, key: &str, value: Option<&str>) -> bool {
     bed.store.set_page_item(key.to_owned(), value.map(str::to_owned)).await.expect("written")

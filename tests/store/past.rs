@@ -1,20 +1,20 @@
-//! A history of which everything is known, as files that can be damaged: what was signed, what a peer can bring back, and what
-//! a node has to show of it.
+//! A fully known history in files that can be damaged: what was signed, what a peer can provide,
+//! and what a node has to show.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use roomful::proto::batch::Verified;
-use roomful::proto::body::Body;
-use roomful::proto::history::{At, ExportQuery, PageQuery};
+use roomful::proto::entries::batch::Verified;
+use roomful::proto::entries::body::Body;
+use roomful::proto::entries::timeline::{Conversation, Message};
+use roomful::proto::history::{ExportQuery, PagePosition, PageQuery};
 use roomful::proto::ids::{EntryId, Hash};
-use roomful::proto::name::Name;
-use roomful::proto::record::{Append, OwnBatch, Ref, Write, Written};
-use roomful::proto::timeline::{Conversation, Line};
+use roomful::proto::names::name::Name;
+use roomful::proto::replication::store_api::{Append, Appended, IdempotencyKey, OwnBatch, Write, WriteResult};
 use roomful::store::{Location, Store, StoreError};
 use tempfile::TempDir;
 
-use crate::support::{Author, Bed, NOON, budget, me, room, say, say_in};
+use crate::fixtures::{Author, Bed, NOON, budget, me, room, say, say_in};
 
 /// Files by name.
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;
@@ -53,7 +53,7 @@ pub(crate) fn placed(files: &Files) -> TempDir {
 pub(crate) struct Past {
     pub(crate) batches: Vec<Verified>,
     /// Every message as it is shown when nothing is damaged.
-    lines: BTreeMap<EntryId, Line>,
+    lines: BTreeMap<EntryId, Message>,
     /// The names that an export and a page show with each.
     names: Vec<(EntryId, Name)>,
     /// The files after a clean end.
@@ -85,14 +85,14 @@ impl Past {
                 4 if number % 3 == 0 => ana.say(&format!("{text} {}", "long ".repeat(3_000))),
                 5 => {
                     let answered = batches.last().map(|batch: &Verified| batch.entry_id(0));
-                    ana.batch(&[Body::Say { text, channel: None, reply_to: answered }], answered)
+                    ana.batch(&[Body::say(text, None, answered)], answered)
                 }
                 _ => ben.batch(&[say(&text)], None),
             };
             append(&mut bed, &batch).await;
             batches.push(batch);
         }
-        // The index of words is filled beside the writer, and the same every time once it is complete.
+        // The search index is filled in the background, and always the same once it is complete.
         crate::search::indexed(dir.path()).await;
         let killed = files(dir.path());
         let all = shown(&bed.store).await.expect("readable");
@@ -113,10 +113,11 @@ impl Past {
     }
 
     /// Complains of lines that are not as they were signed.
-    pub(crate) fn judge(&self, shown: &[Line]) -> Result<(), String> {
+    pub(crate) fn judge(&self, shown: &[Message]) -> Result<(), String> {
         for line in shown {
             let Some(signed) = self.lines.get(&line.id) else { return Err(format!("never signed: {line:?}")) };
-            let said = |line: &Line| (line.time, line.conversation.clone(), line.to, line.reply_to, line.text.clone());
+            let said =
+                |line: &Message| (line.time, line.conversation.clone(), line.to, line.reply_to, line.text.clone());
             if said(line) != said(signed) {
                 return Err(format!("signed was {signed:?}, shown is {line:?}"));
             }
@@ -125,7 +126,7 @@ impl Past {
     }
 
     /// Complains unless exactly everything is shown.
-    pub(crate) fn judge_complete(&self, shown: &[Line]) -> Result<(), String> {
+    pub(crate) fn judge_complete(&self, shown: &[Message]) -> Result<(), String> {
         self.judge(shown)?;
         for line in shown {
             let Some(signed) = self.lines.get(&line.id) else { continue };
@@ -148,24 +149,24 @@ impl Past {
         let batches = self.batches.iter().map(|batch| Append { batch: batch.clone(), own: None }).collect();
         bed.store.write(Write::Append { token: 77, batches });
         loop {
-            match bed.opened.answers.recv().await {
-                Some(Written::Appended { token: 77, .. }) => return true,
+            match bed.opened.answers.recv().await.map(|committed| committed.result) {
+                Some(WriteResult::Appended(Appended { token: 77, .. })) => return true,
                 // What the disk changed was found.
-                Some(Written::Changed(_)) => {}
+                Some(WriteResult::Changed(_)) => {}
                 _ => return false,
             }
         }
     }
 }
 
-fn brief(line: &Line) -> String {
+fn brief(line: &Message) -> String {
     format!("{:?} {}", line.id, line.text.chars().take(20).collect::<String>())
 }
 
 async fn append(bed: &mut Bed, batch: &Verified) {
     if batch.header().author == me().id() {
         let name = format!("ref {}", batch.header().first_seq);
-        let refs = vec![Some(Ref { name, content: Hash([5; 32]) })];
+        let refs = vec![Some(IdempotencyKey { name, content: Hash([5; 32]) })];
         bed.append_own(batch, OwnBatch { refs, of: vec![Author::new(2).id()], ..OwnBatch::default() }).await;
     } else {
         bed.append(&[batch]).await;
@@ -173,19 +174,19 @@ async fn append(bed: &mut Bed, batch: &Verified) {
 }
 
 /// Everything that a page and an export show.
-pub(crate) async fn shown(store: &Store) -> Result<Vec<Line>, StoreError> {
+pub(crate) async fn shown(store: &Store) -> Result<Vec<Message>, StoreError> {
     let query = ExportQuery { after: None, direct: true, limit: 10_000 };
     let all = store.export(query, budget(usize::MAX)).await?.lines;
-    store.page(PageQuery { at: At::Newest, conversation: None, limit: 10_000 }, budget(usize::MAX)).await?;
+    store.page(PageQuery { at: PagePosition::Newest, conversation: None, limit: 10_000 }, budget(usize::MAX)).await?;
     Ok(all)
 }
 
 /// The same, by page, of each conversation.
-pub(crate) async fn paged(store: &Store) -> Result<Vec<Line>, StoreError> {
+pub(crate) async fn paged(store: &Store) -> Result<Vec<Message>, StoreError> {
     let mut lines = Vec::new();
-    let news = Conversation::Channel(Name::lossy("news", "?"));
+    let news = Conversation::Channel(Name::from_lossy("news", "?"));
     for conversation in [Conversation::general(), news, Conversation::Direct(Author::new(3).id())] {
-        let query = PageQuery { at: At::Newest, conversation: Some(conversation), limit: 10_000 };
+        let query = PageQuery { at: PagePosition::Newest, conversation: Some(conversation), limit: 10_000 };
         lines.extend(store.page(query, budget(usize::MAX)).await?.map(|page| page.lines).unwrap_or_default());
     }
     Ok(lines)

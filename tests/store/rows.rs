@@ -1,22 +1,24 @@
-//! Single values that flip on the disk, in every column of every table. What was not signed as displayed is never shown, what
-//! is lost is known to be lacking, and a peer makes the rest whole again.
+//! Single values that flip on disk, in every column of every table. Unsigned content is never
+//! shown, lost data is known to be missing, and a peer provides the rest again.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use roomful::proto::batch::Verified;
-use roomful::proto::history::{At, ExportQuery, PageQuery};
+use roomful::proto::entries::batch::Verified;
+use roomful::proto::entries::timeline::{Conversation, Message};
+use roomful::proto::history::{ExportQuery, PagePosition, PageQuery};
 use roomful::proto::ids::{Hash, LogKey, NodeId};
-use roomful::proto::name::Name;
-use roomful::proto::record::{Append, LogRecord, MemberReceipt, OwnBatch, Ref, Snapshot, Write, Written};
-use roomful::proto::timeline::{Conversation, Line};
+use roomful::proto::names::name::Name;
+use roomful::proto::replication::store_api::{
+    Append, Appended, IdempotencyKey, LogRecord, MemberReceipt, OwnBatch, Snapshot, Write, WriteResult,
+};
 use roomful::store::{Location, Store, StoreError};
 use rusqlite::types::Value;
 use tempfile::TempDir;
 
-use crate::support::{Author, Bed, NOON, budget, me, profile, room, say, say_in};
+use crate::fixtures::{Author, Bed, NOON, budget, me, profile, room, say, say_in};
 
 fn file(dir: &TempDir) -> PathBuf {
     let Location::File(path) = Location::in_dir(dir.path(), &room()) else { panic!("a file") };
@@ -27,9 +29,9 @@ fn file(dir: &TempDir) -> PathBuf {
 struct Twin {
     file: Vec<u8>,
     batches: Vec<Verified>,
-    lines: Vec<Line>,
-    shown: Vec<Line>,
-    by_conversation: Vec<(Conversation, Vec<Line>)>,
+    lines: Vec<Message>,
+    shown: Vec<Message>,
+    by_conversation: Vec<(Conversation, Vec<Message>)>,
     held: Vec<Log>,
 }
 
@@ -52,29 +54,29 @@ fn held_of(logs: &[LogRecord]) -> Vec<Log> {
 }
 
 /// Lines without what is this node's own, which no author signed.
-fn signed(lines: Vec<Line>) -> Vec<Line> {
-    lines.into_iter().map(|line| Line { arrival: 0, held: None, ..line }).collect()
+fn signed(lines: Vec<Message>) -> Vec<Message> {
+    lines.into_iter().map(|line| Message { arrival: 0, held: None, ..line }).collect()
 }
 
-/// True if a line is this one, as far as it depends on itself alone. While others are lacking, it may stand under an earlier name
-/// of its author, and without the place that they gave it.
-fn is_same(line: &Line, signed: &Line) -> bool {
+/// Returns true if a message is the signed one, as far as it depends on itself alone. While others
+/// are missing, it may have an earlier name of its author, and a place without theirs.
+fn is_same(line: &Message, signed: &Message) -> bool {
     let (id, name) = (line.order.author, line.name.as_str());
     let is_name = [("Ana", 2), ("Anna", 2), ("Ben", 3), ("Me", 1)].contains(&(name, seed_of(id))) || name == id.short();
-    is_name && Line { name: signed.name.clone(), order: signed.order, ..line.clone() } == *signed
+    is_name && Message { name: signed.name.clone(), order: signed.order, ..line.clone() } == *signed
 }
 
 fn seed_of(id: NodeId) -> u8 {
     (1..4).find(|seed| Author::new(*seed).id() == id).unwrap_or_default()
 }
 
-async fn exported(store: &Store) -> Result<Vec<Line>, StoreError> {
+async fn exported(store: &Store) -> Result<Vec<Message>, StoreError> {
     let query = ExportQuery { after: None, direct: true, limit: 1_000 };
     Ok(signed(store.export(query, budget(usize::MAX)).await?.lines))
 }
 
-async fn shown(store: &Store, conversation: Option<Conversation>) -> Result<Vec<Line>, StoreError> {
-    let query = PageQuery { at: At::Newest, conversation, limit: 1_000 };
+async fn shown(store: &Store, conversation: Option<Conversation>) -> Result<Vec<Message>, StoreError> {
+    let query = PageQuery { at: PagePosition::Newest, conversation, limit: 1_000 };
     Ok(signed(store.page(query, budget(usize::MAX)).await?.expect("a page").lines))
 }
 
@@ -92,7 +94,7 @@ async fn twin() -> Twin {
     batches.extend([ana.say("four"), to_me.say("for you alone"), ana.named("Anna"), ana.say("five")]);
     bed.append(&batches.iter().collect::<Vec<_>>()).await;
     bed.notice(NOON, ana.id()).await;
-    let reference = Ref { name: "r1".to_owned(), content: Hash([5; 32]) };
+    let reference = IdempotencyKey { name: "r1".to_owned(), content: Hash([5; 32]) };
     for (batch, refs) in
         [(own.named("Me"), vec![]), (own.say("mine"), vec![Some(reference)]), (to_ana.say("hi"), vec![])]
     {
@@ -119,8 +121,8 @@ async fn twin() -> Twin {
     Twin { file, batches, lines, shown: shown_lines, by_conversation, held }
 }
 
-/// Opens a damaged copy, and compares all that it shows with its twin: before and after a peer brings what is lacking.
-/// Returns what the user is told.
+/// Opens a damaged copy and compares everything it shows with its twin, before and after a peer
+/// provides what is missing. Returns the report for the user.
 async fn judge(twin: &Twin, dir: &TempDir, what: &str) -> Option<String> {
     let mut told = None;
     // Damage to the form of the file may stop the store once; the next start salvages what it can.
@@ -155,7 +157,7 @@ async fn attempt(twin: &Twin, bed: &mut Bed, what: &str) -> Result<(), StoreErro
     // What is held is told as it is: whatever is not shown can be fetched.
     let mut logs = bed.opened.snapshot.logs.clone();
     while let Ok(answer) = bed.opened.answers.try_recv() {
-        let Written::Changed(changed) = answer else { panic!("{what}: {answer:?}") };
+        let WriteResult::Changed(changed) = answer.result else { panic!("{what}: {answer:?}") };
         logs.retain(|log| changed.logs.iter().all(|changed| changed.key != log.key));
         logs.extend(changed.logs);
     }
@@ -167,7 +169,7 @@ async fn attempt(twin: &Twin, bed: &mut Bed, what: &str) -> Result<(), StoreErro
         assert_eq!(real.1, *audience, "{what}: for another audience");
         assert!(ranges.iter().all(|range| real.2.iter().any(|held| held.0 <= range.0 && range.1 <= held.1)), "{what}");
     }
-    let lacks = |line: &&Line| !lines.iter().any(|shown| shown.id == line.id);
+    let lacks = |line: &&Message| !lines.iter().any(|shown| shown.id == line.id);
     for line in twin.lines.iter().filter(lacks) {
         let (_, _, ranges, _) = told.iter().find(|(key, ..)| key.log == line.id.log).cloned().unwrap_or((
             LogKey { author: line.order.author, log: line.id.log },
@@ -183,8 +185,8 @@ async fn attempt(twin: &Twin, bed: &mut Bed, what: &str) -> Result<(), StoreErro
     bed.store.write(Write::Append { token: 99, batches });
     loop {
         tokio::select! {
-            answer = bed.opened.answers.recv() => match answer {
-                Some(Written::Appended { token: 99, .. }) => break,
+            answer = bed.opened.answers.recv() => match answer.map(|committed| committed.result) {
+                Some(WriteResult::Appended(Appended { token: 99, .. })) => break,
                 Some(_) => {}
                 None => return Err(StoreError::Closed),
             },
@@ -253,8 +255,9 @@ fn flip(path: &Path, table: &str, column: &str, rng: &mut StdRng) -> Option<Stri
     Some(format!("{sql} {key:?}, before {value:?}"))
 }
 
-/// What is made from batches, so that a change can be seen. A changed signature shows when a peer asks for the batch. Others are this node's own, and a change may be as good as what
-/// was there.
+/// Columns derived from batches, whose changes are detectable. A changed signature is detected when
+/// a peer requests the batch. Other columns are local data, where a changed value may be as valid
+/// as the original.
 const DERIVED: [&str; 25] = [
     "log.id",
     "log.author",
@@ -314,7 +317,7 @@ async fn a_flipped_value_is_repaired_wherever_it_is() {
 }
 
 #[tokio::test]
-async fn a_flipped_bit_of_the_file_is_repaired_wherever_it_is() {
+async fn flipped_bit_of_the_file_is_repaired_anywhere() {
     let twin = twin().await;
     let mut rng = StdRng::seed_from_u64(2);
     let mut tried = 0;
@@ -352,8 +355,8 @@ async fn a_value_flipped_while_it_runs_stops_nothing() {
         rusqlite::Connection::open(file(&dir)).expect("opens").execute_batch(sql).expect("changed");
         assert_eq!(shown(&bed.store, None).await.expect("readable"), twin.shown, "{sql}");
         let told = bed.store.mended_now().expect("told");
-        assert!(told.contains("The disk changed"), "{sql}: {told}");
-        let Written::Changed(changed) = bed.answer().await else { panic!("{sql}") };
+        assert!(told.contains("damaged on disk"), "{sql}: {told}");
+        let WriteResult::Changed(changed) = bed.answer().await else { panic!("{sql}") };
         assert_eq!(held_of(&changed.logs), twin.held, "{sql}");
         assert!(changed.run.is_some(), "tabs start afresh");
         bed.store.close().await;
@@ -368,13 +371,13 @@ async fn a_reference_to_no_message_is_repaired() {
     let bed = Bed::at(&dir);
     let db = rusqlite::Connection::open(file(&dir)).expect("opens");
     db.execute_batch("UPDATE ref SET arrival = arrival + 1024").expect("changed");
-    let (_, line) = bed.store.by_ref("r1".to_owned()).await.expect("readable").expect("known");
-    assert_eq!(line.text, "mine");
+    let (_, id) = bed.store.by_ref("r1".to_owned()).await.expect("readable").expect("known");
+    assert_eq!(bed.store.line(id).await.expect("readable").expect("a message").text, "mine");
     assert!(bed.store.mended_now().is_some());
 }
 
 #[tokio::test]
-async fn a_range_that_records_less_than_is_stored_is_repaired_by_the_next_write() {
+async fn too_short_range_is_repaired_by_the_next_write() {
     let twin = twin().await;
     let dir = copy(&twin);
     let mut bed = Bed::at(&dir);
@@ -382,15 +385,18 @@ async fn a_range_that_records_less_than_is_stored_is_repaired_by_the_next_write(
     db.execute_batch("DELETE FROM span WHERE log = 1").expect("changed");
     let batches = twin.batches.iter().map(|batch| Append { batch: batch.clone(), own: None }).collect();
     bed.store.write(Write::Append { token: 1, batches });
-    let Written::Changed(changed) = bed.answer().await else { panic!("the engine hears what is held") };
+    let WriteResult::Changed(changed) = bed.answer().await else { panic!("the engine hears what is held") };
     assert_eq!(held_of(&changed.logs), twin.held);
     let answer = bed.answer().await;
-    assert!(matches!(&answer, Written::Appended { token: 1, lines, .. } if lines.is_empty()), "{answer:?}");
+    assert!(
+        matches!(&answer, WriteResult::Appended(Appended { token: 1, messages, .. }) if messages.is_empty()),
+        "{answer:?}"
+    );
     assert!(bed.store.mended_now().is_some());
 }
 
 #[tokio::test]
-async fn old_messages_are_checked_while_nothing_else_is_to_do() {
+async fn old_messages_are_checked_in_the_background() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let mut ana = Author::new(2);
@@ -403,14 +409,14 @@ async fn old_messages_are_checked_while_nothing_else_is_to_do() {
     db.execute_batch("DELETE FROM entry WHERE arrival = 7").expect("changed");
     drop(db);
     let mut bed = Bed::at(&dir);
-    let Written::Changed(changed) = bed.answer().await else { panic!("it is found") };
+    let WriteResult::Changed(changed) = bed.answer().await else { panic!("it is found") };
     assert_eq!(changed.logs[0].ranges.len(), 1);
     assert!(bed.store.mended_now().is_some());
     assert_eq!(exported(&bed.store).await.expect("readable"), lines);
 }
 
 #[tokio::test]
-async fn logs_without_new_messages_are_checked_after_the_start() {
+async fn old_logs_are_checked_after_the_start() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let (mut ana, mut ben) = (Author::new(2), Author::new(3));
@@ -428,6 +434,6 @@ async fn logs_without_new_messages_are_checked_after_the_start() {
         log.ranges.iter().map(|run| (run.first, run.last)).collect::<Vec<_>>()
     };
     assert_eq!(ranges(&bed.opened.snapshot.logs), [(1, 1), (9, 12)]);
-    let Written::Changed(changed) = bed.answer().await else { panic!("it is found") };
+    let WriteResult::Changed(changed) = bed.answer().await else { panic!("it is found") };
     assert_eq!(ranges(&changed.logs), [(1, 1)]);
 }

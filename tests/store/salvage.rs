@@ -1,9 +1,9 @@
-//! What is read of files that are damaged, cut or missing, and what their user is told of it.
+//! Salvage of damaged, truncated and missing files, and the report for their user.
 
 use roomful::store::StoreError;
 
+use crate::fixtures::{Author, Bed, NOON, me};
 use crate::past::{Files, Past, database, files, path, placed, shown};
-use crate::support::{Author, Bed, NOON, me};
 
 /// Messages that a start finds in files, as texts, and what it says.
 async fn opened(past: &Past, files: &Files) -> (usize, Option<String>, tempfile::TempDir) {
@@ -54,7 +54,7 @@ async fn a_cut_database_gives_every_batch_left_in_it() {
         // Names are entries and no messages.
         assert!(count + 3 >= least, "cut to {length} of {all}: {count} of {least}");
         let told = told.unwrap_or_default();
-        assert!(told.contains("was damaged") && told.contains("was kept as"), "cut to {length}: {told}");
+        assert!(told.contains("history was damaged") && told.contains("was kept as"), "cut to {length}: {told}");
         let kept = files(dir.path()).into_iter().find(|(name, _)| name.contains("damaged")).expect("kept");
         assert!(kept.1 == cut[&database()], "cut to {length}: what is kept is what was found");
     }
@@ -81,13 +81,13 @@ async fn a_flipped_bit_in_the_log_loses_one_frame() {
 }
 
 #[tokio::test]
-async fn a_missing_file_is_told() {
+async fn missing_file_is_reported() {
     let past = Past::new(60).await;
     let whole = opened(&past, &past.killed).await.0;
     let (count, told, _) = opened(&past, &without(&past.closed, "")).await;
-    assert!(count == 0 && told.clone().unwrap_or_default().contains("history of this room is gone"), "{told:?}");
+    assert!(count == 0 && told.clone().unwrap_or_default().contains("history is gone"), "{told:?}");
     let (count, told, _) = opened(&past, &changed(&past.closed, "", Vec::clear)).await;
-    assert!(count == 0 && told.clone().unwrap_or_default().contains("history of this room is gone"), "{told:?}");
+    assert!(count == 0 && told.clone().unwrap_or_default().contains("history is gone"), "{told:?}");
     let (count, told, _) = opened(&past, &without(&past.killed, "")).await;
     assert!(count > whole / 4 && told.clone().unwrap_or_default().contains("only its log is left"), "{count} {told:?}");
     let (count, told, _) = opened(&past, &without(&past.killed, "-wal")).await;
@@ -136,7 +136,7 @@ async fn a_damaged_index_is_rebuilt_at_the_next_start() {
     .expect("complete");
     assert!(starts <= 2, "{starts} starts");
     let told = bed.store.mended_now().expect("told");
-    assert!(told.contains("was damaged") || told.contains("was made again"), "{told}");
+    assert!(told.contains("history was damaged") || told.contains("was restored"), "{told}");
 }
 
 #[tokio::test]
@@ -153,10 +153,10 @@ async fn a_flipped_definition_or_owner_is_repaired() {
             }
         });
         let (count, told, _) = opened(&past, &flipped).await;
-        assert_eq!((count, told.is_some_and(|told| told.contains("was damaged"))), (whole, true), "{place}");
+        assert_eq!((count, told.is_some_and(|told| told.contains("history was damaged"))), (whole, true), "{place}");
     }
     let dir = placed(&past.closed);
-    let mut owner = crate::support::me().id().0;
+    let mut owner = crate::fixtures::me().id().0;
     owner[7] ^= 4;
     let db = rusqlite::Connection::open(path(dir.path())).expect("open");
     db.execute("UPDATE node SET own = ?1", [&owner]).expect("changed");
@@ -170,11 +170,12 @@ async fn a_flipped_definition_or_owner_is_repaired() {
 async fn a_flipped_version_is_repaired() {
     let past = Past::new(10).await;
     let whole = opened(&past, &past.closed).await.0;
-    // Bits 0, 1 and 3 give a version that a newer program may have written: refused, and nothing is touched.
+    // Bits 0, 1 and 3 give a version that a newer program may have written: refused and left
+    // unchanged.
     for bit in [2, 4, 5, 9, 20, 31] {
         let flipped = changed(&past.closed, "", |bytes| bytes[63 - bit / 8] ^= 1 << (bit % 8));
         let (count, told, _) = opened(&past, &flipped).await;
-        assert_eq!((count, told.is_some_and(|told| told.contains("was damaged"))), (whole, true), "bit {bit}");
+        assert_eq!((count, told.is_some_and(|told| told.contains("history was damaged"))), (whole, true), "bit {bit}");
     }
 }
 
@@ -183,7 +184,8 @@ async fn a_power_failure_is_no_damage() {
     let past = Past::new(60).await;
     let log = format!("{}-wal", database());
     let frames = (past.killed[&log].len() - 32) / 4120;
-    // Later frames reached the disk, an earlier one did not; or the log is shorter than its index says.
+    // Later frames reached the disk and an earlier one did not; or the log is shorter than its
+    // index says.
     let torn = changed(&past.killed, "-wal", |bytes| bytes[32 + frames / 2 * 4120 + 24..][..4096].fill(0));
     let short = changed(&past.killed, "-wal", |bytes| bytes.truncate(32 + frames / 2 * 4120));
     for files in [torn, short] {
@@ -202,14 +204,14 @@ async fn whole_frames_of_a_cut_commit_are_salvaged() {
     let cut = (commits.len() / 2..commits.len()).find(|at| !commits[*at] && !commits[at - 1]).expect("a long commit");
     let cut = changed(&past.killed, "-wal", |bytes| bytes.truncate(32 + (cut + 1) * 4120));
     let (_, told, dir) = opened(&past, &cut).await;
-    assert!(told.clone().unwrap_or_default().contains("was damaged"), "{told:?}");
+    assert!(told.clone().unwrap_or_default().contains("history was damaged"), "{told:?}");
     let kept = files(dir.path());
     let kept = kept.iter().find(|(name, _)| name.ends_with(&format!("damaged-{NOON}-wal"))).expect("kept");
     assert!(*kept.1 == cut[&log], "what is kept is what was found");
 }
 
 #[tokio::test]
-async fn what_was_never_committed_is_not_salvaged() {
+async fn uncommitted_frames_are_not_salvaged() {
     let log = format!("{}-wal", database());
     let dir = tempfile::tempdir().expect("a directory");
     let mut own = me();
@@ -233,7 +235,7 @@ async fn what_was_never_committed_is_not_salvaged() {
 
     let dir = placed(&left);
     let bed = Bed::at(&dir);
-    assert!(bed.store.mended_now().is_some_and(|told| told.contains("was damaged")));
+    assert!(bed.store.mended_now().is_some_and(|told| told.contains("history was damaged")));
     assert_eq!(bed.texts().await, ["said instead"]);
     assert!(bed.opened.snapshot.logs.iter().all(|log| log.fork.is_none()), "it proves a fork of its own log");
 }
@@ -250,7 +252,7 @@ async fn an_illegible_state_is_no_loss() {
 }
 
 #[tokio::test]
-async fn damage_in_the_index_of_words_alone_remakes_that() {
+async fn damaged_search_index_is_rebuilt_alone() {
     let past = Past::new(30).await;
     let dir = placed(&past.closed);
     let db = rusqlite::Connection::open(path(dir.path())).expect("open");

@@ -1,25 +1,25 @@
-//! Words found, in the index and before they are in it.
+//! Search, with the index and before messages are indexed.
 
 use std::path::Path;
 use std::time::Duration;
 
-use roomful::proto::history::{Hit, SearchQuery};
-use roomful::proto::timeline::Conversation;
-use roomful::proto::words::Wanted;
+use roomful::proto::entries::timeline::Conversation;
+use roomful::proto::entries::tokenizer::SearchTerms;
+use roomful::proto::history::{HitRow, SearchQuery};
 use roomful::store::Location;
 
-use crate::support::{Author, Bed, NOON, budget, me, room, say_in};
+use crate::fixtures::{Author, Bed, NOON, budget, me, room, say_in};
 
 pub(crate) fn for_words(text: &str) -> SearchQuery {
-    let wanted = Wanted::new(text).expect("words");
+    let wanted = SearchTerms::new(text).expect("words");
     SearchQuery { wanted, conversation: None, from: None, before: None, after: None, limit: 50 }
 }
 
-async fn hits(bed: &Bed, search: SearchQuery) -> Vec<Hit> {
+async fn hits(bed: &Bed, search: SearchQuery) -> Vec<HitRow> {
     bed.store.search(search, budget(usize::MAX)).await.expect("readable").hits
 }
 
-fn texts(hits: &[Hit]) -> Vec<&str> {
+fn texts(hits: &[HitRow]) -> Vec<&str> {
     hits.iter().map(|hit| hit.line.text.as_str()).collect()
 }
 
@@ -29,7 +29,7 @@ pub(crate) async fn finds(bed: &Bed, words: &str, expected: &[&str]) {
 
 /// Waits until everything in the database of a directory is in the index.
 pub(crate) async fn indexed(dir: &Path) {
-    let Location::File(path) = Location::in_dir(dir, &crate::support::room()) else { panic!("a file") };
+    let Location::File(path) = Location::in_dir(dir, &crate::fixtures::room()) else { panic!("a file") };
     let db = rusqlite::Connection::open(path).expect("opens");
     let sql = "SELECT coalesce((SELECT max(arrival) FROM entry), 0) <= (SELECT indexed FROM node)";
     for _ in 0..2_000 {
@@ -71,7 +71,7 @@ async fn words_are_found_at_once_and_from_the_index() {
 
         let found = hits(&bed, for_words("deja")).await;
         assert_eq!(found[0].ranges, [0..6, 18..24]);
-        let news = Conversation::Channel(roomful::proto::name::Name::lossy("news", "?"));
+        let news = Conversation::Channel(roomful::proto::names::name::Name::from_lossy("news", "?"));
         let in_news = hits(&bed, SearchQuery { conversation: Some(news), ..for_words("quick") }).await;
         assert_eq!(texts(&in_news), ["the fox is quick"]);
         let nowhere = Conversation::Direct(Author::new(9).id());
@@ -89,7 +89,7 @@ async fn words_are_found_at_once_and_from_the_index() {
 }
 
 #[tokio::test]
-async fn pages_of_hits_follow_each_other_also_at_equal_places() {
+async fn pages_of_hits_continue_at_equal_places() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let mut batches = Vec::new();
@@ -140,7 +140,7 @@ async fn pages_of_hits_end_at_their_bytes() {
 }
 
 #[tokio::test]
-async fn a_store_in_memory_and_one_with_much_to_index_find_too() {
+async fn search_works_in_memory_and_with_index_backlog() {
     let mut bed = Bed::open(Location::Memory, NOON);
     let mut ana = Author::new(2);
     for hundred in 0..30 {
@@ -159,14 +159,14 @@ async fn a_store_in_memory_and_one_with_much_to_index_find_too() {
 }
 
 #[tokio::test]
-async fn a_damaged_index_is_made_anew() {
+async fn damaged_index_is_rebuilt() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let mut ana = Author::new(2);
     bed.append(&[&ana.say("before the damage")]).await;
     indexed(dir.path()).await;
     bed.store.close().await;
-    let Location::File(path) = Location::in_dir(dir.path(), &crate::support::room()) else { panic!("a file") };
+    let Location::File(path) = Location::in_dir(dir.path(), &crate::fixtures::room()) else { panic!("a file") };
     let db = rusqlite::Connection::open(path).expect("opens");
     db.execute("UPDATE search_data SET block = x'0123456789'", []).expect("damaged");
     drop(db);
@@ -179,7 +179,7 @@ async fn a_damaged_index_is_made_anew() {
 }
 
 #[tokio::test]
-async fn an_index_of_illegible_messages_is_made_anew_once() {
+async fn index_of_illegible_messages_is_rebuilt_once() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let mut ana = Author::new(2);

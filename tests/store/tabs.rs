@@ -1,14 +1,14 @@
-//! Arrival numbers: what a tab may go on from, and what it gets.
+//! Arrival numbers: resuming tabs, and what they receive.
 
-use roomful::proto::history::{At, Page, PageQuery};
+use roomful::proto::entries::timeline::NoticeKind;
+use roomful::proto::history::{PagePosition, PageQuery, TimelinePage};
 use roomful::proto::limits::{NOTICES_CONFLICTS_KEPT, NOTICES_FORKS_KEPT, NOTICES_KEPT};
-use roomful::proto::timeline::NoticeKind;
 use roomful::store::{BEGINNING, Location};
 
-use crate::support::{Author, Bed, NOON, SIZES, budget, room, texts};
+use crate::fixtures::{Author, Bed, NOON, SIZES, budget, room, texts};
 
 /// The numbers on a page, in the order of the two lists together.
-fn numbers(page: &Page) -> Vec<u64> {
+fn numbers(page: &TimelinePage) -> Vec<u64> {
     let mut all: Vec<_> = page.lines.iter().map(|line| line.arrival).collect();
     all.extend(page.notices.iter().map(|notice| notice.arrival));
     all.sort_unstable();
@@ -16,7 +16,7 @@ fn numbers(page: &Page) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn numbers_grow_over_restarts_and_are_never_used_again() {
+async fn arrival_numbers_grow_over_restarts() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut ana = Author::new(2);
     let mut last = 0;
@@ -52,7 +52,7 @@ async fn polling_misses_nothing_and_gives_nothing_twice() {
     for limit in [1, 2, 3, 4, 100] {
         let (mut seen, mut from) = (Vec::new(), 0);
         loop {
-            let page = bed.page(At::Since(from), limit).await;
+            let page = bed.page(PagePosition::Since(from), limit).await;
             let found = numbers(&page);
             assert!(found.len() <= limit);
             assert!(found.iter().all(|number| (from + 1..=page.arrival).contains(number)));
@@ -64,30 +64,31 @@ async fn polling_misses_nothing_and_gives_nothing_twice() {
         }
         assert_eq!(seen, [2, 3, 4, 5, 6, 8, 9], "by {limit}");
     }
-    let conversation = Some(roomful::proto::timeline::Conversation::general());
-    let query = PageQuery { at: At::Since(3), conversation, limit: 2 };
+    let conversation = Some(roomful::proto::entries::timeline::Conversation::general());
+    let query = PageQuery { at: PagePosition::Since(3), conversation, limit: 2 };
     let page = bed.store.page(query, budget(usize::MAX)).await.expect("readable").expect("found");
     assert_eq!((numbers(&page), page.arrival), (vec![4, 5], 5));
-    let nothing_new = bed.page(At::Since(9), 100).await;
+    let nothing_new = bed.page(PagePosition::Since(9), 100).await;
     assert_eq!((numbers(&nothing_new), nothing_new.arrival), (vec![], 9));
-    let newest = bed.page(At::Newest, 1).await;
+    let newest = bed.page(PagePosition::Newest, 1).await;
     assert_eq!(nothing_new.after, newest.after, "whoever goes on from there does not begin anew");
 }
 
 #[tokio::test]
-async fn every_notice_is_on_one_of_the_pages_that_follow_each_other() {
+async fn each_notice_is_on_exactly_one_page() {
     let mut bed = Bed::open(Location::Memory, NOON);
     let mut ana = Author::new(2);
     for number in 0..10 {
-        // Messages at whole seconds, notices between them, some before the first and after the last.
+        // Messages at whole seconds, notices between them, some before the first and after the
+        // last.
         bed.notice(NOON + number * 1_700, ana.id()).await;
         bed.append(&[&ana.say("x")]).await;
     }
     for limit in [1, 3, 4, 20] {
-        let mut page = bed.page(At::Newest, limit).await;
+        let mut page = bed.page(PagePosition::Newest, limit).await;
         let mut seen = numbers(&page);
         while let Some(cursor) = page.before {
-            page = bed.page(At::Before(cursor), limit).await;
+            page = bed.page(PagePosition::Before(cursor), limit).await;
             seen.extend(numbers(&page));
         }
         seen.sort_unstable();
@@ -97,7 +98,7 @@ async fn every_notice_is_on_one_of_the_pages_that_follow_each_other() {
     for limit in [1, 3, 4, 20] {
         let (mut seen, mut lines, mut cursor) = (Vec::new(), 0, BEGINNING);
         while lines < 10 {
-            let page = bed.page(At::After(cursor), limit).await;
+            let page = bed.page(PagePosition::After(cursor), limit).await;
             seen.extend(numbers(&page));
             lines += page.lines.len();
             cursor = page.after;
@@ -113,7 +114,7 @@ async fn the_newest_notices_are_kept() {
     let mut bed = Bed::at(&dir);
     let ana = Author::new(2).id();
     bed.notices(NoticeKind::Lost, ana, NOTICES_KEPT + 5).await;
-    let page = bed.page(At::Newest, 10).await;
+    let page = bed.page(PagePosition::Newest, 10).await;
     assert_eq!(numbers(&page), (6..=NOTICES_KEPT + 5).collect::<Vec<_>>());
     let run = bed.opened.run.clone();
     let missed = bed.store.resume(run.clone(), 6, 10_000, budget(1 << 20)).await.expect("readable");
@@ -133,7 +134,7 @@ async fn flood_of_presence_evicts_no_conflict() {
     for kind in [NoticeKind::Joined, NoticeKind::Left, NoticeKind::Renamed] {
         bed.notices(kind, mallory, NOTICES_KEPT / 2).await;
     }
-    let kept = bed.page(At::Newest, 10).await.notices;
+    let kept = bed.page(PagePosition::Newest, 10).await.notices;
     assert_eq!(kept.len() as u64, NOTICES_KEPT);
     assert_eq!([kept[0].kind, kept[1].kind], [NoticeKind::Forked, NoticeKind::Conflict]);
     // Presence from number 505 on is still there.
@@ -150,7 +151,7 @@ async fn flood_of_conflicts_evicts_no_more_than_its_share() {
     bed.notices(NoticeKind::Joined, mallory, 100).await;
     bed.notices(NoticeKind::Conflict, mallory, NOTICES_KEPT + 50).await;
     let count = async |bed: &Bed, kind| {
-        bed.page(At::Newest, 10).await.notices.iter().filter(|notice| notice.kind == kind).count() as u64
+        bed.page(PagePosition::Newest, 10).await.notices.iter().filter(|notice| notice.kind == kind).count() as u64
     };
     assert_eq!(count(&bed, NoticeKind::Joined).await, 100);
     assert_eq!(count(&bed, NoticeKind::Conflict).await, NOTICES_KEPT - 100, "what presence does not use is lent");
@@ -166,7 +167,7 @@ async fn flood_of_conflicts_evicts_no_fork() {
     for kind in [NoticeKind::Conflict, NoticeKind::Joined, NoticeKind::Conflict] {
         bed.notices(kind, mallory, NOTICES_KEPT).await;
     }
-    let kept = bed.page(At::Newest, 10).await.notices;
+    let kept = bed.page(PagePosition::Newest, 10).await.notices;
     let count = |kind| kept.iter().filter(|notice| notice.kind == kind).count() as u64;
     assert_eq!([count(NoticeKind::Forked), kept.len() as u64], [NOTICES_FORKS_KEPT, NOTICES_KEPT]);
     let presence = NOTICES_KEPT - NOTICES_CONFLICTS_KEPT - NOTICES_FORKS_KEPT;
@@ -174,7 +175,7 @@ async fn flood_of_conflicts_evicts_no_fork() {
 }
 
 #[tokio::test]
-async fn a_tab_goes_on_where_it_was_or_starts_afresh() {
+async fn tab_resumes_or_reloads() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut ana = Author::new(2);
     let mut bed = Bed::at(&dir);
@@ -211,7 +212,7 @@ async fn a_tab_goes_on_where_it_was_or_starts_afresh() {
 }
 
 #[tokio::test]
-async fn a_backup_that_was_put_back_does_not_pass_for_what_a_tab_saw() {
+async fn restored_backup_makes_tabs_reload() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut ana = Author::new(2);
     let path = Location::in_dir(dir.path(), &room());

@@ -1,17 +1,17 @@
 //! Appending, reading, order, cursors.
 
-use roomful::proto::frame::Fetch;
-use roomful::proto::history::{At, PageQuery};
+use roomful::proto::entries::timeline::Conversation;
+use roomful::proto::history::{PagePosition, PageQuery};
 use roomful::proto::limits::{CONVERSATIONS_LISTED_MAX, TOPS_MAX};
-use roomful::proto::name::Name;
-use roomful::proto::record::{Write, Written};
-use roomful::proto::timeline::Conversation;
+use roomful::proto::names::name::Name;
+use roomful::proto::replication::frame::Fetch;
+use roomful::proto::replication::store_api::{Write, WriteResult};
 use roomful::store::{BEGINNING, Location};
 
-use crate::support::{Author, Bed, budget, me, say_in, texts};
+use crate::fixtures::{Author, Bed, budget, me, say_in, texts};
 
 #[tokio::test]
-async fn what_was_said_is_there_after_a_restart() {
+async fn messages_survive_a_restart() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let mut ana = Author::new(2);
@@ -25,7 +25,7 @@ async fn what_was_said_is_there_after_a_restart() {
     bed.store.close().await;
 
     let bed = Bed::at(&dir);
-    let page = bed.page(At::Newest, 100).await;
+    let page = bed.page(PagePosition::Newest, 100).await;
     assert_eq!(page.lines, lines, "a line is the same when it is read again");
     assert_eq!((page.before, page.arrival), (None, 4));
     assert_eq!(bed.opened.arrival, 4);
@@ -38,11 +38,11 @@ async fn what_was_said_is_there_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_store_in_memory_does_the_same() {
-    let mut bed = Bed::open(Location::Memory, crate::support::NOON);
+async fn store_in_memory_behaves_alike() {
+    let mut bed = Bed::open(Location::Memory, crate::fixtures::NOON);
     let mut ana = Author::new(2);
     let (lines, _) = bed.append(&[&ana.named("Ana"), &ana.say("hello")]).await;
-    assert_eq!(bed.page(At::Newest, 100).await.lines, lines);
+    assert_eq!(bed.page(PagePosition::Newest, 100).await.lines, lines);
     assert_eq!(bed.store.counts().await.expect("readable").entries, 2);
     bed.store.close().await;
     assert!(bed.store.counts().await.is_err());
@@ -61,22 +61,22 @@ async fn conversations_are_apart() {
     assert_eq!(lines[2].to, Some(me().id()));
     for line in &lines {
         let conversation = Some(line.conversation.clone());
-        let query = PageQuery { at: At::Newest, conversation, limit: 10 };
+        let query = PageQuery { at: PagePosition::Newest, conversation, limit: 10 };
         let page = bed.store.page(query, budget(usize::MAX)).await.expect("readable").expect("found");
         assert_eq!(page.lines, std::slice::from_ref(line));
     }
     let conversation = Some(Conversation::Direct(Author::new(9).id()));
-    let nowhere = PageQuery { at: At::Newest, conversation, limit: 10 };
+    let nowhere = PageQuery { at: PagePosition::Newest, conversation, limit: 10 };
     let page = bed.store.page(nowhere, budget(usize::MAX)).await.expect("readable").expect("found");
     assert!(page.lines.is_empty());
 }
 
 #[tokio::test]
-async fn pages_follow_each_other_without_a_gap_also_at_equal_places() {
+async fn pages_continue_without_gaps_at_equal_places() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
-    // Five authors speak at the same milliseconds: every place is taken five times. Two of them have log numbers
-    // whose order turns around if they are taken for signed numbers.
+    // Five authors write at the same milliseconds, so every place is taken five times. Two log
+    // numbers would sort the other way as signed integers.
     let mut batches = Vec::new();
     for log in [1, u64::MAX, 1 << 63, 5, (1 << 63) - 1] {
         let mut author = Author::new(2).with_log(log);
@@ -84,13 +84,13 @@ async fn pages_follow_each_other_without_a_gap_also_at_equal_places() {
     }
     let (mut lines, _) = bed.append(&batches.iter().rev().collect::<Vec<_>>()).await;
     lines.sort_by_key(|line| line.order);
-    assert_eq!(bed.page(At::Newest, 100).await.lines, lines);
+    assert_eq!(bed.page(PagePosition::Newest, 100).await.lines, lines);
 
     for limit in [1, 2, 3, 5, 8, 35] {
         let (mut back, mut cursor) = (Vec::new(), Some(lines[34].order));
         back.push(lines[34].clone());
         while let Some(order) = cursor {
-            let page = bed.page(At::Before(order), limit).await;
+            let page = bed.page(PagePosition::Before(order), limit).await;
             assert!(page.lines.len() <= limit);
             back.splice(0..0, page.lines.clone());
             cursor = page.before;
@@ -99,7 +99,7 @@ async fn pages_follow_each_other_without_a_gap_also_at_equal_places() {
 
         let (mut there, mut cursor) = (Vec::new(), BEGINNING);
         loop {
-            let page = bed.page(At::After(cursor), limit).await;
+            let page = bed.page(PagePosition::After(cursor), limit).await;
             if page.lines.is_empty() {
                 assert_eq!(page.after, cursor, "a cursor stays where nothing follows");
                 break;
@@ -109,21 +109,21 @@ async fn pages_follow_each_other_without_a_gap_also_at_equal_places() {
         }
         assert_eq!(there, lines, "forwards by {limit}");
     }
-    assert_eq!(bed.page(At::Newest, 3).await.lines, lines[32..]);
-    assert_eq!(bed.page(At::Around(lines[10].id), 5).await.lines, lines[8..13]);
-    assert_eq!(bed.page(At::Around(lines[10].id), 1).await.lines, lines[10..11]);
-    assert_eq!(bed.page(At::Around(lines[0].id), 5).await.lines, lines[0..3]);
+    assert_eq!(bed.page(PagePosition::Newest, 3).await.lines, lines[32..]);
+    assert_eq!(bed.page(PagePosition::Around(lines[10].id), 5).await.lines, lines[8..13]);
+    assert_eq!(bed.page(PagePosition::Around(lines[10].id), 1).await.lines, lines[10..11]);
+    assert_eq!(bed.page(PagePosition::Around(lines[0].id), 5).await.lines, lines[0..3]);
 }
 
 #[tokio::test]
 async fn bytes_bound_a_page_but_one_message_always_comes() {
-    let mut bed = Bed::open(Location::Memory, crate::support::NOON);
+    let mut bed = Bed::open(Location::Memory, crate::fixtures::NOON);
     let mut ana = Author::new(2);
     let long = "x".repeat(30_000);
     let batches: Vec<_> = (0..4).map(|_| ana.say(&long)).collect();
     bed.append(&batches.iter().collect::<Vec<_>>()).await;
     for (bytes, expected) in [(0, 1), (59_999, 1), (60_000, 2), (usize::MAX, 4)] {
-        let query = PageQuery { at: At::Newest, conversation: None, limit: 100 };
+        let query = PageQuery { at: PagePosition::Newest, conversation: None, limit: 100 };
         let page = bed.store.page(query, budget(bytes)).await.expect("readable").expect("found");
         assert_eq!(page.lines.len(), expected, "{bytes} bytes");
         assert_eq!(page.before.is_some(), expected < 4);
@@ -132,11 +132,11 @@ async fn bytes_bound_a_page_but_one_message_always_comes() {
 
 /// Ten messages of 10 bytes at whole seconds, each with a notice of 100 bytes behind it.
 async fn messages_and_notices() -> Bed {
-    let mut bed = Bed::open(Location::Memory, crate::support::NOON);
+    let mut bed = Bed::open(Location::Memory, crate::fixtures::NOON);
     let mut ana = Author::new(2);
     for number in 0..10 {
         bed.append(&[&ana.say(&format!("number 0.{number}"))]).await;
-        bed.notice(crate::support::NOON + number * 1_000 + 500, ana.id()).await;
+        bed.notice(crate::fixtures::NOON + number * 1_000 + 500, ana.id()).await;
     }
     bed
 }
@@ -144,7 +144,7 @@ async fn messages_and_notices() -> Bed {
 #[tokio::test]
 async fn pages_of_few_bytes_follow_each_other() {
     let bed = messages_and_notices().await;
-    let all = bed.page(At::Newest, 100).await;
+    let all = bed.page(PagePosition::Newest, 100).await;
     for bytes in [1, 10, 110, 150, 330, 500, 1_100] {
         let read = async |at| {
             let query = PageQuery { at, conversation: None, limit: 100 };
@@ -154,18 +154,18 @@ async fn pages_of_few_bytes_follow_each_other() {
             page
         };
         let (mut lines, mut notices) = (Vec::new(), 0);
-        let mut page = read(At::Newest).await;
+        let mut page = read(PagePosition::Newest).await;
         loop {
             notices += page.notices.len();
             lines.splice(0..0, page.lines);
             let Some(cursor) = page.before else { break };
-            page = read(At::Before(cursor)).await;
+            page = read(PagePosition::Before(cursor)).await;
         }
         assert_eq!((lines, notices), (all.lines.clone(), 10), "backwards by {bytes}");
 
         let (mut lines, mut notices, mut cursor) = (Vec::new(), 0, BEGINNING);
         while lines.len() < 10 {
-            let page = read(At::After(cursor)).await;
+            let page = read(PagePosition::After(cursor)).await;
             notices += page.notices.len();
             lines.extend(page.lines);
             cursor = page.after;
@@ -174,7 +174,7 @@ async fn pages_of_few_bytes_follow_each_other() {
 
         let (mut lines, mut notices, mut arrival) = (Vec::new(), 0, 0);
         loop {
-            let query = PageQuery { at: At::Since(arrival), conversation: None, limit: 100 };
+            let query = PageQuery { at: PagePosition::Since(arrival), conversation: None, limit: 100 };
             let page = bed.store.page(query, budget(bytes)).await.expect("readable").expect("found");
             let count = page.lines.len() + page.notices.len();
             assert!(page.lines.len() * 10 + page.notices.len() * 100 <= bytes || count == 1);
@@ -191,7 +191,7 @@ async fn pages_of_few_bytes_follow_each_other() {
 
 #[tokio::test]
 async fn an_id_with_another_check_names_nothing() {
-    let mut bed = Bed::open(Location::Memory, crate::support::NOON);
+    let mut bed = Bed::open(Location::Memory, crate::fixtures::NOON);
     // Two authors may draw the same number for a log.
     let (mut ana, mut ben) = (Author::new(2).with_log(7), Author::new(3).with_log(7));
     let (lines, _) = bed.append(&[&ana.say_all(&["a", "b"]), &ben.say_all(&["c", "d"])]).await;
@@ -204,12 +204,12 @@ async fn an_id_with_another_check_names_nothing() {
     wrong = lines[1].id;
     wrong.seq = u64::MAX;
     assert_eq!(bed.store.line(wrong).await.expect("readable"), None);
-    let unknown = PageQuery { at: At::Around(wrong), conversation: None, limit: 5 };
+    let unknown = PageQuery { at: PagePosition::Around(wrong), conversation: None, limit: 5 };
     assert!(bed.store.page(unknown, budget(1_000)).await.expect("readable").is_none());
 }
 
 #[tokio::test]
-async fn what_is_here_already_is_passed_over() {
+async fn stored_batch_is_skipped() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let mut ana = Author::new(2);
@@ -223,7 +223,7 @@ async fn what_is_here_already_is_passed_over() {
 }
 
 #[tokio::test]
-async fn history_is_whole_batches_that_hang_together() {
+async fn history_is_contiguous_whole_batches() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let mut ana = Author::new(2);
@@ -250,8 +250,8 @@ async fn history_is_whole_batches_that_hang_together() {
 }
 
 #[tokio::test]
-async fn history_ends_where_a_chain_is_broken() {
-    let mut bed = Bed::open(Location::Memory, crate::support::NOON);
+async fn history_ends_at_a_broken_chain() {
+    let mut bed = Bed::open(Location::Memory, crate::fixtures::NOON);
     let mut skips = Author::new(2);
     let before = skips.say("a");
     skips.seq = 9;
@@ -262,7 +262,7 @@ async fn history_ends_where_a_chain_is_broken() {
 }
 
 #[tokio::test]
-async fn a_name_that_comes_late_is_told_for_what_was_said_under_it() {
+async fn late_name_updates_earlier_messages() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let mut ana = Author::new(2);
@@ -275,19 +275,19 @@ async fn a_name_that_comes_late_is_told_for_what_was_said_under_it() {
 }
 
 #[tokio::test]
-async fn of_very_many_conversations_those_that_matter_are_listed() {
+async fn only_relevant_conversations_are_listed() {
     const MANY: usize = CONVERSATIONS_LISTED_MAX + 200;
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);
     let (mut ana, mut direct) = (Author::new(2), Author::new(2).with_log(5).to(me().id()));
-    let channel = |number: usize| Conversation::Channel(Name::lossy(&format!("made up {number}"), "?"));
+    let channel = |number: usize| Conversation::Channel(Name::from_lossy(&format!("made up {number}"), "?"));
     bed.append(&[&direct.say("psst")]).await;
     let said: Vec<_> = (0..MANY).map(|number| say_in(&format!("made up {number}"), "x")).collect();
     let batches: Vec<_> = said.chunks(64).map(|some| ana.batch(some, None)).collect();
     let (lines, _) = bed.append(&batches.iter().collect::<Vec<_>>()).await;
     assert_eq!(lines.len(), MANY);
     bed.store.write(Write::Read { conversation: channel(7), arrival: lines[7].arrival });
-    assert!(matches!(bed.answer().await, Written::Read { .. }));
+    assert!(matches!(bed.answer().await, WriteResult::Read(_)));
 
     let listed = bed.store.conversations().await.expect("readable");
     let listed: Vec<_> = listed.into_iter().map(|state| state.conversation).collect();
@@ -296,7 +296,7 @@ async fn of_very_many_conversations_those_that_matter_are_listed() {
     let expected: Vec<_> = [Conversation::Direct(ana.id()), channel(7)].into_iter().chain(newest).collect();
     assert_eq!(listed, expected, "who writes to one, what one reads, and what is new");
     // What is not listed is there all the same.
-    let query = PageQuery { at: At::Newest, conversation: Some(channel(0)), limit: 10 };
+    let query = PageQuery { at: PagePosition::Newest, conversation: Some(channel(0)), limit: 10 };
     let page = bed.store.page(query, budget(usize::MAX)).await.expect("readable").expect("found");
     assert_eq!(page.lines, lines[..1]);
 

@@ -1,16 +1,16 @@
-//! What differs from what was signed and is no damage: the user is not told of a disk that changed something.
+//! Differences from signed data that are no damage: the user gets no warning about the disk.
 
 use std::path::PathBuf;
 
 use roomful::proto::clock::Stamp;
-use roomful::proto::history::{At, PageQuery};
-use roomful::proto::name::Name;
-use roomful::proto::record::{MemberRecord, Write};
-use roomful::proto::timeline::{Conversation, Line};
+use roomful::proto::entries::timeline::{Conversation, Message};
+use roomful::proto::history::{PagePosition, PageQuery};
+use roomful::proto::names::name::Name;
+use roomful::proto::replication::store_api::{MemberRecord, Write};
 use roomful::store::Location;
 use tempfile::TempDir;
 
-use crate::support::{Author, Bed, NOON, budget, profile, room, say, say_in};
+use crate::fixtures::{Author, Bed, NOON, budget, profile, room, say, say_in};
 
 fn file(dir: &TempDir) -> PathBuf {
     let Location::File(path) = Location::in_dir(dir.path(), &room()) else { panic!("a file") };
@@ -31,7 +31,7 @@ fn told(ana: &Author, name: &str, at_ms: u64) -> Write {
 }
 
 #[tokio::test]
-async fn a_name_told_for_the_time_of_a_signed_one_is_ignored() {
+async fn reported_name_does_not_override_a_signed_one() {
     let mut ana = Author::new(2);
     let (first, second) = (ana.batch(&[profile("Ana"), say("hi")], None), ana.named("Anna"));
     let dir = tempfile::tempdir().expect("a directory");
@@ -48,9 +48,9 @@ async fn a_name_told_for_the_time_of_a_signed_one_is_ignored() {
 }
 
 /// The newest messages of a channel.
-async fn lines(bed: &Bed, channel: &str) -> Vec<Line> {
+async fn lines(bed: &Bed, channel: &str) -> Vec<Message> {
     let conversation = Some(Conversation::Channel(Name::new(channel).expect("a name")));
-    let page = bed.store.page(PageQuery { at: At::Newest, conversation, limit: 9 }, budget(usize::MAX)).await;
+    let page = bed.store.page(PageQuery { at: PagePosition::Newest, conversation, limit: 9 }, budget(usize::MAX)).await;
     page.expect("readable").expect("a page").lines
 }
 
@@ -107,7 +107,7 @@ async fn times_far_ahead_are_cleared() {
     let mut bed = Bed::at(&dir);
     let member = &bed.opened.snapshot.members[0];
     assert!(member.since_ms <= NOON + 10_000 && member.name_time.ms() <= NOON + 10_000, "{member:?}");
-    let page = bed.page(At::Newest, 9).await;
+    let page = bed.page(PagePosition::Newest, 9).await;
     assert_eq!(page.notices.iter().map(|notice| notice.wall_ms).collect::<Vec<_>>(), [NOON]);
     bed.append(&[&ana.named("Another")]).await;
     bed.store.close().await;

@@ -1,4 +1,4 @@
-//! Rules for the page: text is only ever text, nothing stands inline, and a colour has a name.
+//! Rules for the page: text stays text, nothing is inline, and colours have names.
 
 use crate::source::Source;
 use crate::{Complaints, breaks, holds, keeps};
@@ -24,7 +24,7 @@ const TEXT_INTO_CODE: &[&str] = &[
 /// How a colour is written.
 const COLOUR_FUNCTIONS: &[&str] = &["rgb(", "rgba(", "hsl(", "hsla(", "hwb(", "lab(", "lch(", "oklab(", "oklch("];
 
-/// Names of colours that anybody would reach for.
+/// Common colour names.
 const COLOUR_NAMES: &[&str] =
     &["black", "blue", "gray", "green", "grey", "orange", "purple", "red", "teal", "white", "yellow"];
 
@@ -129,12 +129,12 @@ fn has_hex_colour(text: &str) -> bool {
 }
 
 #[test]
-fn the_page_never_makes_code_of_text() {
+fn page_never_turns_text_into_code() {
     holds(text_stays_text);
-    breaks(text_stays_text, "static/js/view/row.js", "row.innerHTML = text;");
-    breaks(text_stays_text, "static/js/view/row.js", "list.insertAdjacentHTML('beforeend', text);");
+    breaks(text_stays_text, "static/js/timeline/message_row.js", "row.innerHTML = text;");
+    breaks(text_stays_text, "static/js/timeline/message_row.js", "list.insertAdjacentHTML('beforeend', text);");
     breaks(text_stays_text, "templates/shell.html", "<a href=\"javascript:void 0\">");
-    keeps(text_stays_text, "static/js/view/row.js", "row.textContent = text; medieval(text);");
+    keeps(text_stays_text, "static/js/timeline/message_row.js", "row.textContent = text; medieval(text);");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn nothing_of_the_page_is_inline() {
     keeps(
         nothing_is_inline,
         "templates/shell.html",
-        "<script src=\"{{ parts }}/js/theme.js\"></script><p class=\"a\">",
+        "<script src=\"{{ parts }}/js/theme_boot.js\"></script><p class=\"a\">",
     );
     keeps(nothing_is_inline, "static/js/main.js", "element.style.setProperty(\"--hue\", hue)");
 }
@@ -159,7 +159,7 @@ fn colours_are_written_once() {
     for css in ["p { color: #fff }", "p { border: 1px solid rgb(0 0 0 / 50%); }", "p { &:hover { color: red } }"] {
         breaks(colours_have_names, "static/css/base.css", css);
     }
-    breaks(colours_have_names, "static/js/joy.js", "const confetti = [\"#ff0000\"];");
+    breaks(colours_have_names, "static/js/features/confetti.js", "const confetti = [\"#ff0000\"];");
     for file in COLOURS {
         keeps(colours_have_names, file, ":root { --bg: #ffffff; }");
     }

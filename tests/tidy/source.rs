@@ -1,4 +1,5 @@
-//! The sources as text, and the code in them: without comments, strings and tests, but with every line in its place.
+//! The sources as text, and views of them: code without comments, strings or tests, and comments
+//! alone, with every byte in its place.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,7 +47,12 @@ impl Source {
         code_of(&self.text)
     }
 
-    /// The same without modules that are compiled for tests only.
+    /// The comments alone; each byte stays where it was.
+    pub(crate) fn comments(&self) -> String {
+        blanked(&self.text, |token| !token.starts_with(b"//") && !token.starts_with(b"/*"))
+    }
+
+    /// The same as [`Source::code`] without modules that are compiled for tests only.
     pub(crate) fn code_without_tests(&self) -> String {
         without_tests(self.code())
     }
@@ -57,7 +63,8 @@ impl Source {
         format!("{}:{line}: {why}", self.path)
     }
 
-    /// A complaint for each place where one of these stands as a word of its own in `text`, a form of this source.
+    /// A complaint for each occurrence of one of `words` as a whole word in `text`, a view of this
+    /// source.
     pub(crate) fn find_words(&self, text: &str, words: &[&str], why: &str) -> Vec<String> {
         let found = words.iter().flat_map(|word| {
             let is_whole = |&(at, _): &(usize, &str)| is_word(text, at, word.len());
@@ -114,6 +121,12 @@ fn is_word(text: &str, at: usize, length: usize) -> bool {
 
 /// Blanks comments, strings and character literals; each byte stays where it was.
 pub(crate) fn code_of(text: &str) -> String {
+    blanked(text, |token| token.len() > 1)
+}
+
+/// Blanks the tokens selected by `is_blanked`: comments, strings, character literals, and single
+/// bytes of other code. Each byte stays where it was.
+fn blanked(text: &str, is_blanked: impl Fn(&[u8]) -> bool) -> String {
     let bytes = text.as_bytes();
     let mut code = bytes.to_vec();
     let mut at = 0;
@@ -126,12 +139,10 @@ pub(crate) fn code_of(text: &str) -> String {
             b'\'' => end_of_character(bytes, at),
             _ => at,
         };
-        if end == at {
-            at += 1;
-            continue;
+        let end = end.max(at + 1).min(bytes.len());
+        if is_blanked(&bytes[at..end]) {
+            code[at..end].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b' ');
         }
-        let end = end.min(bytes.len());
-        code[at..end].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b' ');
         at = end;
     }
     String::from_utf8_lossy(&code).into_owned()
@@ -202,7 +213,7 @@ pub(crate) fn block_length(code: &str) -> usize {
 }
 
 #[test]
-fn comments_strings_and_tests_are_no_code() {
+fn comments_strings_and_tests_are_blanked() {
     for (text, words) in [
         ("a // b\nc", "a c"),
         ("a /* { */ b", "a b"),

@@ -1,4 +1,4 @@
-//! Nodes among themselves: they meet, talk, part, and say why not.
+//! Nodes with each other: discovery, links, goodbyes, errors.
 
 use super::*;
 use crate::wire::frame::encode;
@@ -10,7 +10,7 @@ async fn nodes_meet_by_beacon_and_talk() {
     a.net.announce(a.beacon());
     let (source, beacon) = b
         .next(|event| match event {
-            Event::Beacon { source, beacon } => Some((source, beacon)),
+            NetEvent::Beacon { source, beacon } => Some((source, beacon)),
             _ => None,
         })
         .await;
@@ -38,7 +38,7 @@ async fn an_announcement_is_reported_and_counted() {
     let mut b = node(2, a.net.udp_port());
     let addresses = a
         .next(|event| match event {
-            Event::Network { addresses } => Some(addresses),
+            NetEvent::Network { addresses } => Some(addresses),
             _ => None,
         })
         .await;
@@ -46,38 +46,38 @@ async fn an_announcement_is_reported_and_counted() {
     a.net.announce(a.beacon());
     let sent = a
         .next(|event| match event {
-            Event::Announced(sent) => Some(sent),
-            Event::Beacon { .. } => panic!("an echo of the own beacon"),
+            NetEvent::Announced(sent) => Some(sent),
+            NetEvent::Beacon { .. } => panic!("an echo of the own beacon"),
             _ => None,
         })
         .await;
     let target = SocketAddr::from(([127, 255, 255, 255], a.net.udp_port()));
     assert_eq!(sent.len(), 1);
     assert_eq!((sent[0].source, sent[0].target, &sent[0].error), (IpAddr::from([127, 0, 0, 1]), target, &None));
-    b.next(|event| matches!(event, Event::Beacon { .. }).then_some(())).await;
+    b.next(|event| matches!(event, NetEvent::Beacon { .. }).then_some(())).await;
     assert_eq!(counted(&b), (0, 1, 0));
     assert_eq!(a.net.counters()["lo"].sent, 1);
 
-    // What is no beacon is counted; the good one behind it says when.
+    // Invalid packets are counted; the valid one after them shows that they were processed.
     let socket = tokio::net::UdpSocket::bind("127.0.0.3:0").await.expect("a socket");
     socket.set_broadcast(true).expect("allowed");
     for packet in [&b"ROOMFUL\x02"[..], b"", &[7; 1400]] {
         socket.send_to(packet, target).await.expect("sent");
     }
     a.net.announce(a.beacon());
-    b.next(|event| matches!(event, Event::Beacon { .. }).then_some(())).await;
+    b.next(|event| matches!(event, NetEvent::Beacon { .. }).then_some(())).await;
     assert_eq!(counted(&b), (0, 2, 3));
-    b.has_refused(&[(Cause::NoBeacon, 2), (Cause::BeaconVersion, 1)]).await;
+    b.has_refused(&[(DropReason::NoBeacon, 2), (DropReason::BeaconVersion, 1)]).await;
 }
 
-/// Beacons sent, heard and refused on loopback.
-fn counted(node: &Node) -> (u64, u64, u64) {
+/// Beacons sent, received and refused on loopback.
+fn counted(node: &NetNode) -> (u64, u64, u64) {
     let counts = node.net.counters()["lo"];
     (counts.sent, counts.heard, counts.refused)
 }
 
 #[tokio::test]
-async fn a_goodbye_arrives_behind_what_was_said() {
+async fn goodbye_arrives_after_queued_frames() {
     let (mut a, a_link, mut b, _) = linked().await;
     for wall_ms in 0..500 {
         a.net.send(a_link, encode(&Frame::Ping { wall_ms }));
@@ -91,7 +91,7 @@ async fn a_goodbye_arrives_behind_what_was_said() {
 }
 
 #[tokio::test]
-async fn a_stop_says_goodbye_and_ends_every_task() {
+async fn stop_sends_goodbye_and_ends_every_task() {
     let (a, _, mut b, _) = linked().await;
     a.stop.cancel();
     assert_eq!(b.down().await, Some(CloseReason::Stopping));
@@ -106,7 +106,7 @@ async fn only_members_of_the_room_get_in() {
         let mut b = node_in(2, 0, room, key);
         let (a_address, b_address) = (a.address(), b.address());
         let error = b.refused(a_address, None).await;
-        let wrong = if room == "lobby" { "another room key" } else { "another room" };
+        let wrong = if room == "lobby" { "a different room key" } else { "another room" };
         assert!(error.contains(wrong), "{room}: {error}");
         let error = a.refused(b_address, None).await;
         assert!(error.contains(wrong), "{room}: {error}");
@@ -121,37 +121,37 @@ async fn only_members_of_the_room_get_in() {
 async fn the_id_must_be_the_expected_one() {
     let (a, mut b) = (node(1, 0), node(2, 0));
     let error = b.refused(a.address(), Some(id(9))).await;
-    assert!(error.contains("somebody else answers there"), "{error}");
+    assert!(error.contains("another node answers there"), "{error}");
 }
 
 #[tokio::test]
 async fn a_node_does_not_link_with_itself() {
     let mut a = node(1, 0);
     let error = a.refused(a.address(), None).await;
-    assert!(error.contains("this node itself"), "{error}");
+    assert!(error.contains("your own node"), "{error}");
     let copy = try_node(1, Some(IpAddr::from([127, 0, 0, 9])), 0, "lobby", None).expect("a network side");
     let error = a.refused(copy.address(), None).await;
-    assert!(error.contains("with the key of this one"), "{error}");
+    assert!(error.contains("the same identity"), "{error}");
 }
 
 #[tokio::test]
-async fn a_name_is_looked_up() {
+async fn host_name_is_resolved() {
     let (mut a, b) = (node(1, 0), node(2, 0));
-    let target = Target::Host("127.0.0.2".to_owned(), b.net.tcp_port());
+    let target = DialTarget::Host("127.0.0.2".to_owned(), b.net.tcp_port());
     a.net.dial(Dial { dial: DialId(1), target, expected: Some(b.id), is_given: true });
     a.up().await;
 }
 
 #[tokio::test]
-async fn a_dial_says_when_nobody_is_there() {
+async fn dial_without_listener_reports_no_answer() {
     let mut a = node(1, 0);
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
     let error = a.refused(free, None).await;
-    assert!(error.contains("nobody answers") && !error.contains("os error"), "{error}");
+    assert!(error.contains("no answer") && !error.contains("os error"), "{error}");
 }
 
 #[tokio::test]
-async fn what_hinders_a_start_is_said() {
+async fn start_error_says_what_to_do() {
     let foreign = IpAddr::from([192, 0, 2, 1]);
     let error = try_node(1, Some(foreign), 0, "lobby", None).err().expect("not our address").to_string();
     assert!(error.contains("192.0.2.1 is not an address of this machine") && error.contains("127.0.0.1"), "{error}");
@@ -171,7 +171,7 @@ async fn a_taken_tcp_port_is_replaced() {
 }
 
 #[tokio::test]
-async fn without_a_host_every_address_is_dialled_at() {
+async fn node_without_host_is_dialled_at_any_address() {
     let mut a = try_node(1, None, 0, "lobby", None).expect("a network side");
     let mut b = node(2, 0);
     let all = a.net.tcp_addresses();
@@ -189,7 +189,7 @@ async fn both_sides_may_dial_at_once() {
     let (mut a, mut b) = (node(1, 0), node(2, 0));
     a.net.dial(dial(1, b.address(), Some(b.id)));
     b.net.dial(dial(1, a.address(), Some(a.id)));
-    // Two links; which one stays is for the engines to say.
+    // Two links; the engines decide which one survives.
     for node in [&mut a, &mut b] {
         let (first, second) = (node.up().await, node.up().await);
         assert_ne!(first.0, second.0);

@@ -1,4 +1,4 @@
-//! Rooms with a key: what the wire gives away, and how often one may try.
+//! Rooms with a key: what beacons reveal, and the limit of wrong keys.
 
 use tokio::io::AsyncWriteExt as _;
 
@@ -8,16 +8,16 @@ use crate::proto::limits::WRONG_KEYS_MAX;
 use crate::wire::frame::{Greeting, encode_hello, encode_proof};
 
 #[tokio::test]
-async fn a_beacon_of_a_room_with_a_key_names_nobody() {
+async fn beacon_of_a_room_with_a_key_has_no_name() {
     let a = node_in(1, 0, "lobby", room_key(1));
     let mut b = node_in(2, a.net.udp_port(), "lobby", None);
     a.net.announce(a.beacon());
-    let heard = b.next(|event| if let Event::Beacon { beacon, .. } = event { Some(beacon) } else { None }).await;
+    let heard = b.next(|event| if let NetEvent::Beacon { beacon, .. } = event { Some(beacon) } else { None }).await;
     assert_eq!((heard.id, heard.name.as_str()), (a.id, a.id.short().as_str()));
 }
 
 #[tokio::test]
-async fn who_tries_keys_gets_five_a_minute_and_holders_are_let_in_meanwhile() {
+async fn wrong_keys_are_limited_and_holders_admitted() {
     let mut a = node_in(1, 0, "lobby", room_key(1));
     let hello = Hello { versions: PROTOCOL_VERSIONS, room: RoomTag::new("lobby"), instance: instance() };
     for _ in 0..WRONG_KEYS_MAX {
@@ -32,7 +32,7 @@ async fn who_tries_keys_gets_five_a_minute_and_holders_are_let_in_meanwhile() {
     let mut stream = tokio::net::TcpStream::connect(a.address()).await.expect("connected");
     let read = timeout(PATIENCE, tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 1])).await.expect("at once");
     assert!(matches!(read, Ok(0) | Err(_)), "closed before a byte");
-    a.has_refused(&[(Cause::WrongKey, WRONG_KEYS_MAX as u64 + 1)]).await;
+    a.has_refused(&[(DropReason::WrongKey, WRONG_KEYS_MAX as u64 + 1)]).await;
 
     let mut holder = node_in(2, 0, "lobby", room_key(1));
     holder.net.dial(dial(1, a.address(), None));

@@ -1,4 +1,4 @@
-//! Whole network sides with real sockets on loopback: what all their tests share.
+//! Tests of whole network sides with real sockets on loopback: what they share.
 
 mod among;
 mod keys;
@@ -10,14 +10,14 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::*;
-use crate::proto::batch::{HEADER_VERSION, Header, Verified, sign, slot};
-use crate::proto::body::Body;
-use crate::proto::book::Target;
 use crate::proto::clock::Stamp;
+use crate::proto::entries::batch::{HEADER_VERSION, Header, Verified, sign, slot};
+use crate::proto::entries::body::Body;
 use crate::proto::ids::LogId;
-use crate::proto::refusal::Cause;
+use crate::proto::links::address_book::DialTarget;
+use crate::proto::replication::drop_reason::DropReason;
 
-/// Longer than anything here takes on a busy machine; only a failure waits for it.
+/// Longer than any step takes on a busy machine; only a failure waits for it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 static INSTANCES: AtomicU64 = AtomicU64::new(1);
@@ -35,7 +35,7 @@ fn id(seed: u8) -> NodeId {
 }
 
 fn dial(number: u64, address: SocketAddr, expected: Option<NodeId>) -> Dial {
-    Dial { dial: DialId(number), target: Target::Address(address), expected, is_given: false }
+    Dial { dial: DialId(number), target: DialTarget::Address(address), expected, is_given: false }
 }
 
 fn name(text: &str) -> Name {
@@ -46,23 +46,23 @@ fn room_key(seed: u8) -> Option<RoomKey> {
     Some(RoomKey::from_bytes([seed; 16]))
 }
 
-struct Node {
+struct NetNode {
     net: Net,
     id: NodeId,
     instance: Instance,
     room: RoomTag,
-    events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<NetEvent>,
     stop: CancellationToken,
     tracker: TaskTracker,
     _name: watch::Sender<Name>,
 }
 
 /// A node on 127.0.0.`seed`, whose key, name and address follow from `seed`.
-fn node(seed: u8, port: u16) -> Node {
+fn node(seed: u8, port: u16) -> NetNode {
     node_in(seed, port, "lobby", None)
 }
 
-fn node_in(seed: u8, port: u16, room: &str, room_key: Option<RoomKey>) -> Node {
+fn node_in(seed: u8, port: u16, room: &str, room_key: Option<RoomKey>) -> NetNode {
     try_node(seed, Some(IpAddr::from([127, 0, 0, seed])), port, room, room_key).expect("a network side")
 }
 
@@ -72,25 +72,25 @@ fn try_node(
     port: u16,
     room: &str,
     room_key: Option<RoomKey>,
-) -> Result<Node, NetError> {
+) -> Result<NetNode, NetError> {
     let instance = instance();
     let announce_to = Vec::new();
     let (key, budget) = (key(seed), LinkBudget::default());
-    let settings = Settings { host, port, announce_to, room: name(room), room_key, key, instance, budget };
+    let settings = NetConfig { host, port, announce_to, room: name(room), room_key, key, instance, budget };
     let (_name, watched) = watch::channel(name(&format!("node {seed}")));
     let (sender, events) = mpsc::channel(64);
     let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
     let net = Net::start(settings, watched, sender, stop.clone(), tracker.clone())?;
-    Ok(Node { net, id: id(seed), instance, room: RoomTag::new(room), events, stop, tracker, _name })
+    Ok(NetNode { net, id: id(seed), instance, room: RoomTag::new(room), events, stop, tracker, _name })
 }
 
-impl Drop for Node {
+impl Drop for NetNode {
     fn drop(&mut self) {
         self.stop.cancel();
     }
 }
 
-impl Node {
+impl NetNode {
     fn address(&self) -> SocketAddr {
         self.net.tcp_addresses()[0].parse().expect("an address")
     }
@@ -100,8 +100,8 @@ impl Node {
         Beacon { room, id: self.id, instance: self.instance, port: self.net.tcp_port(), name }
     }
 
-    /// The next event for which `pick` has something; what comes before is passed over.
-    async fn next<T>(&mut self, mut pick: impl FnMut(Event) -> Option<T>) -> T {
+    /// Returns the first result of `pick` and skips the events before it.
+    async fn next<T>(&mut self, mut pick: impl FnMut(NetEvent) -> Option<T>) -> T {
         let found = async {
             loop {
                 let event = self.events.recv().await.expect("the network side runs");
@@ -115,8 +115,8 @@ impl Node {
 
     async fn up(&mut self) -> (LinkId, Peer) {
         self.next(|event| match event {
-            Event::LinkUp { link, peer, .. } => Some((link, peer)),
-            Event::LinkDown { .. } | Event::DialFailed { .. } => panic!("no link: {event:?}"),
+            NetEvent::LinkUp { link, peer, .. } => Some((link, peer)),
+            NetEvent::LinkDown { .. } | NetEvent::DialFailed { .. } => panic!("no link: {event:?}"),
             _ => None,
         })
         .await
@@ -124,7 +124,7 @@ impl Node {
 
     async fn down(&mut self) -> Option<CloseReason> {
         self.next(|event| match event {
-            Event::LinkDown { reason, .. } => Some(reason),
+            NetEvent::LinkDown { reason, .. } => Some(reason),
             _ => None,
         })
         .await
@@ -132,26 +132,26 @@ impl Node {
 
     async fn frame(&mut self) -> Frame {
         self.next(|event| match event {
-            Event::Frame { frame, .. } => Some(frame),
-            Event::LinkDown { .. } => panic!("the link is gone"),
+            NetEvent::Frame { frame, .. } => Some(frame),
+            NetEvent::LinkDown { .. } => panic!("the link is gone"),
             _ => None,
         })
         .await
     }
 
-    /// Why a dial to `address` comes to nothing.
+    /// Dials `address` and returns the error.
     async fn refused(&mut self, address: SocketAddr, expected: Option<NodeId>) -> String {
         self.net.dial(dial(7, address, expected));
         self.next(|event| match event {
-            Event::DialFailed { dial: DialId(7), error, .. } => Some(error),
-            Event::LinkUp { .. } => panic!("a link came up"),
+            NetEvent::DialFailed { dial: DialId(7), error, .. } => Some(error),
+            NetEvent::LinkUp { .. } => panic!("a link came up"),
             _ => None,
         })
         .await
     }
 
-    /// Waits until so much was refused and no more: what is refused is counted behind the answer.
-    async fn has_refused(&self, expected: &[(Cause, u64)]) {
+    /// Waits until exactly these reasons are counted: they are counted after the answer is sent.
+    async fn has_refused(&self, expected: &[(DropReason, u64)]) {
         let counted = async {
             while self.net.refused().iter().collect::<Vec<_>>() != expected {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -161,7 +161,7 @@ impl Node {
         in_time.unwrap_or_else(|_| panic!("{:?} instead of {expected:?}", self.net.refused()));
     }
 
-    /// Whether somebody who keeps to the protocol still gets in.
+    /// Checks that a member that follows the protocol still gets a link.
     async fn still_works(&mut self) {
         let mut other = node(200, 0);
         other.net.dial(dial(1, self.address(), Some(self.id)));
@@ -171,7 +171,7 @@ impl Node {
 }
 
 /// Two nodes on one UDP port with a link between them, dialled by the first.
-async fn linked() -> (Node, LinkId, Node, LinkId) {
+async fn linked() -> (NetNode, LinkId, NetNode, LinkId) {
     let mut a = node(1, 0);
     let mut b = node(2, a.net.udp_port());
     a.net.dial(dial(1, b.address(), Some(b.id)));
@@ -184,9 +184,9 @@ fn batch(text: &str) -> Verified {
     batch_of(text, id(1), "lobby")
 }
 
-/// A batch signed with the first node's key, whoever it says wrote it and whichever room it is for.
+/// A batch signed with the first node's key, whatever its author and room are.
 fn batch_of(text: &str, author: NodeId, room: &str) -> Verified {
-    let body = Body::Say { text: text.to_owned(), channel: None, reply_to: None }.encode([1; 16]);
+    let body = Body::say(text.to_owned(), None, None).encode([1; 16]);
     let header = Header {
         version: HEADER_VERSION,
         room: RoomId::new(room, b""),

@@ -1,4 +1,4 @@
-//! Strangers that don't keep to the protocol: none of them gets in, and none of them keeps others out.
+//! Peers that violate the protocol: none gets a link, and none blocks other peers.
 
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
@@ -6,15 +6,15 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, TlsStream};
 
 use super::*;
-use crate::net::handshake::{HandshakeError, Setup, greet};
+use crate::net::auth_failures::AuthFailures;
+use crate::net::handshake::{HandshakeError, HandshakeParams, handshake};
 use crate::net::tls::{Tls, exporter};
-use crate::net::wrong_keys::WrongKeys;
-use crate::proto::frame::Intro;
 use crate::proto::limits::{FRAME_BYTES_MAX, HANDSHAKES_MAX};
-use crate::proto::session::Role;
+use crate::proto::links::room_proof::Role;
+use crate::proto::replication::frame::Intro;
 use crate::wire::frame::{Greeting, LENGTH_BYTES, decode, decode_greeting, encode, encode_hello, encode_proof};
 
-/// A stranger with the program's own TLS settings, at liberty to say what it likes.
+/// A peer with the program's own TLS configuration that can send anything.
 pub(super) async fn stranger(seed: u8, address: SocketAddr) -> (TlsStream<TcpStream>, [u8; 32]) {
     let tls = Tls::new(&key(seed)).expect("TLS");
     let stream = TcpStream::connect(address).await.expect("connected");
@@ -25,10 +25,10 @@ pub(super) async fn stranger(seed: u8, address: SocketAddr) -> (TlsStream<TcpStr
     (stream.into(), value)
 }
 
-/// A stranger that greets as a member does, but for what `change` makes of its first frame.
+/// A peer that performs the handshake like a member, with its Hello changed by `change`.
 async fn greeted(
     seed: u8,
-    node: &Node,
+    node: &NetNode,
     change: impl FnOnce(&mut Hello),
 ) -> (TlsStream<TcpStream>, Result<(Hello, Intro), HandshakeError>) {
     let (mut stream, exporter) = stranger(seed, node.address()).await;
@@ -36,10 +36,11 @@ async fn greeted(
     change(&mut hello);
     let intro = Intro { name: name("stranger"), uptime_ms: 1, wall_ms: 2, listens: Vec::new() };
     let (own, peer) = (id(seed), node.id);
-    let (keys, address) = (WrongKeys::default(), IpAddr::from([127, 0, 0, 1]));
+    let (keys, address) = (AuthFailures::default(), IpAddr::from([127, 0, 0, 1]));
     let keys = (&keys, address);
-    let setup = Setup { role: Role::Dialler, own, peer, hello, secret: b"lobby", exporter, intro: &intro, keys };
-    let result = greet(&mut stream, &setup).await;
+    let setup =
+        HandshakeParams { role: Role::Dialler, own, peer, hello, secret: b"lobby", exporter, intro: &intro, keys };
+    let result = handshake(&mut stream, &setup).await;
     (stream, result)
 }
 
@@ -60,7 +61,7 @@ async fn read(stream: &mut TlsStream<TcpStream>) -> Vec<u8> {
     bytes
 }
 
-/// Waits until the other side has hung up, with or without a word.
+/// Waits until the other side has hung up, with or without a Close.
 async fn hung_up(stream: &mut (impl AsyncRead + Unpin)) {
     let mut bytes = Vec::new();
     let _ = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("hung up in time");
@@ -81,7 +82,7 @@ async fn without_a_common_version_there_is_no_link() {
     let mut a = node(1, 0);
     let (_, result) = greeted(3, &a, |hello| hello.versions = (PROTOCOL_VERSIONS.1 + 1, u64::MAX)).await;
     assert!(matches!(result, Err(HandshakeError::Refused(CloseReason::Version))), "{result:?}");
-    a.has_refused(&[(Cause::WrongVersion, 1)]).await;
+    a.has_refused(&[(DropReason::WrongVersion, 1)]).await;
     a.still_works().await;
 }
 
@@ -91,7 +92,7 @@ async fn garbage_instead_of_tls_is_hung_up_on() {
     let mut stream = TcpStream::connect(a.address()).await.expect("connected");
     stream.write_all(&b"GET / HTTP/1.1\r\n\r\n".repeat(100)).await.expect("sent");
     hung_up(&mut stream).await;
-    a.has_refused(&[(Cause::NotOurs, 1)]).await;
+    a.has_refused(&[(DropReason::NotOurs, 1)]).await;
     a.still_works().await;
 }
 
@@ -104,12 +105,12 @@ async fn a_first_frame_that_is_too_long_is_refused() {
     a.still_works().await;
 }
 
-/// Connects with other TLS settings than the program's own, and expects to be turned away.
-async fn turned_away(node: &Node, scheme: &'static rcgen::SignatureAlgorithm, alpn: &[u8]) {
+/// Connects with another TLS configuration and expects to be rejected.
+async fn turned_away(node: &NetNode, scheme: &'static rcgen::SignatureAlgorithm, alpn: &[u8]) {
     let pair = rcgen::KeyPair::generate_for(scheme).expect("a key");
     let params = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
     let chain = vec![params.self_signed(&pair).expect("a certificate").der().clone()];
-    // The server's certificate is accepted as the program does; only what the client shows differs.
+    // The server's certificate is accepted as usual; only the client's configuration differs.
     let mut config = (*Tls::new(&key(3)).expect("TLS").client).clone();
     let private = PrivatePkcs8KeyDer::from(pair.serialize_der());
     let signer = rustls::crypto::aws_lc_rs::sign::any_supported_type(&private.into()).expect("a key");
@@ -126,7 +127,7 @@ async fn turned_away(node: &Node, scheme: &'static rcgen::SignatureAlgorithm, al
 }
 
 #[tokio::test]
-async fn only_our_own_tls_is_answered() {
+async fn other_tls_is_not_answered() {
     let mut a = node(1, 0);
     turned_away(&a, &rcgen::PKCS_ECDSA_P256_SHA256, b"roomful/1").await;
     turned_away(&a, &rcgen::PKCS_ED25519, b"h2").await;
@@ -135,21 +136,21 @@ async fn only_our_own_tls_is_answered() {
 }
 
 #[tokio::test]
-async fn a_flood_of_silent_connections_displaces_itself() {
+async fn flood_of_silent_connections_evicts_itself() {
     let mut a = node(1, 0);
     let mut first = TcpStream::connect(a.address()).await.expect("connected");
     let mut flood = Vec::new();
     for _ in 0..HANDSHAKES_MAX {
         flood.push(TcpStream::connect(a.address()).await.expect("connected"));
     }
-    // Far sooner than a handshake's own time is over.
+    // Far sooner than the handshake's timeout.
     timeout(Duration::from_secs(5), hung_up(&mut first)).await.expect("the first silent one goes");
-    a.has_refused(&[(Cause::Displaced, 1)]).await;
+    a.has_refused(&[(DropReason::Displaced, 1)]).await;
     a.still_works().await;
 }
 
 #[tokio::test]
-async fn whoever_breaks_the_protocol_is_told_so() {
+async fn protocol_violation_is_answered_with_close() {
     let mut a = node(1, 0);
     let push = |author, room| encode(&Frame::Push(vec![batch_of("hello", author, room)])).to_vec();
     let (forged, strayed, mut altered) = (push(id(9), "lobby"), push(id(1), "attic"), push(id(1), "lobby"));
@@ -164,12 +165,18 @@ async fn whoever_breaks_the_protocol_is_told_so() {
         assert_eq!(read_frame(&mut stream).await, Frame::Close(CloseReason::Protocol), "{bytes:?}");
         assert_eq!(a.down().await, Some(CloseReason::Protocol));
     }
-    a.has_refused(&[(Cause::Malformed, 3), (Cause::Forged, 1), (Cause::Altered, 1), (Cause::Strayed, 1)]).await;
+    a.has_refused(&[
+        (DropReason::Malformed, 3),
+        (DropReason::Forged, 1),
+        (DropReason::Altered, 1),
+        (DropReason::Strayed, 1),
+    ])
+    .await;
     a.still_works().await;
 }
 
 #[tokio::test]
-async fn a_frame_from_the_future_is_passed_over() {
+async fn unknown_frame_type_is_ignored() {
     let mut a = node(1, 0);
     let (mut stream, result) = greeted(3, &a, |_| ()).await;
     result.expect("a member");
@@ -181,7 +188,7 @@ async fn a_frame_from_the_future_is_passed_over() {
     stream.flush().await.expect("sent");
     assert_eq!(a.frame().await, Frame::Pong { wall_ms: 1 });
 
-    // It is a sign of life all the same, reported once a second.
+    // An unknown frame is a sign of life, reported once a second.
     let knock = async {
         loop {
             stream.write_all(&future).await.expect("sent");
@@ -190,7 +197,7 @@ async fn a_frame_from_the_future_is_passed_over() {
         }
     };
     let heard = a.next(|event| match event {
-        Event::Heard { .. } => Some(()),
+        NetEvent::Heard { .. } => Some(()),
         _ => None,
     });
     tokio::select! {
@@ -222,15 +229,16 @@ async fn a_long_frame_that_trickles_in_is_a_sign_of_life() {
     a.up().await;
     let frame = encode(&Frame::Push(vec![batch(&"x".repeat(30_000)); 4]));
     let (most, rest) = frame.split_at(frame.len() - LENGTH_BYTES);
-    // The parts come further apart than reports do, so at least one part is reported before the whole is there.
+    // The parts arrive further apart than reports, so at least one is reported before the frame is
+    // complete.
     for part in most.chunks(frame.len() / 4) {
         stream.write_all(part).await.expect("sent");
         stream.flush().await.expect("sent");
         tokio::time::sleep(Duration::from_millis(400)).await;
     }
     a.next(|event| match event {
-        Event::Heard { .. } => Some(()),
-        Event::Frame { .. } => panic!("not whole yet"),
+        NetEvent::Heard { .. } => Some(()),
+        NetEvent::Frame { .. } => panic!("not whole yet"),
         _ => None,
     })
     .await;
@@ -240,30 +248,39 @@ async fn a_long_frame_that_trickles_in_is_a_sign_of_life() {
 }
 
 #[tokio::test]
-async fn whoever_stands_between_is_noticed() {
-    // A stranger that takes the place of `a`: it has no other key than its own to show.
+async fn man_in_the_middle_is_detected() {
+    // A peer in place of `a` has only its own key to show.
     let (a, mut b) = (node(1, 0), node(2, 0));
     let between = node(66, 0);
     let error = b.refused(between.address(), Some(a.id)).await;
     assert!(error.contains(&id(66).short()), "{error}");
-    b.has_refused(&[(Cause::WrongId, 1)]).await;
+    b.has_refused(&[(DropReason::WrongId, 1)]).await;
 
-    // One that passes frames on between two TLS connections: the proofs bind the ids and the connection.
+    // A peer that forwards frames between two TLS connections fails: the proofs bind the ids and
+    // the connection.
     let hello = Hello { versions: PROTOCOL_VERSIONS, room: RoomTag::new("lobby"), instance: instance() };
     let intro = Intro { name: name("x"), uptime_ms: 1, wall_ms: 2, listens: Vec::new() };
     for (own, right_exporter) in [(b.id, true), (id(66), false)] {
         let (mut stream, exporter) = stranger(66, a.address()).await;
         let exporter = if right_exporter { exporter } else { [0; 32] };
-        let keys = (&WrongKeys::default(), IpAddr::from([127, 0, 0, 1]));
-        let setup =
-            Setup { role: Role::Dialler, own, peer: a.id, hello, secret: b"lobby", exporter, intro: &intro, keys };
-        let error = greet(&mut stream, &setup).await.expect_err("a proof for something else");
+        let keys = (&AuthFailures::default(), IpAddr::from([127, 0, 0, 1]));
+        let setup = HandshakeParams {
+            role: Role::Dialler,
+            own,
+            peer: a.id,
+            hello,
+            secret: b"lobby",
+            exporter,
+            intro: &intro,
+            keys,
+        };
+        let error = handshake(&mut stream, &setup).await.expect_err("a proof for something else");
         assert!(matches!(error, HandshakeError::RoomKey), "{error}");
     }
 }
 
 #[tokio::test]
-async fn a_wrong_proof_is_answered_with_nothing_but_why() {
+async fn wrong_proof_is_answered_with_close_only() {
     let mut a = node(1, 0);
     let hello = Hello { versions: PROTOCOL_VERSIONS, room: RoomTag::new("lobby"), instance: instance() };
     for send_back in [false, true] {
@@ -278,6 +295,6 @@ async fn a_wrong_proof_is_answered_with_nothing_but_why() {
         stream.flush().await.expect("sent");
         assert_eq!(read_frame(&mut stream).await, Frame::Close(CloseReason::Room));
     }
-    a.has_refused(&[(Cause::WrongKey, 2)]).await;
+    a.has_refused(&[(DropReason::WrongKey, 2)]).await;
     a.still_works().await;
 }

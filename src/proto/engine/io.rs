@@ -1,115 +1,150 @@
-//! What an engine is told and what it asks for: closed lists of all that can happen and all that can be done.
+//! The inputs and the actions of an engine: closed lists of all that can happen and all that can be
+//! done.
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::proto::book::{Dial, Target};
-use crate::proto::frame::{Beacon, CloseReason, Fetch, Frame, Peer};
-use crate::proto::ids::{Arrival, DialId, EntryId, LinkId, NodeId};
-use crate::proto::marks::MarkChange;
-use crate::proto::name::Name;
-use crate::proto::record::{HistoryPage, Ref, Write, Written};
-use crate::proto::roster::Member;
-use crate::proto::timeline::{Conversation, Held, Line, Notice};
+use crate::proto::commands::SayCommand;
+use crate::proto::entries::body::Body;
+use crate::proto::entries::timeline::{Conversation, Delivery, Notice};
+use crate::proto::history::ReadMarker;
+use crate::proto::ids::{DialId, EntryId, LinkId, NodeId};
+use crate::proto::links::address_book::{Dial, DialTarget};
+use crate::proto::member_flags::FlagChange;
+use crate::proto::members::roster::Member;
+use crate::proto::names::name::Name;
+use crate::proto::replication::frame::{Beacon, CloseReason, Fetch, Frame, Peer};
+use crate::proto::replication::store_api::{HistoryPage, IdempotencyKey, Write, WriteResult};
 
-/// Names a question of the node's user, for the answer.
+/// Identifies a request of the node's user, for its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AskId(pub u64);
 
-/// Something the node's user says.
+/// Something that changes a message, or a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Say {
-    /// To one member; none: to the room.
-    pub to: Option<NodeId>,
-    /// In which channel; has no meaning in a direct message.
-    pub channel: Name,
-    /// Exactly what was typed: checked to be neither blank nor too long.
-    pub text: String,
-    /// What it answers.
-    pub reply_to: Option<EntryId>,
-    /// Whether it is a festive greeting.
-    pub hooray: bool,
+pub struct ChangeInput {
+    /// The conversation of the message, or the channel.
+    pub conversation: Conversation,
+    /// The entry. Its form is checked, and that the user may change the message.
+    pub body: Body,
     /// The caller's own name for it.
-    pub reference: Option<Ref>,
+    pub reference: Option<IdempotencyKey>,
 }
 
 /// Everything that can happen.
 #[derive(Debug)]
 pub enum Input {
-    /// Nothing but time.
+    /// Time has passed.
     Tick,
     /// A beacon came in.
     Beacon {
-        /// Where from: this address is dialled, never one that is named inside.
+        /// Its source. This address is dialled, never one that is named inside.
         source: SocketAddr,
-        /// What it says.
+        /// Its content.
         beacon: Beacon,
     },
-    /// The own addresses are these now.
+    /// The own addresses changed to these.
     Network(Vec<IpAddr>),
     /// A dial ended without a link.
     DialFailed(DialId),
-    /// A dial ended with somebody who has another room key, or is somebody else.
+    /// A dial led to a node with another room key, or to another node than expected.
     DialRefused(DialId),
     /// A link is through its handshake.
     LinkUp {
         /// Its number.
         link: LinkId,
-        /// The dial that it came from; none: the other side dialled.
+        /// The dial that it came from. None: the other side dialled.
         dial: Option<DialId>,
-        /// Who is at the other end.
+        /// The node at the other end.
         peer: Peer,
     },
     /// A link has ended.
     LinkDown {
         /// Its number.
         link: LinkId,
-        /// Why, if the other side said so, or broke the protocol.
+        /// The reason, if the other side gave one, or broke the protocol.
         reason: Option<CloseReason>,
     },
     /// Part of a frame came in: a sign of life.
     Heard(LinkId),
     /// A frame came in.
     Frame {
-        /// On which link.
+        /// The link.
         link: LinkId,
-        /// What it says.
+        /// The frame.
         frame: Frame,
     },
-    /// The store has done something.
-    Written(Written),
+    /// The store has completed a write.
+    Written(WriteResult),
     /// The store has read history for a peer.
     History {
-        /// For which link.
+        /// The link of the peer.
         link: LinkId,
-        /// What it found.
+        /// The page.
         page: HistoryPage,
     },
-    /// The user says something.
-    Say {
-        /// For the answer.
-        asker: AskId,
-        /// What.
-        say: Say,
+    /// The store has this `ref`, for this entry. Sent before a request that needed the lookup; see
+    /// [`Engine::needs_ref_lookup`](super::Engine::needs_ref_lookup).
+    RefFound {
+        /// The `ref`.
+        reference: IdempotencyKey,
+        /// The entry.
+        id: EntryId,
     },
-    /// The user wants another name.
-    Rename {
-        /// For the answer.
+    /// A request whose `ref` was used before: answered as that one was, without another entry.
+    Repeat {
+        /// Identifies the answer.
         asker: AskId,
-        /// Which.
+        /// The `ref`.
+        reference: IdempotencyKey,
+    },
+    /// The user sends a message.
+    Say {
+        /// Identifies the answer.
+        asker: AskId,
+        /// The message.
+        say: SayCommand,
+    },
+    /// The user takes another name.
+    Rename {
+        /// Identifies the answer.
+        asker: AskId,
+        /// The new name.
         name: Name,
     },
-    /// The user thinks otherwise of a member.
-    Mark {
-        /// Of whom.
-        member: NodeId,
-        /// What.
-        change: MarkChange,
+    /// The user is typing in a conversation.
+    Typing(Conversation),
+    /// The user says what they are doing.
+    SetStatus {
+        /// For the answer.
+        asker: AskId,
+        /// The status; none: it is taken back.
+        status: Option<String>,
     },
-    /// Whether there is so little room on the disk that it is kept for what this node's own user says.
+    /// The user changes a message or a topic.
+    Change {
+        /// For the answer.
+        asker: AskId,
+        /// The change.
+        change: ChangeInput,
+    },
+    /// The user changes the flags of a member.
+    Mark {
+        /// The member.
+        member: NodeId,
+        /// The change.
+        change: FlagChange,
+    },
+    /// The disk has become so full that the rest is kept for the own user (true), or has room again
+    /// (false).
     LittleDisk(bool),
-    /// The user names somebody to dial, as with `--peer`.
-    Peer(Target),
-    /// The program is asked to stop: a goodbye on every link.
+    /// The user names a node to dial, as with `--peer`, or names it no longer.
+    Peer {
+        /// The node.
+        target: DialTarget,
+        /// True if it is named.
+        is_wanted: bool,
+    },
+    /// The program is to stop: a goodbye goes out on every link.
     Stop,
 }
 
@@ -120,39 +155,39 @@ pub enum Action {
     Announce(Beacon),
     /// Connect.
     Dial(Dial),
-    /// Send a frame on each of these links; encode it once.
+    /// Send a frame on each of these links.
     Send {
-        /// Which links.
+        /// The links.
         links: Vec<LinkId>,
-        /// What.
+        /// The frame, to be encoded once.
         frame: Frame,
     },
-    /// Say why, and end the link.
+    /// Tell the reason, and end the link.
     Close {
-        /// Which link.
+        /// The link.
         link: LinkId,
-        /// Why.
+        /// The reason.
         reason: CloseReason,
     },
     /// Work for the store.
     Write(WriteAction),
-    /// Read a page of history for a peer; answered by [`Input::History`].
+    /// Read a page of history for a peer. Answered by [`Input::History`].
     ReadHistory {
-        /// For which link.
+        /// The link of the peer.
         link: LinkId,
-        /// What it asked for.
+        /// Its request.
         fetch: Fetch,
     },
-    /// Answer a question of the user.
+    /// Answer a request of the user.
     Answer {
-        /// Which.
+        /// The request.
         asker: AskId,
-        /// How.
-        answer: Answer,
+        /// The answer.
+        answer: Reply,
     },
-    /// Show something on every page.
-    Show(Show),
-    /// Tell the user's log.
+    /// Show something on all pages.
+    Show(UiEvent),
+    /// Write a warning to the user's log.
     Warn(Warning),
 }
 
@@ -166,22 +201,20 @@ impl PartialEq for WriteAction {
     }
 }
 
-/// The answer to a question of the user.
+/// The answer to a request of the user. A new message is answered by [`UiEvent::Line`] instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It is said and on the disk.
-    Said(Box<Line>),
-    /// It was said before, under the same `ref`.
+pub enum Reply {
+    /// The message was sent before, under the same `ref`.
     SaidBefore(EntryId),
     /// It is done.
     Done,
-    /// The same `ref` stands for something else.
+    /// The `ref` was used for another message.
     RefUsed,
-    /// Nobody of this id was ever seen.
+    /// No member has this id.
     NoSuchMember,
-    /// One can't write to oneself.
+    /// The recipient is this node itself.
     Oneself,
-    /// Too much waits for the disk.
+    /// Too many messages wait for the disk.
     Busy,
     /// The disk is full.
     DiskFull,
@@ -189,47 +222,56 @@ pub enum Answer {
     Stopping,
 }
 
-/// Something for every page.
+/// Something to be shown on all pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Show {
-    /// A message; the question it answers if it was said here.
+pub enum UiEvent {
+    /// A new message.
     Line {
-        /// The message.
-        line: Line,
-        /// Who asked for it.
+        /// Its id. The caller has the message from the store.
+        id: EntryId,
+        /// The request that it answers, if this node sent it.
         asker: Option<AskId>,
     },
-    /// A message that stands elsewhere now.
-    Moved(Line),
+    /// A message that changed, or whose place in the order did.
+    Moved(EntryId),
+    /// A channel has this topic now; empty: none.
+    Topic {
+        /// The channel.
+        channel: Name,
+        /// The topic.
+        text: String,
+    },
     /// A notice.
     Notice(Notice),
     /// A member as it is now.
     Member(Member),
-    /// Other messages are shown than before: this run has begun, and every page has to start afresh.
+    /// Other messages are visible than before: all pages have to load again, in this new session.
     Afresh(String),
-    /// An own message is held by more.
+    /// More members hold an own message.
     Held {
-        /// Which message.
+        /// The message.
         id: EntryId,
-        /// By how many.
-        held: Held,
+        /// The count.
+        held: Delivery,
+    },
+    /// A member is typing.
+    Typing {
+        /// The member.
+        member: NodeId,
+        /// Where it is typing.
+        conversation: Conversation,
     },
     /// A conversation was read further.
-    Read {
-        /// Which.
-        conversation: Conversation,
-        /// Everything up to here.
-        arrival: Arrival,
-    },
+    Read(ReadMarker),
 }
 
-/// Something that the user may have to know to mend it.
+/// A fault that the user may have to know to mend it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
-    /// Two machines run with one key; this one.
+    /// Two machines run with this key.
     KeyInUse(NodeId),
-    /// A member signed two things for one place of its log.
+    /// A member signed two batches for one position of its log.
     Fork(NodeId),
-    /// Nothing more of a member is taken, since its logs take all that one member's may.
+    /// No more of a member is taken, since it has reached a limit.
     Full(NodeId),
 }

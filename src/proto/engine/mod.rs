@@ -1,347 +1,450 @@
-//! The rules put together: one synchronous engine that is told what happened and answers what to do.
+//! The rules put together: a synchronous engine that takes inputs and returns actions.
 //!
-//! `handle(now, input)` returns the actions; [`Engine::next_deadline_ms`] says when to call it again if nothing happens
-//! before. It reads no clock, opens no socket and draws no randomness but from the seed it was given, so a thousand of
-//! them run in one test and every run can be replayed.
+//! It reads no clock, opens no socket and draws no randomness but from its seed. So a thousand of
+//! them run in one test, and every run can be replayed.
 //!
-//! The parts, each an `impl Engine` of its own: `find` meets others, `links` keeps one link with each and knows who
-//! is here, `crowd` says which one goes when there are too many, `notices` tells of it, `talk` signs what this node's
-//! user says, `push` sends it, `relay` reaches those whom only others reach, `take` checks and stores what others say,
-//! `forks` settles what they may not say, `closing` ends what is too much, `compare` finds out what is lacking, and
-//! `sync` fetches it. `turns`, `rotation`, `ranking`, `fetch` and `serving` decide who is asked and served first; each
-//! owns its state and knows no engine.
+//! Each component owns its state. It gets a `Ctx` to act and to emit events, and knows others only
+//! by references. [`Engine`] alone knows all, and hands inputs, frames and events to them:
+//!
+//! - `members`: the members, and what is told of them.
+//! - `peers`: addresses, links, admission, presence, relays.
+//! - `publish`: own entries.
+//! - `ingest`, `receipts`, `limits`, `typing`: what others send.
+//! - `sync`: gaps, by comparing and fetching.
 
-mod closing;
-mod compare;
-mod crowd;
-mod fetch;
-mod find;
-mod forks;
+mod config;
+mod ctx;
+mod ingest;
 mod io;
-mod link;
-mod links;
-mod notices;
-mod push;
-mod ranking;
-mod refs;
-mod relay;
-mod rotation;
-mod serving;
+mod limits;
+mod members;
+mod peers;
+mod publish;
+mod receipts;
 mod sync;
-mod take;
-mod talk;
 #[cfg(test)]
 mod tests;
-mod tops;
-mod turns;
+mod typing;
 
-use std::net::IpAddr;
-
-use ed25519_dalek::SigningKey;
+use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
 
-pub use crowd::Crowd;
-pub use io::{Action, Answer, AskId, Input, Say, Show, Warning, WriteAction};
+pub use config::EngineConfig;
+pub use io::{Action, AskId, ChangeInput, Input, Reply, UiEvent, Warning, WriteAction};
+pub use peers::admission::LinkUsage;
 
-use super::announce::Announcer;
-use super::book::{Book, Source, Target};
-use super::clock::Now;
-use super::frame::Frame;
-use super::frontier::Frontier;
-use super::ids::{EntryId, Instance, LinkId, NodeId, RoomId, RoomTag};
-use super::limits::{SLEPT_MS, TURN_MS_MAX};
-use super::link_budget::LinkBudget;
-use super::marks::Marks;
-use super::name::Name;
-use super::notices::NoticeThrottle;
-use super::receipts::Receipts;
-use super::record::{Snapshot, Write};
-use super::refusal::Tally;
-use super::roster::{Member, Roster, State, clock_error_ms};
-
-/// What an engine is made of.
-#[derive(Debug)]
-pub struct Settings {
-    /// The node's key; its public half is the node's id.
-    pub key: SigningKey,
-    /// Which room.
-    pub room: RoomId,
-    /// What the beacons say of it.
-    pub tag: RoomTag,
-    /// This start of the program.
-    pub instance: Instance,
-    /// What the user is called.
-    pub name: Name,
-    /// Where this node listens.
-    pub port: u16,
-    /// The own addresses at the start.
-    pub addresses: Vec<IpAddr>,
-    /// Whom the user asked to dial.
-    pub peers: Vec<Target>,
-    /// Most bytes that the logs of one other author may take.
-    pub quota: u64,
-    /// How many links and dials there may be.
-    pub budget: LinkBudget,
-    /// All randomness of this engine comes from here.
-    pub seed: [u8; 32],
-}
+use self::ctx::{Ctx, Event};
+use self::ingest::{Incoming, Ingest};
+use self::peers::discovery::{BeaconIdentity, Discovery};
+use self::peers::presence::{NewLink, PresenceTracker};
+use self::sync::{LogsPage, Sync};
+use self::{
+    limits::LimitExchange, members::MemberTable, peers::admission::Admission, peers::flow_control::FlowControl,
+    peers::link_table::LinkTable, peers::relay::Relays, publish::Publisher, publish::idempotency::Refs,
+    publish::latest_places::LatestPlaces, publish::signing::Signer, publish::undeleted::UndeletedEdits,
+    receipts::ReceiptExchange, sync::compare::AuthorsPage, sync::view::View, typing::Typing,
+};
+use crate::proto::ids::{EntryId, LinkId, LogKey, NodeId};
+use crate::proto::limits::{SLEPT_MS, TURN_MS_MAX};
+use crate::proto::replication::drop_reason::{DropCounters, DropReason};
+use crate::proto::replication::frame::{Frame, ReachState};
+use crate::proto::replication::store_api::{Appended, LogChanges, Snapshot, Write, WriteResult};
+use crate::proto::{
+    clock::Now, entries::batch::Verified, members::roster::Member, names::name::Name,
+    replication::author_limits::LimitedAuthors, replication::frontier::Frontier, replication::receipts::ReceiptTracker,
+};
 
 /// See the module.
 #[derive(Debug)]
 pub struct Engine {
-    key: SigningKey,
-    own: NodeId,
-    room: RoomId,
-    tag: RoomTag,
-    instance: Instance,
-    name: Name,
-    port: u16,
-    budget: LinkBudget,
-    started_ms: u64,
-    turn_ms: u64,
-    wake_ms: u64,
-    nobody_lost_until_ms: u64,
-    stopping: bool,
-    rng: StdRng,
-    announcer: Announcer,
-    book: Book,
-    roster: Roster,
+    ctx: Ctx,
+    drops: DropCounters,
     frontier: Frontier,
-    receipts: Receipts,
-    tops: tops::Tops,
-    tokens: u64,
-    notices: NoticeThrottle,
-    refused: Tally,
-    links: links::Links,
-    talk: talk::Talk,
-    taking: take::Taking,
-    relays: relay::Relays,
-    sync: sync::Sync,
+    links: LinkTable,
+    members: MemberTable,
+    admission: Admission,
+    discovery: Discovery,
+    presence: PresenceTracker,
+    limits: LimitExchange,
+    relays: Relays,
+    flow: FlowControl,
+    receipts: ReceiptExchange,
+    ingest: Ingest,
+    publisher: Publisher,
+    sync: Sync,
+    typing: Typing,
 }
 
 impl Engine {
     /// An engine that goes on from what the store holds.
-    pub fn new(now: Now, settings: Settings, snapshot: Snapshot) -> Self {
-        let own = NodeId(settings.key.verifying_key().to_bytes());
-        let mut book = Book::new();
-        book.limit_dials(settings.budget.dials);
-        for target in settings.peers {
-            book.add(target, None, Source::Given, None, now.mono_ms, 0);
-        }
-        for member in &snapshot.members {
-            for address in find::remembered(member) {
-                book.add(Target::Address(address), Some(member.id), Source::Remembered, None, now.mono_ms, 0);
-            }
-        }
-        let member = Member {
-            id: own,
-            name: settings.name.clone(),
-            state: State::Online,
-            own: true,
-            addresses: settings.addresses,
-            since_ms: now.wall_ms,
-            direct: true,
-            via: None,
-            clock_error_ms: Some(0),
-            marks: Marks::default(),
-            forked: false,
-            bytes: 0,
-            closed: None,
-        };
-        let mut frontier = Frontier::new(own, snapshot.logs, settings.quota);
-        snapshot.members.iter().filter(|member| member.was_met()).for_each(|member| frontier.meets(member.id));
-        let mut roster = Roster::new(now, member, snapshot.members);
-        for (id, marks) in snapshot.marks {
-            frontier.meets(id);
-            roster.mark(id, marks);
-        }
-        for id in frontier.forked() {
-            roster.forked(now, id);
-        }
-        // Pages are told of what follows; nobody is there yet to be told of these.
-        for id in frontier.news() {
-            roster.takes(id, frontier.bytes(id), frontier.closed(id));
-        }
+    pub fn new(now: Now, config: EngineConfig, snapshot: Snapshot) -> Self {
+        let own = NodeId(config.key.verifying_key().to_bytes());
+        let identity = BeaconIdentity { room: config.tag, instance: config.instance, port: config.port };
+        let mut ctx = Ctx::new(now, own, StdRng::from_seed(config.seed));
+        let mut discovery = Discovery::new(now, identity, config.budget.dials, &snapshot.members);
+        config.peers.into_iter().for_each(|target| discovery.on_configured(&mut ctx, target, true));
+        let mut frontier = Frontier::new(own, snapshot.logs, config.quota);
+        let (known, marks) = (snapshot.members, snapshot.marks);
+        let me = (own, config.name.clone(), config.addresses);
+        let mut members = MemberTable::load(now, me, known, marks, &mut frontier);
+        members.load_statuses(snapshot.statuses);
+        let status = members.get(own).and_then(|member| member.status.clone());
+        let signer = Signer::new(config.key, config.room, config.name, status);
+        let (latest, refs) = (LatestPlaces::new(snapshot.tops), Refs::new(snapshot.refs));
+        let (fallen, undeleted) = (snapshot.fallen, UndeletedEdits::new(snapshot.to_delete));
         Self {
-            own,
-            key: settings.key,
-            room: settings.room,
-            tag: settings.tag,
-            instance: settings.instance,
-            name: settings.name,
-            port: settings.port,
-            budget: settings.budget,
-            started_ms: now.mono_ms,
-            turn_ms: now.mono_ms,
-            wake_ms: now.mono_ms,
-            nobody_lost_until_ms: 0,
-            stopping: false,
-            rng: StdRng::from_seed(settings.seed),
-            announcer: Announcer::new(now.mono_ms),
-            book,
-            roster,
+            ctx,
+            drops: DropCounters::default(),
             frontier,
-            receipts: Receipts::new(&snapshot.receipts, snapshot.own),
-            tops: tops::Tops::new(snapshot.tops),
-            tokens: 0,
-            notices: NoticeThrottle::default(),
-            refused: Tally::default(),
-            links: links::Links::default(),
-            talk: talk::Talk::new(snapshot.fallen),
-            taking: take::Taking::default(),
-            relays: relay::Relays::default(),
-            sync: sync::Sync::new(now.mono_ms),
+            links: LinkTable::default(),
+            members,
+            admission: Admission::new(config.budget),
+            discovery,
+            presence: PresenceTracker::default(),
+            limits: LimitExchange::default(),
+            relays: Relays::default(),
+            flow: FlowControl::default(),
+            receipts: ReceiptExchange::new(ReceiptTracker::new(&snapshot.receipts, snapshot.own)),
+            ingest: Ingest::default(),
+            publisher: Publisher::new(signer, latest, refs, fallen, undeleted),
+            sync: Sync::new(now.mono_ms),
+            typing: Typing::default(),
         }
     }
 
     /// This node's id.
     pub fn own(&self) -> NodeId {
-        self.own
+        self.ctx.own
     }
 
-    /// What the user is called now.
+    /// The user's name, as it is now.
     pub fn name(&self) -> &Name {
-        &self.name
+        self.publisher.name()
     }
 
-    /// Everybody ever known, oneself included.
+    /// All members ever known, this node included.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
-        self.roster.members()
+        self.members.all()
     }
 
     /// One of them.
     pub fn member(&self, id: NodeId) -> Option<&Member> {
-        self.roster.member(id)
+        self.members.get(id)
     }
 
-    /// Since when members hold a message of this node's user, by this node's wall clock in milliseconds since 1970, as far
-    /// as that was heard since the start.
+    /// The members that hold an own message by a receipt of this run, and since when (wall clock).
     pub fn held_since(&self, id: EntryId) -> Vec<(NodeId, u64)> {
         self.receipts.since(id)
     }
 
-    /// What was refused since the start, as far as its form was right.
-    pub fn refused(&self) -> &Tally {
-        &self.refused
+    /// Returns true if the store has to be asked for a `ref` before it is used. What it finds is
+    /// told by [`Input::RefFound`].
+    pub fn needs_ref_lookup(&self, name: &str) -> bool {
+        self.publisher.refs().needs_lookup(name, self.ctx.now.wall_ms)
+    }
+
+    /// Returns true if a `ref` was used before.
+    pub fn knows_ref(&self, name: &str) -> bool {
+        self.publisher.refs().contains(name)
+    }
+
+    /// The inputs that were dropped since the start although their form was right.
+    pub fn refused(&self) -> &DropCounters {
+        &self.drops
+    }
+
+    /// The number of links, and what waits on them.
+    pub fn crowd(&self, now: Now) -> LinkUsage {
+        self.admission.usage(&self.links, &self.flow, now.mono_ms)
     }
 
     /// When to call [`Engine::handle`] again if nothing happens before, on the monotonic clock.
     pub fn next_deadline_ms(&self) -> u64 {
-        self.wake_ms
+        self.ctx.wake_ms()
     }
 
-    /// Tells the engine what happened. What it returns is to be done in this order.
+    /// Tells the engine what happened. Returns the actions, to be done in this order.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Action> {
-        let mut out = Vec::new();
-        if now.mono_ms.saturating_sub(self.turn_ms) >= SLEPT_MS {
-            self.woke(now, &mut out);
+        if self.ctx.begin(now) >= SLEPT_MS {
+            self.presence.on_resume_from_sleep(&mut self.ctx, &mut self.links);
+            self.discovery.announce_soon(&mut self.ctx);
         }
-        self.turn_ms = now.mono_ms;
+        self.on_input(input);
+        self.drain_events();
+        self.limits.poll(&mut self.ctx, &self.links, &mut self.members, &mut self.frontier);
+        self.drain_events();
+        if now.mono_ms >= self.ctx.wake_ms() {
+            self.poll();
+        }
+        std::mem::take(&mut self.ctx.out)
+    }
+
+    fn on_input(&mut self, input: Input) {
+        let Self { ctx, links, members, frontier, discovery, .. } = self;
         match input {
             Input::Tick => {}
-            Input::Beacon { source, beacon } => self.heard_beacon(now, source, beacon),
-            Input::Network(addresses) => self.network_changed(now, addresses, &mut out),
-            Input::DialFailed(dial) => self.dial_failed(now, dial),
-            Input::DialRefused(dial) => self.book.refused(dial, now.mono_ms),
-            Input::LinkUp { link, dial, peer } => self.link_up(now, link, dial, peer, &mut out),
-            Input::LinkDown { link, reason } => self.link_down(now, link, reason, &mut out),
-            Input::Heard(link) => _ = self.heard(now, link, &mut out),
-            Input::Frame { link, frame } => self.frame(now, link, frame, &mut out),
-            Input::Written(written) => self.written(now, written, &mut out),
-            Input::History { link, page } => self.history_read(link, page, &mut out),
-            Input::Say { asker, say } => self.say(now, asker, say, &mut out),
-            Input::Rename { asker, name } => self.rename(now, asker, name, &mut out),
-            Input::Mark { member, change } => out.push(Action::Write(WriteAction(Write::Mark { member, change }))),
-            Input::Peer(target) => {
-                self.book.add(target, None, Source::Given, None, now.mono_ms, 0);
-                self.wake_at(now.mono_ms);
+            Input::Beacon { source, beacon } => discovery.on_beacon(ctx, links, &mut self.drops, source, &beacon),
+            Input::Network(addresses) => discovery.on_network_changed(ctx, members, addresses),
+            Input::DialFailed(dial) => discovery.on_dial_failed(ctx, dial),
+            Input::DialRefused(dial) => discovery.on_wrong_key(ctx, dial),
+            Input::Peer { target, is_wanted } => discovery.on_configured(ctx, target, is_wanted),
+            Input::LinkUp { link, dial, peer } => {
+                let new = NewLink { link, dial, peer };
+                self.presence.on_link_up(ctx, links, members, &mut self.admission, frontier, new);
             }
-            Input::LittleDisk(is_little) => self.disk_is_little(now, is_little, &mut out),
-            Input::Stop => self.stop(&mut out),
+            Input::LinkDown { link, reason } => self.presence.on_link_down(ctx, links, members, link, reason),
+            Input::Heard(link) => _ = self.presence.on_activity(ctx, links, members, link),
+            Input::Frame { link, frame } => self.on_frame(link, frame),
+            Input::Written(written) => self.on_written(written),
+            Input::History { link, page } => self.sync.on_history_read(ctx, links, link, page),
+            Input::RefFound { reference, id } => self.publisher.on_ref_found(reference, id),
+            Input::Repeat { asker, reference } => _ = self.publisher.is_duplicate(ctx, asker, &reference),
+            Input::Say { asker, say } => self.publisher.say(ctx, frontier, members, asker, say),
+            Input::Rename { asker, name } => self.publisher.rename(ctx, frontier, members, asker, name),
+            Input::Typing(conversation) => self.typing.on_user(ctx, links, conversation),
+            Input::SetStatus { asker, status } => self.publisher.set_status(ctx, frontier, members, asker, status),
+            Input::Change { asker, change } => self.publisher.change(ctx, frontier, members, asker, change),
+            Input::Mark { member, change } => ctx.write(Write::Mark { member, change }),
+            Input::LittleDisk(is_low) => self.limits.on_low_disk(ctx, links, members, frontier, is_low),
+            Input::Stop => {
+                ctx.is_stopping = true;
+                members.flush_notices(ctx);
+                self.presence.say_goodbye(ctx, links);
+            }
         }
-        self.closing_turn(now, &mut out);
-        if now.mono_ms >= self.wake_ms {
-            self.turn(now, &mut out);
-        }
-        out
     }
 
-    /// Everything that is due, and when the next is.
-    fn turn(&mut self, now: Now, out: &mut Vec<Action>) {
-        self.wake_ms = now.mono_ms + TURN_MS_MAX;
-        if self.stopping {
-            return;
-        }
-        self.find_turn(now, out);
-        self.links_turn(now, out);
-        self.relay_turn(now, out);
-        self.sync_turn(now, out);
-        self.notices_turn(now.mono_ms, out);
-        self.wake_ms = self.wake_ms.max(now.mono_ms + 1);
-    }
-
-    /// Asks to be called at `at_ms` at the latest.
-    fn wake_at(&mut self, at_ms: u64) {
-        self.wake_ms = self.wake_ms.min(at_ms);
-    }
-
-    fn frame(&mut self, now: Now, link: LinkId, frame: Frame, out: &mut Vec<Action>) {
-        let Some(peer) = self.heard(now, link, out) else { return };
+    fn on_frame(&mut self, link: LinkId, frame: Frame) {
+        let Self { ctx, links, members, frontier, .. } = self;
+        let Some(peer) = self.presence.on_activity(ctx, links, members, link) else { return };
         match frame {
             Frame::Ping { wall_ms } => {
-                self.clock_told(now, peer, wall_ms, out);
-                out.push(Action::Send { links: vec![link], frame: Frame::Pong { wall_ms: now.wall_ms } });
+                members.on_clock(ctx, peer, wall_ms);
+                ctx.send(link, Frame::Pong { wall_ms: ctx.now.wall_ms });
             }
-            Frame::Pong { wall_ms } => self.clock_told(now, peer, wall_ms, out),
-            Frame::Push(batches) => self.pushed(now, link, peer, batches, out),
-            Frame::Receipt(receipts) => self.receipted(now, link, peer, &receipts, out),
+            Frame::Pong { wall_ms } => members.on_clock(ctx, peer, wall_ms),
+            Frame::Push(batches) => {
+                let incoming = Incoming { link, peer, batches, is_page: false };
+                self.ingest.ingest(ctx, frontier, &mut self.drops, incoming);
+            }
+            Frame::Receipt(receipts) => {
+                self.receipts.on_held(ctx, frontier, peer, &receipts);
+                self.flow.on_receipts(ctx, link, &receipts);
+            }
             Frame::Compare { hash, from, linked } => {
-                self.linked_told(link, from.is_none(), linked);
-                self.compare_asked(now, link, peer, hash, from, out);
+                self.relays.on_linked(ctx, link, from.is_none(), linked);
+                self.sync.on_compare(ctx, &mut View { links, frontier }, link, hash, from);
             }
             Frame::Authors { same, authors, more, linked } => {
-                self.linked_told(link, !linked.is_empty(), linked);
-                self.authors_told(now, link, peer, same, &authors, more, out);
+                self.relays.on_linked(ctx, link, !linked.is_empty(), linked);
+                let page = AuthorsPage { same, authors, more };
+                if self.sync.on_authors(ctx, &mut View { links, frontier }, link, &page) {
+                    self.limits.on_authors(ctx, frontier, &mut self.drops, link, &page.authors, more);
+                    self.sync.continue_compare(ctx, &mut View { links, frontier }, link);
+                }
             }
-            Frame::AskLogs { author, from } => self.logs_asked(link, peer, author, from, out),
-            Frame::Logs { author, logs, more } => self.logs_told(now, link, peer, author, &logs, more, out),
-            Frame::Fetch(fetch) => self.fetch_asked(link, peer, fetch, out),
-            Frame::Page { key, batches, busy } => self.page_told(now, link, peer, key, batches, busy, out),
-            Frame::Relay { member, on } => self.relay_asked(now, link, member, on, out),
-            Frame::Reach(reach) => self.reach_told(now, link, peer, reach, out),
-            Frame::Carry { author, from, receipts } => self.carried(now, link, peer, author, from, receipts, out),
-            Frame::Closed(closings) => self.closings_told(link, peer, closings),
-            // The driver reports the end of the link, with this reason.
-            Frame::Close(_) => {}
+            Frame::AskLogs { author, from } => sync::on_ask_logs(ctx, frontier, link, peer, author, from),
+            Frame::Logs { author, logs, more } => {
+                self.sync.on_logs(ctx, &mut View { links, frontier }, link, peer, &LogsPage { author, logs, more });
+            }
+            Frame::Fetch(fetch) => self.sync.on_fetch(ctx, &View { links, frontier }, link, peer, fetch),
+            Frame::Page { key, batches, busy } => self.on_page(link, peer, key, batches, busy),
+            Frame::Relay { member, on } => self.relays.on_relay(ctx, links, members, link, member, on),
+            Frame::Reach(reach) => {
+                let has_left = self.presence.has_left(reach.member, reach.uptime_ms, ctx.now);
+                self.relays.on_reach(ctx, links, members, link, reach, has_left);
+            }
+            Frame::Carry { author, from, receipts } => {
+                peers::relay::on_carry(ctx, links, members, link, author, from, receipts);
+            }
+            Frame::Typing { channel } => self.typing.on_peer(ctx, peer, channel),
+            Frame::Closed(closings) => self.limits.on_limits(links, frontier, link, peer, closings),
+            Frame::File(_) | Frame::Close(_) => {} // The drivers handle them.
         }
     }
 
-    fn clock_told(&mut self, now: Now, peer: NodeId, theirs_ms: u64, out: &mut Vec<Action>) {
-        let changes = self.roster.clock(peer, clock_error_ms(theirs_ms, now.wall_ms));
-        self.changed(now, changes, out);
+    fn on_page(&mut self, link: LinkId, peer: NodeId, key: LogKey, batches: Vec<Verified>, busy: bool) {
+        let Self { ctx, links, frontier, .. } = self;
+        let Some(fetch) = self.sync.on_page(ctx, &mut View { links, frontier }, link, key, &batches, busy) else {
+            return;
+        };
+        let is_vain = batches.is_empty();
+        let incoming = Incoming { link, peer, batches, is_page: true };
+        if !self.ingest.ingest(ctx, frontier, &mut self.drops, incoming) {
+            self.sync.on_page_unused(ctx, &mut View { links, frontier }, link, fetch, is_vain);
+        }
     }
 
-    fn token(&mut self) -> u64 {
-        self.tokens += 1;
-        self.tokens
+    fn on_written(&mut self, written: WriteResult) {
+        let Self { ctx, members, frontier, .. } = self;
+        match written {
+            WriteResult::Appended(appended) => self.on_appended(appended),
+            WriteResult::Changed(changed) => self.on_logs_changed(changed),
+            WriteResult::Receipts(receipts) => self.receipts.on_stored(ctx, receipts),
+            WriteResult::Failed { token, error } if self.publisher.is_own(token) => {
+                self.publisher.on_failed(ctx, frontier, members, token, error);
+            }
+            WriteResult::Failed { token, .. } => self.ingest.on_failed(ctx, frontier, token),
+            WriteResult::Marked(marked) => members.on_marked(ctx, frontier, marked),
+            WriteResult::NotMarked(_) => {}
+            WriteResult::Noted(notice) => ctx.show(UiEvent::Notice(notice)),
+            WriteResult::Read(marker) => ctx.show(UiEvent::Read(marker)),
+        }
     }
 
-    fn random(&mut self) -> u64 {
-        self.rng.random()
+    fn on_appended(&mut self, appended: Appended) {
+        let Appended { token, messages, moved, tops, topics, changed, read, resized, to_delete, .. } = appended;
+        let refused: Vec<LogKey> = changed.logs.iter().map(|log| log.key).collect();
+        let Self { ctx, members, frontier, publisher, .. } = self;
+        let mut askers = Default::default();
+        if publisher.is_own(token) {
+            askers = publisher.on_committed(ctx, frontier, members, token, &messages, &refused);
+        } else {
+            self.ingest.on_committed(ctx, frontier, members, token, &refused);
+        }
+        self.drain_events();
+        self.publisher.observe(tops);
+        self.ctx.show_messages(messages, moved, &mut askers);
+        topics.into_iter().for_each(|(channel, text)| self.ctx.show(UiEvent::Topic { channel, text }));
+        self.publisher.note_undeleted(to_delete);
+        read.into_iter().for_each(|marker| self.ctx.show(UiEvent::Read(marker)));
+        resized.into_iter().for_each(|(key, bytes)| self.frontier.resize_log(key, bytes));
+        self.on_logs_changed(changed);
     }
 
-    /// This machine slept: nobody could be heard meanwhile, so everybody is asked before anybody is given up.
-    fn woke(&mut self, now: Now, out: &mut Vec<Action>) {
-        self.nobody_lost_until_ms = now.mono_ms + super::limits::SLEPT_GRACE_MS;
-        self.announcer.hurry(now.mono_ms);
-        self.probe_all(now, out);
-        self.wake_at(now.mono_ms);
+    /// The store holds something else of some logs than was to be expected: some are forked, or
+    /// were truncated.
+    fn on_logs_changed(&mut self, changed: LogChanges) {
+        for record in changed.logs {
+            let (key, is_forked) = (record.key, record.fork.is_some());
+            self.frontier.reload_log(record, self.ingest.in_flight(key));
+            if is_forked {
+                if key.author == self.ctx.own {
+                    self.publisher.retire_log(key.log);
+                }
+                self.flag_forked(key.author);
+            }
+        }
+        let Self { ctx, members, frontier, publisher, .. } = self;
+        if let Some(run) = changed.run {
+            publisher.reset_latest(LatestPlaces::new(changed.tops));
+            ctx.show(UiEvent::Afresh(run));
+        }
+        publisher.republish(ctx, frontier, members, changed.fallen);
     }
 
-    fn stop(&mut self, out: &mut Vec<Action>) {
-        self.stopping = true;
-        self.tell_held_notices(out);
-        self.say_goodbye(out);
+    /// A member signed two things for one place of a log.
+    fn flag_forked(&mut self, author: NodeId) {
+        let ctx = &mut self.ctx;
+        if self.members.change(ctx, |now, roster| roster.forked(now, author)) {
+            self.drops.count(DropReason::Forked);
+            ctx.warn(Warning::Fork(author));
+            self.sync.spread_fork(ctx);
+        }
+    }
+
+    /// Does everything that is due, and finds out when the next is.
+    fn poll(&mut self) {
+        let now = self.ctx.now;
+        self.ctx.set_wake_ms(now.mono_ms + TURN_MS_MAX);
+        if self.ctx.is_stopping {
+            return;
+        }
+        self.discovery.poll(&mut self.ctx, &self.links, self.publisher.name());
+        self.presence.poll(&mut self.ctx, &mut self.links, &mut self.members);
+        self.drain_events();
+        self.relays.poll(&mut self.ctx, &self.links, &self.members, &mut self.admission);
+        self.drain_events();
+        let Self { ctx, links, members, frontier, .. } = self;
+        self.receipts.poll(ctx);
+        if self.sync.is_round_due(ctx) {
+            self.publisher.republish(ctx, frontier, members, Vec::new());
+            self.receipts.clear_pending();
+            self.sync.begin_round(ctx, &View { links, frontier });
+        }
+        self.sync.poll(ctx, &mut View { links, frontier });
+        self.drain_events();
+        self.members.poll_notices(&mut self.ctx);
+        self.ctx.set_wake_ms(self.ctx.wake_ms().max(now.mono_ms + 1));
+    }
+
+    fn drain_events(&mut self) {
+        while let Some(event) = self.ctx.next_event() {
+            self.on_event(event);
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        let Self { ctx, links, members, frontier, .. } = self;
+        match event {
+            Event::Dial(event) => self.discovery.on_dial_event(ctx, event),
+            Event::LinkRegistered(link) => self.on_link_registered(link),
+            Event::PrimaryChanged(link) => self.on_primary_changed(link),
+            Event::PrimaryKept(link) => self.refresh_link(link),
+            Event::LinkLost { link, peer, is_last } => {
+                if is_last {
+                    frontier.on_limits(peer, LimitedAuthors::default());
+                }
+                self.limits.remove(link);
+                self.receipts.remove(link);
+                self.flow.remove(link);
+                self.sync.on_link_lost(ctx, link, peer, is_last);
+                self.relays.on_link_lost(ctx, links, link);
+            }
+            Event::LinkSilent(link) => self.relays.on_link_silent(ctx, links, link),
+            Event::LinkHeard => self.relays.retry(ctx),
+            Event::ReachChanged { member, state } => self.relays.notify(ctx, links, members, member, state),
+            Event::LossSuspected { member, at_ms } => self.presence.suspect_loss(ctx, member, at_ms),
+            Event::Reached(member) => {
+                self.presence.clear_suspicion(member);
+                frontier.mark_verified(member);
+                members.publish_usage(ctx, frontier, member);
+            }
+            Event::CompareDue(link) => self.sync.schedule_compare(ctx, &View { links, frontier }, link),
+            Event::OwnEntriesHeld { member, receipts } => self.receipts.on_held(ctx, frontier, member, &receipts),
+            Event::PushReceipted { link, receipts } => self.flow.on_receipts(ctx, link, &receipts),
+            Event::OwnBatches { audience, batches } => self.flow.push(ctx, links, frontier, audience, &batches),
+            Event::MessageCommitted { id, of } => self.receipts.track(id, of),
+            Event::BatchesStored(batches) => self.relays.forward(ctx, links, &mut self.flow, &batches),
+            Event::ReceiptDue { author, receipt, only_on } => {
+                let route = self.relays.route(author);
+                self.receipts.on_due(ctx, links, route, author, receipt, only_on);
+            }
+            Event::PageStored { link, is_whole } => {
+                self.sync.on_page_stored(ctx, &mut View { links, frontier }, link, is_whole);
+            }
+            Event::PageFailed(link) => self.sync.on_page_failed(ctx, link),
+            Event::OwnLogShared(log) => self.publisher.retire_log(log),
+        }
+    }
+
+    fn on_link_registered(&mut self, link: LinkId) {
+        let Some(peer) = self.links.get(link).map(|entry| entry.peer.clone()) else { return };
+        let Self { ctx, links, members, frontier, .. } = self;
+        let id = peer.id;
+        frontier.mark_verified(id);
+        self.limits.on_primary(ctx, frontier, link, id);
+        self.discovery.on_peer_addresses(ctx, &peer);
+        members.on_linked(ctx, peer);
+        members.publish_usage(ctx, frontier, id);
+        self.relays.on_direct_link(ctx, id);
+        self.relays.notify(ctx, links, members, id, ReachState::Here);
+        self.sync.schedule_compare(ctx, &View { links, frontier }, link);
+    }
+
+    fn on_primary_changed(&mut self, link: LinkId) {
+        let Self { ctx, links, members, .. } = self;
+        let Some((id, address)) = links.get(link).map(|entry| (entry.peer.id, entry.peer.address)) else { return };
+        members.on_link_used(ctx, id, address);
+        self.relays.notify(ctx, links, members, id, ReachState::Here);
+        self.refresh_link(link);
+    }
+
+    /// Frames on another link of the same peer may be lost: what was in them is found by comparing.
+    fn refresh_link(&mut self, link: LinkId) {
+        let Self { ctx, links, frontier, .. } = self;
+        let Some(id) = links.get(link).map(|entry| entry.peer.id) else { return };
+        self.limits.on_primary(ctx, frontier, link, id);
+        self.sync.schedule_compare(ctx, &View { links, frontier }, link);
     }
 }

@@ -5,19 +5,27 @@ mod crowd;
 mod disk_full;
 mod notices;
 mod relays;
+mod typing;
 mod unmet;
 
 use std::net::SocketAddr;
 
+use ed25519_dalek::SigningKey;
+
 use super::*;
-use crate::proto::frame::{Beacon, CloseReason, Frame, Holding, Intro, Peer, Span};
-use crate::proto::ids::{DialId, Hash, LogId, LogKey};
+use crate::proto::commands::SayCommand;
+use crate::proto::entries::timeline::{Conversation, MessageKind, NoticeKind};
+use crate::proto::ids::{DialId, Hash, Instance, LogId, LogKey, RoomId, RoomTag};
 use crate::proto::limits::{
     BUSY_RETRY_MS, COMPARE_TURN_MS, LINKS_MAX, NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PING_AFTER_MS,
     PROBE_MS, PROTOCOL_RETRY_MS, UNSURE_AFTER_MS,
 };
-use crate::proto::record::{Ref, Write};
-use crate::proto::timeline::NoticeKind;
+use crate::proto::links::address_book::DialTarget;
+use crate::proto::links::link_budget::LinkBudget;
+use crate::proto::member_flags::MemberFlags;
+use crate::proto::members::roster::Presence;
+use crate::proto::replication::frame::{Beacon, CloseReason, Frame, HeldRange, Intro, LogHoldings, Peer};
+use crate::proto::replication::store_api::{IdempotencyKey, Write};
 
 const QUOTA: u64 = 1024 * 1024;
 
@@ -25,6 +33,10 @@ const START: Now = Now { mono_ms: 10_000, wall_ms: 1_800_000_000_000 };
 
 fn at(mono_ms: u64) -> Now {
     Now { mono_ms: START.mono_ms + mono_ms, wall_ms: START.wall_ms + mono_ms }
+}
+
+fn hi() -> SayCommand {
+    SayCommand::new(MessageKind::Say, Conversation::general(), "hi".to_owned())
 }
 
 fn engine() -> Engine {
@@ -36,12 +48,12 @@ fn started(snapshot: Snapshot) -> Engine {
 }
 
 fn started_within(budget: LinkBudget, snapshot: Snapshot) -> Engine {
-    let settings = Settings {
+    let settings = EngineConfig {
         key: SigningKey::from_bytes(&[1; 32]),
         room: RoomId::new("lobby", b""),
         tag: RoomTag::new("lobby"),
         instance: Instance(1),
-        name: Name::lossy("Kai", "?"),
+        name: Name::from_lossy("Kai", "?"),
         port: 7666,
         addresses: Vec::new(),
         peers: Vec::new(),
@@ -54,12 +66,12 @@ fn started_within(budget: LinkBudget, snapshot: Snapshot) -> Engine {
 
 fn peer(id: NodeId, instance: u64, dialled: bool) -> Peer {
     let intro = Intro {
-        name: Name::lossy("Ana", "?"),
+        name: Name::from_lossy("Ana", "?"),
         uptime_ms: 0,
         wall_ms: START.wall_ms,
         listens: vec![SocketAddr::from(([192, 0, 2, 1], 7666))],
     };
-    Peer { id, instance: Instance(instance), intro, address: [192, 0, 2, 1].into(), dialled }
+    Peer { id, instance: Instance(instance), version: 2, intro, address: [192, 0, 2, 1].into(), dialled }
 }
 
 fn up(engine: &mut Engine, mono_ms: u64, link: u64, peer: Peer) -> Vec<Action> {
@@ -86,7 +98,7 @@ fn notices(actions: &[Action]) -> Vec<NoticeKind> {
     actions.iter().filter_map(notice).collect()
 }
 
-/// Which of two links of the same peer is closed by this node, if it is the one to decide.
+/// The one of two links of the same peer that this node closes, if it is the one to decide.
 #[track_caller]
 fn check_tie(peer_id: [u8; 32], first_dialled: bool, second_dialled: bool, expected: &[(u64, CloseReason)]) {
     let mut engine = engine();
@@ -98,7 +110,7 @@ fn check_tie(peer_id: [u8; 32], first_dialled: bool, second_dialled: bool, expec
 }
 
 #[test]
-fn of_two_links_the_one_that_the_smaller_id_dialled_stays() {
+fn link_dialled_by_the_smaller_id_survives() {
     // This node's id lies between these two.
     let (small, great) = ([0; 32], [0xff; 32]);
     check_tie(great, true, false, &[(2, CloseReason::Duplicate)]);
@@ -132,7 +144,7 @@ fn no_peer_has_more_links_than_a_tie_needs() {
 }
 
 #[test]
-fn another_instance_is_let_in_once_the_old_one_is_silent() {
+fn new_instance_replaces_a_silent_one() {
     let mut engine = engine();
     let id = NodeId([0xff; 32]);
     up(&mut engine, 0, 1, peer(id, 5, true));
@@ -143,7 +155,7 @@ fn another_instance_is_let_in_once_the_old_one_is_silent() {
 }
 
 #[test]
-fn a_key_in_use_on_two_machines_is_refused_and_told() {
+fn key_in_use_on_two_machines_is_reported() {
     // On a fast network the answer is there within the same millisecond.
     for pong_ms in [100, 150] {
         let mut engine = engine();
@@ -170,29 +182,29 @@ fn pass(engine: &mut Engine, from_ms: u64, to_ms: u64) -> Vec<Action> {
     actions
 }
 
-fn states(actions: &[Action]) -> Vec<State> {
+fn states(actions: &[Action]) -> Vec<Presence> {
     let state = |action: &Action| match action {
-        Action::Show(Show::Member(member)) => Some(member.state),
+        Action::Show(UiEvent::Member(member)) => Some(member.state),
         _ => None,
     };
     actions.iter().filter_map(state).collect()
 }
 
 #[test]
-fn silence_is_asked_about_then_unsure_then_lost() {
+fn silent_link_is_pinged_then_unsure_then_lost() {
     let mut engine = engine();
     up(&mut engine, 0, 1, peer(NodeId([0xff; 32]), 5, true));
     let is_ping = |action: &Action| matches!(action, Action::Send { frame: Frame::Ping { .. }, .. });
     assert!(!pass(&mut engine, 0, PING_AFTER_MS - 1).iter().any(is_ping));
     assert!(pass(&mut engine, PING_AFTER_MS - 1, PING_AFTER_MS + 1).iter().any(is_ping));
     assert_eq!(states(&pass(&mut engine, PING_AFTER_MS + 1, UNSURE_AFTER_MS - 1)), []);
-    assert_eq!(states(&pass(&mut engine, UNSURE_AFTER_MS - 1, UNSURE_AFTER_MS + 1)), [State::Unsure]);
+    assert_eq!(states(&pass(&mut engine, UNSURE_AFTER_MS - 1, UNSURE_AFTER_MS + 1)), [Presence::Unsure]);
     let lost = pass(&mut engine, UNSURE_AFTER_MS + 1, 15_001);
-    assert_eq!((states(&lost), notices(&lost)), (vec![State::Lost], vec![NoticeKind::Lost]));
+    assert_eq!((states(&lost), notices(&lost)), (vec![Presence::Lost], vec![NoticeKind::Lost]));
 }
 
 #[test]
-fn a_link_that_is_back_within_the_grace_is_not_announced() {
+fn link_back_within_the_grace_is_not_announced() {
     let mut engine = engine();
     let id = NodeId([0xff; 32]);
     up(&mut engine, 0, 1, peer(id, 5, true));
@@ -206,14 +218,14 @@ fn a_link_that_is_back_within_the_grace_is_not_announced() {
 }
 
 #[test]
-fn after_its_own_sleep_a_node_asks_before_it_gives_anybody_up() {
+fn resumed_node_pings_before_it_drops_links() {
     let mut engine = engine();
     up(&mut engine, 0, 1, peer(NodeId([0xff; 32]), 5, true));
     let woken = engine.handle(at(600_000), Input::Tick);
     assert!(woken.iter().any(|action| matches!(action, Action::Send { frame: Frame::Ping { .. }, .. })));
     assert_eq!((closed(&woken), states(&woken)), (vec![], vec![]));
     assert_eq!(states(&pass(&mut engine, 600_000, 601_900)), []);
-    assert_eq!(states(&pass(&mut engine, 601_900, 602_100)).last(), Some(&State::Lost));
+    assert_eq!(states(&pass(&mut engine, 601_900, 602_100)).last(), Some(&Presence::Lost));
 }
 
 #[test]
@@ -221,20 +233,16 @@ fn the_same_ref_makes_one_message() {
     let mut engine = engine();
     let say = |asker: u64, content: u8| Input::Say {
         asker: AskId(asker),
-        say: Say {
-            to: None,
-            channel: Name::lossy("general", "?"),
-            text: "hi".to_owned(),
-            reply_to: None,
-            hooray: false,
-            reference: Some(Ref { name: "r".to_owned(), content: crate::proto::ids::Hash([content; 32]) }),
+        say: SayCommand {
+            reference: Some(IdempotencyKey { name: "r".to_owned(), content: crate::proto::ids::Hash([content; 32]) }),
+            ..hi()
         },
     };
     let writes = |actions: &[Action]| actions.iter().filter(|action| matches!(action, Action::Write(_))).count();
     assert_eq!(writes(&engine.handle(at(0), say(1, 0))), 1);
     assert_eq!(writes(&engine.handle(at(1), say(2, 0))), 0);
     let mistaken = engine.handle(at(2), say(3, 9));
-    assert!(mistaken.contains(&Action::Answer { asker: AskId(3), answer: Answer::RefUsed }));
+    assert!(mistaken.contains(&Action::Answer { asker: AskId(3), answer: Reply::RefUsed }));
 }
 
 #[test]
@@ -262,7 +270,7 @@ fn strangers_from_one_address_become_members_slowly() {
 }
 
 #[test]
-fn a_stranger_whom_this_node_lets_not_in_is_not_dialled_again_at_once() {
+fn refused_stranger_is_not_redialled_at_once() {
     let mut engine = engine();
     for number in 0..NEWCOMERS_PER_ADDRESS {
         let mut id = [0xee; 32];
@@ -270,7 +278,7 @@ fn a_stranger_whom_this_node_lets_not_in_is_not_dialled_again_at_once() {
         up(&mut engine, 0, number, peer(NodeId(id), 1, false));
     }
     let id = NodeId([0xff; 32]);
-    let name = Name::lossy("Ana", "?");
+    let name = Name::from_lossy("Ana", "?");
     let beacon = Beacon { room: RoomTag::new("lobby"), id, instance: Instance(5), port: 7666, name };
     let source = SocketAddr::from(([192, 0, 2, 1], 7666));
     let mut dials = 0;
@@ -288,7 +296,7 @@ fn a_stranger_whom_this_node_lets_not_in_is_not_dialled_again_at_once() {
 }
 
 #[test]
-fn whoever_is_full_or_breaks_the_protocol_is_not_dialled_again_at_once() {
+fn busy_or_faulty_peer_is_not_redialled_at_once() {
     for (reason, rest_ms) in [(CloseReason::Busy, BUSY_RETRY_MS), (CloseReason::Protocol, PROTOCOL_RETRY_MS)] {
         let mut engine = engine();
         let id = NodeId([0xff; 32]);
@@ -302,7 +310,7 @@ fn whoever_is_full_or_breaks_the_protocol_is_not_dialled_again_at_once() {
 }
 
 #[test]
-fn a_comparison_without_end_takes_turns_with_others_and_hears_only_what_was_asked() {
+fn endless_comparison_takes_turns() {
     let mut engine = engine();
     let (endless, honest) = (NodeId([0xfe; 32]), NodeId([0xff; 32]));
     let mut actions = up(&mut engine, 0, 1, peer(endless, 5, true));
@@ -322,12 +330,12 @@ fn a_comparison_without_end_takes_turns_with_others_and_hears_only_what_was_aske
     let tell = |engine: &mut Engine, mono_ms: u64, frame: Frame| {
         engine.handle(at(mono_ms), Input::Frame { link: LinkId(1), frame })
     };
-    // Not ascending, then as it should be, then what nobody asked for any more.
+    // Not ascending, then as it should be, then one that was not asked for any more.
     assert_eq!(asked(&tell(&mut engine, 1, page(9, 1)), 1), 1);
     assert_eq!(asked(&tell(&mut engine, 2, page(1, 1)), 1), 0);
     let logs = |mono_ms: u64| {
         let ranges = Vec::new();
-        let holding = Holding { log: LogId(mono_ms), audience: None, ranges, fork: None };
+        let holding = LogHoldings { log: LogId(mono_ms), audience: None, ranges, fork: None };
         Frame::Logs { author: NodeId([9; 32]), logs: vec![holding], more: true }
     };
     let mut honest_asked_ms = None;
@@ -351,7 +359,7 @@ fn a_comparison_without_end_takes_turns_with_others_and_hears_only_what_was_aske
 }
 
 #[test]
-fn what_was_asked_for_in_vain_is_asked_for_again_after_a_minute() {
+fn vain_request_is_repeated_after_a_minute() {
     let mut engine = engine();
     let (id, key) = (NodeId([0xff; 32]), LogKey { author: NodeId([9; 32]), log: LogId(5) });
     up(&mut engine, 0, 1, peer(id, 5, true));
@@ -372,8 +380,8 @@ fn what_was_asked_for_in_vain_is_asked_for_again_after_a_minute() {
                     answers.push(Frame::Authors { same: false, authors, more: false, linked: Vec::new() });
                 }
                 Frame::AskLogs { author, .. } => {
-                    let ranges = vec![Span { first: 1, last: 9, head: Hash([1; 32]) }];
-                    let logs = vec![Holding { log: key.log, audience: None, ranges, fork: None }];
+                    let ranges = vec![HeldRange { first: 1, last: 9, head: Hash([1; 32]) }];
+                    let logs = vec![LogHoldings { log: key.log, audience: None, ranges, fork: None }];
                     answers.push(Frame::Logs { author, logs, more: false });
                 }
                 Frame::Fetch(fetch) => {
@@ -389,13 +397,14 @@ fn what_was_asked_for_in_vain_is_asked_for_again_after_a_minute() {
 }
 
 #[test]
-fn a_beacon_of_yesterday_leads_to_one_dial_that_fails_and_to_nothing_else() {
+fn stale_beacon_causes_one_failed_dial() {
     let mut engine = engine();
     let id = NodeId([0xff; 32]);
     up(&mut engine, 0, 1, peer(id, 6, true));
-    let name = Name::lossy("Somebody else by now", "?");
+    let name = Name::from_lossy("Somebody else by now", "?");
     let beacon = Beacon { room: RoomTag::new("lobby"), id, instance: Instance(5), port: 7666, name };
-    // How many dials it leads to, which all end alike, if it comes from there so many times in a row.
+    // How many dials it leads to, which all end alike, if it comes from there so many times in a
+    // row.
     let dials = |engine: &mut Engine, (from_ms, to_ms): (u64, u64), last: u8, many: usize, end: fn(DialId) -> Input| {
         let source = SocketAddr::from(([192, 0, 2, last], 7666));
         let mut dials = 0;
@@ -406,7 +415,7 @@ fn a_beacon_of_yesterday_leads_to_one_dial_that_fails_and_to_nothing_else() {
                     Action::Dial(dial) => {
                         assert_eq!(dial.expected, Some(id));
                         // What came from elsewhere before may be worth one more.
-                        dials += usize::from(dial.target == Target::Address(source));
+                        dials += usize::from(dial.target == DialTarget::Address(source));
                         engine.handle(at(now_ms), end(dial.dial));
                     }
                     Action::Show(_) | Action::Close { .. } | Action::Warn(_) => panic!("{action:?}"),
@@ -421,11 +430,12 @@ fn a_beacon_of_yesterday_leads_to_one_dial_that_fails_and_to_nothing_else() {
     };
     let dialled = dials(&mut engine, (100, 20_000), 77, usize::MAX, Input::DialFailed);
     assert_eq!(dialled, 0, "as long as the link is well there is nobody to look for");
-    assert_eq!(engine.member(id).map(|member| member.state), Some(State::Online));
+    assert_eq!(engine.member(id).map(|member| member.state), Some(Presence::Online));
     engine.handle(at(20_000), Input::LinkDown { link: LinkId(1), reason: Some(CloseReason::Stopping) });
     let left = engine.member(id).cloned();
     assert_eq!(dials(&mut engine, (20_100, 600_000), 77, 1, Input::DialFailed), 1);
-    // Again and again, it leads to as little as the beacons of somebody behind a firewall, and to less if somebody else answers.
+    // Again and again, it leads to as little as the beacons of a node behind a firewall, and to
+    // less if another node answers.
     let failed = dials(&mut engine, (600_000, 720_000), 78, usize::MAX, Input::DialFailed);
     let refused = dials(&mut engine, (720_000, 840_000), 79, usize::MAX, Input::DialRefused);
     assert!((4..=8).contains(&failed) && refused == 2, "{failed} and {refused} dials in two minutes");

@@ -1,125 +1,152 @@
-//! Links: their first moments, their frames, their queues, and when one counts as lost.
+//! Limits of links: the handshake, frames, queues, and when a link counts as lost.
 
-/// Longest frame on a link in bytes.
+/// Longest frame, in bytes.
 pub const FRAME_BYTES_MAX: usize = 256 * 1024;
 
-/// Longest first frame in bytes: whoever has proved nothing yet gets little memory.
+/// Longest first frame, in bytes: a peer that has proved nothing gets little memory.
 pub const FIRST_FRAME_BYTES_MAX: usize = 4 * 1024;
 
-/// Authors in a frame that says whose logs are taken no further: each has taken a whole quota of the disk, or was never met
-/// and is one too many of such.
+/// Authors in a Closed frame. Each has filled a whole quota of the disk, or is one of too many that
+/// were never met.
 pub const FRAME_CLOSED_MAX: usize = 1024;
 
-/// TCP, TLS and first frames together, in milliseconds.
+/// Timeout of TCP, TLS and handshake together, in milliseconds.
 pub const HANDSHAKE_MS_MAX: u64 = 10_000;
 
-/// Links that have not finished their handshake.
+/// Connections with an unfinished handshake.
 pub const HANDSHAKES_MAX: usize = 64;
 
-/// Silence on a link after which a node asks "are you there", in milliseconds.
+/// Interval in which peers are told that the user is typing in a conversation, in milliseconds.
+/// They show it for twice as long.
+pub const TYPING_EVERY_MS: u64 = 3_000;
+
+/// Shortest interval between two accepted Typing frames of a link, in milliseconds. A user who
+/// switches conversations sends two at once; a flood costs the pages nothing.
+pub const TYPING_ACCEPTED_EVERY_MS: u64 = 500;
+
+/// Silence on a link after which a ping is sent, in milliseconds.
 pub const PING_AFTER_MS: u64 = 3_000;
 
 /// Silence after which a member is shown as unsure, in milliseconds.
 pub const UNSURE_AFTER_MS: u64 = 8_000;
 
-/// Silence after which a link is given up, in milliseconds.
+/// Silence after which a link is closed, in milliseconds.
 pub const LOST_AFTER_MS: u64 = 15_000;
 
-/// When a second link comes up and the first was heard on within this time, both sides may have dialled at once; else
-/// the first is taken for lost, in milliseconds.
+/// A link is responsive if it received anything within this time, in milliseconds. When a second
+/// link to the same instance comes up, both sides may then have dialled at once; otherwise the
+/// first link is taken for lost.
 pub const ALIVE_MS: u64 = 1_000;
 
-/// A link that ended without a goodbye and is back within this time is not announced, in milliseconds.
+/// Grace period of a lost link, in milliseconds: if the member is back within it, no notice is
+/// shown.
 pub const LOST_GRACE_MS: u64 = 2_000;
 
-/// A second instance of one key is let in once the first was silent on a probe this long, in milliseconds.
+/// Timeout of the probe of an old link when a second instance of its key connects, in milliseconds.
+/// If nothing is received by then, the second instance is accepted.
 pub const PROBE_MS: u64 = 2_000;
 
-/// A gap between two turns of the engine that means this machine slept, in milliseconds.
+/// Gap between two engine steps that means that the machine was suspended, in milliseconds.
 pub const SLEPT_MS: u64 = 5_000;
 
-/// After it slept, a node declares nobody lost for this long, in milliseconds.
+/// After a suspension, no link is closed as lost for this time, in milliseconds.
 pub const SLEPT_GRACE_MS: u64 = 2_000;
 
-/// A peer that was asked to pass on a member and does not answer for this long is no help, in milliseconds.
+/// Timeout of a relay request, in milliseconds. Then another peer is asked.
 pub const RELAY_PATIENCE_MS: u64 = 2_000;
 
-/// Links at a time, if the limit of file descriptors allows as many.
+/// Simultaneous links, if the limit of file descriptors allows as many.
 ///
-/// A room is meant for 250 nodes. Each link costs two tasks, up to [`LINK_QUEUE_BYTES_MAX`] of memory
-/// if its peer reads slowly, and a ping every [`PING_AFTER_MS`].
+/// A room is meant for 250 nodes. Each link costs two tasks, up to [`LINK_QUEUE_BYTES_MAX`] of
+/// memory if its peer reads slowly, and a ping every [`PING_AFTER_MS`].
 pub const LINKS_MAX: usize = 1024;
 
-/// Links, beyond [`LINKS_MAX`], that are being refused or are saying goodbye; beyond, the goodbye that lasts longest is cut short.
+/// Links, in addition to [`LINKS_MAX`], that are being refused or are saying goodbye. Beyond, the
+/// goodbye that has lasted longest is cut short.
 pub const LINKS_CLOSING_MAX: usize = 32;
 
 /// File descriptors that the mesh leaves to the rest of the program: the page's connections, those
 /// whose user is being looked up, the database, and [`DESCRIPTORS_OTHER`].
 pub const DESCRIPTORS_RESERVED: usize = 200;
 
-/// File descriptors for standard streams, listeners, beacons, the data directory's lock, look-ups of names and addresses.
+/// File descriptors for standard streams, listeners, beacons, the data directory's lock, and
+/// lookups of names and interfaces.
 pub const DESCRIPTORS_OTHER: usize = 40;
 
-/// File descriptors of the mesh even if that leaves less than [`DESCRIPTORS_RESERVED`]: a few nodes can still meet.
+/// File descriptors of the mesh even if less than [`DESCRIPTORS_RESERVED`] remain: a few nodes can
+/// still connect.
 pub const MESH_DESCRIPTORS_MIN: usize = 16;
 
-/// After a link was refused or evicted for want of room, how long the doctor reports that, in milliseconds.
+/// How long the doctor reports that a link was refused or evicted because all were in use, in
+/// milliseconds.
 pub const LINKS_FULL_TOLD_MS: u64 = 60_000;
 
-/// Addresses that are named when all links are in use.
+/// Addresses named when all links are in use.
 pub const CROWDED_ADDRESSES_NAMED: usize = 3;
 
-/// Lowest and highest version of the protocol that this program speaks.
-pub const PROTOCOL_VERSIONS: (u64, u64) = (1, 1);
+/// Lowest and highest protocol version that this program speaks.
+pub const PROTOCOL_VERSIONS: (u64, u64) = (1, 2);
 
-/// Greatest number of milliseconds that is taken from others, as a time of theirs or as a time since: 285 thousand years, and
-/// the greatest whole number that a page reads from JSON without loss. So is the difference of two of them.
+/// The protocol version from which a batch may be longer because of deletions in it.
+pub const STRIPPED_BATCHES_VERSION: u64 = 2;
+
+/// Greatest number of milliseconds accepted from others, as a time or as a duration: 285 thousand
+/// years, and the greatest integer that JSON carries without loss. The difference of two such
+/// numbers is within the range, too.
 pub const WIRE_MS_MAX: u64 = (1 << 53) - 1;
 
-/// Batches in one frame: what fits into [`FRAME_BYTES_MAX`] at the shortest that a batch can be.
+/// Batches in one frame: as many as fit into [`FRAME_BYTES_MAX`] at a batch's smallest size.
 pub const FRAME_BATCHES_MAX: usize = 1024;
 
-/// Receipts in one frame: what 20 ms gather from every author that a page of history can name, and far more.
+/// Receipts in one frame: far more than 20 ms of receipts for every author of a page of history.
 pub const FRAME_RECEIPTS_MAX: usize = 1024;
 
-/// Authors in a page of a comparison: what fits into [`super::COMPARE_PAGE_BYTES_MAX`].
+/// Authors in a page of a comparison: as many as fit into [`super::COMPARE_PAGE_BYTES_MAX`].
 pub const FRAME_AUTHORS_MAX: usize = 256;
 
-/// Logs in a page of a comparison: what fits into [`super::COMPARE_PAGE_BYTES_MAX`].
+/// Logs in a page of a comparison: as many as fit into [`super::COMPARE_PAGE_BYTES_MAX`].
 pub const FRAME_LOGS_MAX: usize = 256;
 
-/// Frames that wait on a link for its writer: own batches without a receipt at their shortest, and what else is said.
+/// Frames in a link's send queue: a send window of the smallest batches, and other frames.
 pub const LINK_QUEUE_FRAMES_MAX: usize = 8192;
 
-/// Bytes that wait on a link for its writer: own batches without a receipt, a page for each fetch served, and as much again.
+/// Frames of file data in a link's send queue: the next one is read while one is sent.
+pub const LINK_BULK_FRAMES_MAX: usize = 2;
+
+/// Bytes in a link's send queue: the send window, a page for each fetch served, and as much again.
 pub const LINK_QUEUE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// How long the last frame may take to leave before the connection is dropped, in milliseconds: a stop has 3 s in all.
+/// Timeout of the last frame before the connection is dropped, in milliseconds. A stop may take 3 s
+/// in all.
 pub const FAREWELL_MS: u64 = 1_000;
 
-/// Bytes of frames that have come in and wait for the engine, over all links; beyond, links wait in turn to be read.
+/// Bytes of received frames that wait for the engine, over all links. Beyond, links take turns to
+/// be read.
 pub const FRAMES_WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Bytes that the system may hold on a link before it says "full": what is said next waits behind no more than this.
+/// Bytes that the system may buffer unsent on a link: a new frame waits behind no more than this.
 pub const TCP_NOTSENT_BYTES: u32 = 32 * 1024;
 
-/// Most bytes that a link's writer hands over at once: several frames share a system call, and a stop is noticed between.
+/// Bytes that a link's writer hands over at once: several frames share a system call, and a stop is
+/// noticed in between.
 pub const LINK_WRITE_BYTES_MAX: usize = 64 * 1024;
 
-/// Frames up to this are checked on the task that reads them, in bytes: the signatures in longer ones hold up others.
+/// Frames up to this size are decoded on the task that reads them, in bytes. The signatures in
+/// longer ones would delay other tasks.
 pub const DECODE_INLINE_BYTES_MAX: usize = 16 * 1024;
 
-/// While a long frame comes in, how often that is reported as a sign of life, in milliseconds.
+/// Interval at which the arrival of a long frame is reported as a sign of life, in milliseconds.
 pub const HEARD_EVERY_MS: u64 = 1_000;
 
-/// First wait of a listener that can't accept (no file descriptors, say), in milliseconds; doubled each time.
+/// First pause of a listener after an error of `accept`, for lack of file descriptors for example,
+/// in milliseconds; doubled each time.
 pub const ACCEPT_BACKOFF_MS_MIN: u64 = 10;
 
-/// Longest wait of a listener that can't accept, in milliseconds.
+/// Longest pause of a listener after errors of `accept`, in milliseconds.
 pub const ACCEPT_BACKOFF_MS_MAX: u64 = 1_000;
 
-/// Longest time between two turns of the engine, in milliseconds, so that a gap means that this machine slept.
+/// Longest time between two engine steps, in milliseconds, so that a longer gap means a suspension.
 pub const TURN_MS_MAX: u64 = 2_000;
 
-/// Events of the network that wait for the engine: a burst of frames from all links.
+/// Network events that wait for the engine: a burst of frames from all links.
 pub const NET_EVENTS_WAITING_MAX: usize = 1024;

@@ -1,8 +1,8 @@
-//! How much memory the process holds in which the page runs.
+//! Memory of the process that renders the page.
 
 use std::fs;
 
-use crate::common::{Context, Result};
+use support::{Context, Result};
 
 /// The share of the largest renderer among the processes that this driver started, in megabytes.
 pub(crate) fn renderer_mb(driver: u32) -> Result<f64> {

@@ -93,7 +93,7 @@ globalThis.bench = (() => {
   /** Unfolds or folds the last row, if it can be: from the click to the screen. */
   bench.turnLast = async () => {
     const begun = performance.now();
-    list().lastElementChild.querySelector(".more")?.click();
+    list().lastElementChild.querySelector(".message__more")?.click();
     return (await painted()) - begun;
   };
 

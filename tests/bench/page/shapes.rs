@@ -1,13 +1,13 @@
-//! What a message costs to be shown, whatever is in it: each shape of the corpus, as it comes and unfolded.
+//! The cost of showing a message, for each shape of the corpus, folded and unfolded.
 
 use thirtyfour::Key;
 
-use crate::common::Result;
-use crate::corpus;
-use crate::page::Page;
 use crate::sheet::Sheet;
-use crate::world::World;
 use crate::{measure, without_screen_reader, work_ms};
+use support::Result;
+use support::fake_node::World;
+use support::page::Page;
+use support::shapes as corpus;
 
 /// How often each shape is shown: the worst counts.
 const TIMES: usize = 3;

@@ -1,4 +1,4 @@
-//! What was measured, beside what it may be.
+//! A table of measurements and their budgets.
 
 /// One line of the sheet.
 struct Line {

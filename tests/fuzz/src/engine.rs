@@ -1,34 +1,33 @@
-//! Sequences of what can happen to an engine: bytes choose each input, a simulated disk answers, and after every turn
-//! what it asks for must be bounded, well-formed and in time.
+//! Fuzzes sequences of engine inputs: bytes choose each input, and a simulated disk answers. After
+//! every step the actions must be bounded, well-formed and in time.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
-use roomful::proto::book::{Dial, Target};
 use roomful::proto::clock::Now;
-use roomful::proto::engine::{Action, AskId, Engine, Input, Say, Settings};
-use roomful::proto::frame::{
-    Beacon, CloseReason, Fetch, Frame, Hello, Holding, Intro, Peer, Reach, Reached, Receipt, Span,
-};
+use roomful::proto::commands::SayCommand;
+use roomful::proto::engine::{Action, AskId, Engine, EngineConfig, Input};
+use roomful::proto::entries::timeline::{Conversation, MessageKind};
 use roomful::proto::ids::{DialId, Instance, LinkId, RoomTag};
 use roomful::proto::limits::{DIALS_MAX, FETCHES_SERVED_MAX, FRAME_BYTES_MAX, PROTOCOL_VERSIONS};
-use roomful::proto::marks::MarkChange;
-use roomful::proto::name::Name;
-use roomful::proto::record::{Write, WriteError, Written};
+use roomful::proto::links::address_book::{Dial, DialTarget};
+use roomful::proto::member_flags::FlagChange;
+use roomful::proto::names::name::Name;
+use roomful::proto::replication::frame::{
+    Beacon, CloseReason, Fetch, Frame, HeldRange, Hello, Intro, LogHoldings, Peer, ReachReport, ReachState, Receipt,
+};
+use roomful::proto::replication::store_api::{Write, WriteError, WriteResult};
 use roomful::wire;
 
 use super::room::{self, Reader, WALL_MS};
-use store::Disk;
+use model::store::Disk;
 
-#[path = "../../sim/forks.rs"]
+#[path = "../../support/src/model/mod.rs"]
 #[allow(dead_code, reason = "the simulation needs more of it")]
-mod forks;
-#[path = "../../sim/store.rs"]
-#[allow(dead_code, reason = "the simulation needs more of it")]
-mod store;
+mod model;
 
-/// Inputs in one sequence: enough for everything to happen to everybody.
+/// Inputs in one sequence: enough for every event to happen to every peer.
 const INPUTS_MAX: usize = 400;
 
 /// Longest time between two turns of an engine that nothing happens to, in milliseconds.
@@ -37,7 +36,8 @@ const TURN_MS_MAX: u64 = 2_000;
 /// Links at a time in this world.
 const LINKS: u64 = 6;
 
-/// Actions that one input may cause: a receipt for each entry of a full frame, and a few for each link.
+/// Actions that one input may cause: a receipt for each entry of a full frame, and a few for each
+/// link.
 const ACTIONS_MAX: usize = 4_096;
 
 /// One engine and its surroundings.
@@ -74,25 +74,26 @@ impl World {
         let own = room::id(0);
         let mut disk = Disk::new(own);
         for batch in reader.batches() {
-            // What it wrote in an earlier run, and what it was sent then; never two things for one place.
+            // Own entries of an earlier run, and entries received then; never two batches for one
+            // position.
             let write = Write::Append {
                 token: 0,
-                batches: vec![roomful::proto::record::Append { batch: batch.clone(), own: None }],
+                batches: vec![roomful::proto::replication::store_api::Append { batch: batch.clone(), own: None }],
             };
             if fits(&disk, &batch) {
                 disk.write(write);
             }
         }
-        let settings = Settings {
-            budget: roomful::proto::link_budget::LinkBudget::default(),
+        let settings = EngineConfig {
+            budget: roomful::proto::links::link_budget::LinkBudget::default(),
             key: room::key(0).clone(),
             room: room::id_of_room(),
             tag: RoomTag::new("lobby"),
             instance: Instance(1),
-            name: Name::lossy("Kai", "?"),
+            name: Name::from_lossy("Kai", "?"),
             port: 7666,
             addresses: vec![address(0).ip()],
-            peers: vec![Target::Address(address(9))],
+            peers: vec![DialTarget::Address(address(9))],
             // So little that some inputs reach it.
             quota: 512 * 1024,
             seed: [reader.byte(); 32],
@@ -112,7 +113,7 @@ impl World {
                 self.tell(Input::Tick);
             }
             1 => {
-                let name = Name::lossy("Ana", "?");
+                let name = Name::from_lossy("Ana", "?");
                 let (room, id) = (RoomTag::new(if reader.byte() == 9 { "other" } else { "lobby" }), reader.id());
                 let beacon = Beacon { room, id, instance: instance(reader), port: 7666, name };
                 self.tell(Input::Beacon { source: address(reader.byte()), beacon });
@@ -152,7 +153,7 @@ impl World {
             12 => self.read(),
             13 => self.say(reader),
             14 => {
-                let change = MarkChange { muted: Some(true), ..MarkChange::default() };
+                let change = FlagChange { muted: Some(true), ..FlagChange::default() };
                 let member = reader.id();
                 self.tell(Input::Mark { member, change });
             }
@@ -188,7 +189,7 @@ impl World {
             0 => self.tell(Input::DialFailed(dial.dial)),
             1 => self.tell(Input::DialRefused(dial.dial)),
             _ => {
-                // The handshake lets nobody else through.
+                // The handshake admits only the expected id.
                 let peer = peer(reader, dial.expected);
                 self.link_up(Some(dial.dial), peer);
             }
@@ -200,7 +201,7 @@ impl World {
         let Some(write) = self.writes.pop_front() else { return };
         let written = match &write {
             Write::Append { token, .. } if how == 7 => {
-                Some(Written::Failed { token: *token, error: WriteError::DiskFull })
+                Some(WriteResult::Failed { token: *token, error: WriteError::DiskFull })
             }
             _ => self.disk.write(write),
         };
@@ -219,16 +220,12 @@ impl World {
         self.asked += 1;
         let asker = AskId(self.asked);
         if reader.byte() == 1 {
-            return self.tell(Input::Rename { asker, name: Name::lossy("Lee", "?") });
+            return self.tell(Input::Rename { asker, name: Name::from_lossy("Lee", "?") });
         }
-        let say = Say {
-            to: reader.maybe_id(),
-            channel: Name::lossy("general", "?"),
-            text: "a word".repeat(1 + usize::from(reader.byte())),
-            reply_to: None,
-            hooray: reader.byte() == 1,
-            reference: None,
-        };
+        let conversation = reader.maybe_id().map_or_else(Conversation::general, Conversation::Direct);
+        let text = "a word".repeat(1 + usize::from(reader.byte()));
+        let kind = if reader.byte() == 1 { MessageKind::Hooray } else { MessageKind::Say };
+        let say = SayCommand::new(kind, conversation, text);
         self.tell(Input::Say { asker, say });
     }
 
@@ -271,7 +268,7 @@ impl World {
                 let bytes = wire::frame::encode(&frame);
                 assert!(bytes.len() <= FRAME_BYTES_MAX + wire::frame::LENGTH_BYTES);
             }
-            // Whatever else was on its way comes all the same; that it is down comes from the driver.
+            // Frames in flight still arrive; the driver reports the end of the link.
             Action::Close { .. } | Action::Answer { .. } | Action::Show(_) | Action::Warn(_) => {}
             Action::Write(write) => self.writes.push_back(write.0),
             Action::ReadHistory { link, fetch } => self.reads.push_back((link, fetch)),
@@ -280,11 +277,12 @@ impl World {
 }
 
 /// Whether a disk that only ever took what fits would hold this batch.
-fn fits(disk: &Disk, batch: &roomful::proto::batch::Verified) -> bool {
+fn fits(disk: &Disk, batch: &roomful::proto::entries::batch::Verified) -> bool {
     let snapshot = disk.snapshot();
-    let frontier = roomful::proto::frontier::Frontier::new(room::id(0), snapshot.logs, u64::MAX);
+    let frontier = roomful::proto::replication::frontier::Frontier::new(room::id(0), snapshot.logs, u64::MAX);
     let header = batch.header();
-    frontier.concerns_us(header.author, header.audience) && frontier.fit(batch) == roomful::proto::log::Fit::Fits
+    frontier.may_hold(header.author, header.audience)
+        && frontier.classify(batch) == roomful::proto::replication::log::Fit::Fits
 }
 
 fn address(number: u8) -> SocketAddr {
@@ -304,15 +302,16 @@ fn reason(reader: &mut Reader<'_>) -> Option<CloseReason> {
     reasons.get(usize::from(reader.byte() % 8)).copied()
 }
 
-/// Somebody who came through a handshake.
+/// A peer after a successful handshake.
 fn peer(reader: &mut Reader<'_>, expected: Option<roomful::proto::ids::NodeId>) -> Peer {
     let id = expected.unwrap_or_else(|| reader.id());
     let hello = Hello { versions: PROTOCOL_VERSIONS, room: RoomTag::new("lobby"), instance: instance(reader) };
-    let name = Name::lossy(if reader.byte().is_multiple_of(2) { "Ana" } else { "Kai" }, "?");
+    let name = Name::from_lossy(if reader.byte().is_multiple_of(2) { "Ana" } else { "Kai" }, "?");
     let listens = (0..reader.byte() % 3).map(address).collect();
     let intro = Intro { name, uptime_ms: reader.number(), wall_ms: reader.number(), listens };
     let address = address(reader.byte()).ip();
-    Peer { id, instance: hello.instance, intro, address, dialled: reader.byte().is_multiple_of(2) }
+    let version = hello.versions.1;
+    Peer { id, instance: hello.instance, version, intro, address, dialled: reader.byte().is_multiple_of(2) }
 }
 
 fn receipts(reader: &mut Reader<'_>) -> Vec<Receipt> {
@@ -339,9 +338,12 @@ fn frame(reader: &mut Reader<'_>) -> Frame {
         }
         7 => Frame::AskLogs { author: reader.id(), from: Some(reader.log()) },
         8 => {
-            let span =
-                |reader: &mut Reader<'_>| Span { first: reader.number(), last: reader.number(), head: reader.hash() };
-            let mut holding = |_| Holding {
+            let span = |reader: &mut Reader<'_>| HeldRange {
+                first: reader.number(),
+                last: reader.number(),
+                head: reader.hash(),
+            };
+            let mut holding = |_| LogHoldings {
                 log: reader.log(),
                 audience: reader.maybe_id(),
                 ranges: vec![span(reader), span(reader)],
@@ -358,10 +360,16 @@ fn frame(reader: &mut Reader<'_>) -> Frame {
         11 if many == 0 => Frame::Relay { member: reader.id(), on: reader.byte() % 2 == 1 },
         11 => Frame::Carry { author: reader.id(), from: reader.id(), receipts: receipts(reader) },
         _ => {
-            let state = [Reached::Here, Reached::Left, Reached::Gone][many % 3];
+            let state = [ReachState::Here, ReachState::Left, ReachState::Gone][many % 3];
             let listens = vec![address(reader.byte())];
             let uptime_ms = reader.number();
-            Frame::Reach(Reach { member: reader.id(), state, name: Name::lossy("Ana", "?"), uptime_ms, listens })
+            Frame::Reach(ReachReport {
+                member: reader.id(),
+                state,
+                name: Name::from_lossy("Ana", "?"),
+                uptime_ms,
+                listens,
+            })
         }
     }
 }

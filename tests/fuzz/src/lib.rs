@@ -1,5 +1,5 @@
-//! What each fuzz target does with its bytes: give them to the program where a stranger can, and hold what must be true
-//! of whatever comes back. `tests/corpora.rs` does the same with the inputs that are kept.
+//! The fuzz targets: each passes its bytes to code that strangers can reach, and checks the
+//! invariants of the result. `tests/protocol/corpora.rs` does the same with the saved inputs.
 
 mod engine;
 mod frontier;
@@ -9,13 +9,13 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use roomful::api::span::{self, Span};
-use roomful::proto::batch::{Verified, verify};
+use roomful::proto::entries::batch::{Verified, verify};
 use roomful::proto::limits::{
     BATCH_ENTRIES_MAX, BEACON_BYTES_MAX, PAGE_STORAGE_KEY_BYTES_MAX, PAGE_STORAGE_VALUE_BYTES_MAX, PORT_MIN,
     REF_CHARS_MAX, SPAN_DEPTH_MAX, TEXT_BYTES_MAX,
 };
-use roomful::proto::name::Name;
-use roomful::web::message::{Message, read};
+use roomful::proto::names::name::Name;
+use roomful::web::request::{RequestKind, read};
 use roomful::wire;
 use roomful::wire::frame::{Greeting, LENGTH_BYTES};
 
@@ -65,7 +65,8 @@ pub fn frame(bytes: &[u8]) {
     assert_eq!(wire::frame::decode(&again.slice(LENGTH_BYTES..), &room::id_of_room()), Ok(Some(frame)));
 }
 
-/// A batch: as it comes, and, since a fuzzer can't sign, as a header and bodies that a member's key signs.
+/// A batch as it is, and, since a fuzzer cannot sign, as a header and bodies signed with a member's
+/// key.
 pub fn batch(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else { return };
     let bytes = if kind % 2 == 0 { Bytes::copy_from_slice(rest) } else { room::sign_parts(rest) };
@@ -86,13 +87,14 @@ fn check_batch(batch: &Verified, bytes: &Bytes) {
     assert!(shown <= many);
 }
 
-/// A text in Markdown: at most so deep, links only to where a page may go, and nothing shown that was not typed.
+/// A text in Markdown: limited depth, links only with allowed schemes, and nothing shown that was
+/// not typed.
 pub fn spans(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if text.len() > TEXT_BYTES_MAX {
         return;
     }
-    let shown = check_spans(&span::spans(text), 1);
+    let shown = check_spans(&span::spans(text, &[]), 1);
     // Of a tab that is partly a list's indentation, the rest of its columns is code.
     let most = text.len() + 3 * text.matches('\t').count();
     assert!(shown <= most, "{shown} bytes shown of {}", text.len());
@@ -106,8 +108,10 @@ fn check_spans(spans: &[Span], depth: usize) -> usize {
             assert!(!text.is_empty());
             text.len()
         }
-        Span::Code { text } | Span::Pre { text, .. } => text.len(),
-        Span::Em { spans } | Span::Strong { spans } | Span::Quote { spans } => check_spans(spans, depth + 1),
+        Span::Code { text } | Span::Pre { text, .. } | Span::Mention { text, .. } => text.len(),
+        Span::Em { spans } | Span::Strong { spans } | Span::Strike { spans } | Span::Quote { spans } => {
+            check_spans(spans, depth + 1)
+        }
         Span::Link { href, spans } => {
             let lower = href.to_ascii_lowercase();
             assert!(["http://", "https://", "mailto:"].iter().any(|scheme| lower.starts_with(scheme)), "{href:?}");
@@ -125,12 +129,15 @@ pub fn message(bytes: &[u8]) {
         assert!((1..=REF_CHARS_MAX).contains(&reference.chars().count()));
     }
     match frame.message {
-        Ok(Message::Say(_)) => assert!(frame.reference.is_some(), "what is said has a name"),
-        Ok(Message::Rename(name)) => assert_eq!(Name::new(name.as_str()), Ok(name)),
-        Ok(Message::SetItem { key, value }) => {
+        Ok(RequestKind::Say(_)) => assert!(frame.reference.is_some(), "what is said has a name"),
+        Ok(RequestKind::Rename(name)) => assert_eq!(Name::new(name.as_str()), Ok(name)),
+        Ok(RequestKind::SetItem { key, value }) => {
             assert!((1..=PAGE_STORAGE_KEY_BYTES_MAX).contains(&key.len()));
             assert!(value.is_none_or(|value| value.len() <= PAGE_STORAGE_VALUE_BYTES_MAX));
         }
-        Ok(Message::Exit | Message::Read { .. }) | Err(_) => {}
+        Ok(RequestKind::Change(_) | RequestKind::SetStatus(_)) => {
+            assert!(frame.reference.is_some(), "a change has a name")
+        }
+        Ok(RequestKind::Exit | RequestKind::Typing(_) | RequestKind::Read { .. }) | Err(_) => {}
     }
 }

@@ -1,13 +1,14 @@
-//! A small room to fuzz in: a few keys, and what they have signed. Signatures are made once, since a fuzzer can't make any.
+//! A small room for fuzzing: a few keys, and batches signed with them in advance, since a fuzzer
+//! cannot sign.
 
 use std::sync::OnceLock;
 
 use bytes::Bytes;
 use ed25519_dalek::{Signer as _, SigningKey};
 use minicbor::{Decoder, Encoder};
-use roomful::proto::batch::{HEADER_VERSION, Header, Verified, sign, slot};
-use roomful::proto::body::{Body, SALT_BYTES};
 use roomful::proto::clock::Stamp;
+use roomful::proto::entries::batch::{HEADER_VERSION, Header, Verified, sign, slot};
+use roomful::proto::entries::body::{Body, SALT_BYTES};
 use roomful::proto::ids::{EntryId, Hash, LogId, LogKey, NodeId, RoomId};
 
 /// The wall clock in this room, in milliseconds since 1970.
@@ -33,7 +34,7 @@ pub fn key(number: u8) -> &'static SigningKey {
     &ALL.get_or_init(|| (0..KEYS).map(|n| SigningKey::from_bytes(&[n + 1; 32])).collect())[usize::from(number % KEYS)]
 }
 
-/// An id: of one of the keys, or one that nobody has, at either end of the order.
+/// An id: of one of the keys, or unused, at either end of the order.
 pub fn id(number: u8) -> NodeId {
     match number % (KEYS + 2) {
         KEYS => NodeId([0; 32]),
@@ -108,8 +109,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Everything that was ever signed: of each key a log for the room and one for the node that is tested, a fork of the
-/// former, and a log at the end of all numbers.
+/// All signed batches: for each key a log for the room and one for the tested node, a fork of the
+/// former, and a log with the greatest sequence numbers.
 pub fn batches() -> &'static [Verified] {
     static ALL: OnceLock<Vec<Verified>> = OnceLock::new();
     ALL.get_or_init(|| (0..KEYS).flat_map(of_key).collect())
@@ -168,11 +169,11 @@ fn chain(
 }
 
 fn say(text: &str) -> Vec<u8> {
-    Body::Say { text: text.to_owned(), channel: None, reply_to: None }.encode([0; SALT_BYTES])
+    Body::say(text.to_owned(), None, None).encode([0; SALT_BYTES])
 }
 
-/// A batch whose header and bodies are these bytes, under a good signature of whoever the header names, if it is one of us.
-/// The first two bytes say how long the header is; behind it stands the list of bodies.
+/// Signs a header and bodies made of these bytes with the key of the author in the header, if it is
+/// one of ours. The first two bytes are the header's length; the list of bodies follows the header.
 pub fn sign_parts(bytes: &[u8]) -> Bytes {
     let mut reader = Reader(bytes);
     let length = usize::from(reader.byte()) << 8 | usize::from(reader.byte());

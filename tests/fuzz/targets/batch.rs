@@ -1,4 +1,4 @@
-//! See `roomful_fuzz::batch`.
+//! Fuzz target: `roomful_fuzz::batch`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| roomful_fuzz::batch(bytes));

@@ -1,4 +1,4 @@
-//! See `roomful_fuzz::beacon`.
+//! Fuzz target: `roomful_fuzz::beacon`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| roomful_fuzz::beacon(bytes));

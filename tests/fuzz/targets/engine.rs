@@ -1,4 +1,4 @@
-//! See `roomful_fuzz::engine`.
+//! Fuzz target: `roomful_fuzz::engine`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| roomful_fuzz::engine(bytes));

@@ -1,4 +1,4 @@
-//! See `roomful_fuzz::frontier`.
+//! Fuzz target: `roomful_fuzz::frontier`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| roomful_fuzz::frontier(bytes));

@@ -1,4 +1,4 @@
-//! See `roomful_fuzz::spans`.
+//! Fuzz target: `roomful_fuzz::spans`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| roomful_fuzz::spans(bytes));

@@ -1,15 +1,16 @@
-//! Peers who ask for more than anybody needs: one answer at a time for each, of a bounded length, and others have their turn.
+//! Peers that ask for more than any needs: each gets one answer at a time, of a bounded length, and
+//! others have their turn.
 
 use super::*;
 use crate::proto::clock::Stamp;
-use crate::proto::frame::Fetch;
 use crate::proto::limits::{COMPARE_PAGE_BYTES_MAX, FETCHES_SERVED_MAX, PAGE_BYTES_MAX, UNMET_AUTHORS_MAX};
-use crate::proto::record::{HistoryPage, LogRecord, Run};
+use crate::proto::replication::frame::Fetch;
+use crate::proto::replication::store_api::{HistoryPage, LogRecord, Run};
 
-/// How often a peer asks before it has an answer.
+/// The number of requests of a peer before it has an answer.
 const OFTEN: usize = 1_000;
 
-/// What a store holds of one log of somebody.
+/// The holdings of a store in one log of a stranger.
 fn log(author: u64, log: u64) -> LogRecord {
     let mut id = [0xee; 32];
     id[..8].copy_from_slice(&author.to_be_bytes());
@@ -25,7 +26,7 @@ fn log(author: u64, log: u64) -> LogRecord {
 }
 
 #[test]
-fn whoever_asks_for_history_a_thousand_times_has_one_page_under_way() {
+fn repeated_fetches_have_one_page_in_flight() {
     let key = log(0, 1).key;
     let mut engine = started(Snapshot { logs: vec![log(0, 1)], ..Snapshot::default() });
     let links = 1..=FETCHES_SERVED_MAX as u64 + 1;
@@ -52,7 +53,8 @@ fn whoever_asks_for_history_a_thousand_times_has_one_page_under_way() {
     let read = reads(&asked);
     assert_eq!((read.len(), busy(&asked)), (1, OFTEN - 1));
     assert!(read[0].bytes <= PAGE_BYTES_MAX as u64, "{:?}", read[0]);
-    // Others are served beside it, but not more than there are readers: the last one waits for its turn.
+    // Others are served beside it, but not more than there are readers: the last one waits for its
+    // turn.
     let others: Vec<Action> = links.skip(1).flat_map(|link| ask(&mut engine, link)).collect();
     assert_eq!((reads(&others).len(), busy(&others)), (FETCHES_SERVED_MAX - 1, 0));
     let page = HistoryPage { fetch: read[0], batches: Vec::new() };
@@ -64,7 +66,7 @@ fn whoever_asks_for_history_a_thousand_times_has_one_page_under_way() {
 }
 
 #[test]
-fn what_is_said_of_everything_that_is_held_comes_in_short_pages() {
+fn large_comparison_is_split_into_pages() {
     let authors = (0..UNMET_AUTHORS_MAX as u64 - 1).map(|author| log(author, 1));
     let logs = authors.chain((2..2_000).map(|number| log(0, number))).collect();
     let mut engine = started(Snapshot { logs, ..Snapshot::default() });

@@ -4,7 +4,7 @@ use super::*;
 use crate::proto::clock::Stamp;
 use crate::proto::ids::{LogId, LogKey};
 use crate::proto::limits::LINKS_FULL_TOLD_MS;
-use crate::proto::record::{LogRecord, MemberRecord, Run};
+use crate::proto::replication::store_api::{LogRecord, MemberRecord, Run};
 
 const BUDGET: LinkBudget = LinkBudget { links: 4, handshakes: 4, dials: 2, closing: 2 };
 
@@ -28,12 +28,14 @@ fn small() -> Engine {
     let own = engine().own();
     let mut logs = vec![log(BEA, None), log(ERIC, None), log(own, Some(DORA))];
     logs.extend((100..=110).map(|number| log(writer(number), None)));
-    let (verified, blocked) =
-        (Marks { verified: true, ..Marks::default() }, Marks { blocked: true, ..Marks::default() });
+    let (verified, blocked) = (
+        MemberFlags { verified: true, ..MemberFlags::default() },
+        MemberFlags { blocked: true, ..MemberFlags::default() },
+    );
     let marks = vec![(CLEO, verified), (ERIC, blocked)];
     let members = [CLEO, ERIC].map(|id| MemberRecord {
         id,
-        name: Name::lossy("Someone", "?"),
+        name: Name::from_lossy("Someone", "?"),
         name_time: Stamp(1),
         addresses: Vec::new(),
         port: 7666,
@@ -63,7 +65,7 @@ fn writer(number: u8) -> NodeId {
 }
 
 #[test]
-fn crowd_of_strangers_makes_room_for_others() {
+fn crowd_of_strangers_is_evicted() {
     let mut engine = small();
     for link in 1..=4 {
         assert!(comes(&mut engine, link, stranger(link as u8), 1).is_empty());
@@ -79,7 +81,7 @@ fn crowd_of_strangers_makes_room_for_others() {
 }
 
 #[test]
-fn crowd_that_wrote_makes_room_for_others() {
+fn crowd_of_writers_is_evicted() {
     let mut engine = small();
     for link in 1..=4 {
         assert!(comes(&mut engine, link, writer(100 + link as u8), 1).is_empty());
@@ -117,7 +119,7 @@ fn evicted_stranger_is_lost_and_not_dialled() {
     }
     comes(&mut engine, 5, BEA, 2);
     let actions = pass(&mut engine, 5, 10_000);
-    assert_eq!(states(&actions).first(), Some(&State::Lost));
+    assert_eq!(states(&actions).first(), Some(&Presence::Lost));
     assert!(!actions.iter().any(|action| matches!(action, Action::Dial(dial) if dial.expected == Some(stranger(4)))));
     // When the driver reports the end of that link, nothing is left to do.
     let down = engine.handle(at(10_001), Input::LinkDown { link: LinkId(4), reason: None });
@@ -135,14 +137,14 @@ fn blocked_member_counts_as_a_stranger() {
 }
 
 #[test]
-fn crowd_is_told_with_its_addresses() {
+fn crowd_is_reported_with_its_addresses() {
     let mut engine = small();
     for (link, last) in [(1, 7), (2, 8), (3, 8)] {
         comes(&mut engine, link, stranger(link as u8), last);
     }
     let crowd = engine.crowd(at(10));
     let from = vec![([192, 0, 2, 8].into(), 2), ([192, 0, 2, 7].into(), 1)];
-    assert_eq!(crowd, Crowd { open: 3, most: 4, is_full: false, from });
+    assert_eq!(crowd, LinkUsage { open: 3, most: 4, is_full: false, from, unreceipted: crowd.unreceipted.clone() });
     for link in 4..=5 {
         comes(&mut engine, link, stranger(link as u8), 8);
     }

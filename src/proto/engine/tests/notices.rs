@@ -7,7 +7,7 @@ use crate::proto::limits::{NOTICES_AT_ONCE, NOTICES_REFILL_MS};
 const MALLORY: NodeId = NodeId([0xff; 32]);
 
 #[test]
-fn member_that_joins_and_leaves_is_told_once_a_minute() {
+fn presence_notices_are_limited_to_one_a_minute() {
     let mut engine = engine();
     let (mut told, mut shown) = (Vec::new(), 0);
     for number in 0..1_000_u64 {
@@ -32,7 +32,7 @@ fn member_that_joins_and_leaves_is_told_once_a_minute() {
 }
 
 #[test]
-fn member_that_renames_itself_is_told_once_a_minute() {
+fn rename_notices_are_limited_to_one_a_minute() {
     let mut engine = engine();
     up(&mut engine, 0, 1, peer(MALLORY, 5, false));
     let mut told = Vec::new();
@@ -42,8 +42,10 @@ fn member_that_renames_itself_is_told_once_a_minute() {
         let name = if number % 2 == 0 { format!("name {number}") } else { "Kai".to_owned() };
         let stamp = Stamp::from_ms(START.wall_ms + number + 1);
         let now = at(number * 600);
-        let changes = engine.roster.named(now, MALLORY, &Name::lossy(&name, "?"), stamp);
-        engine.changed(now, changes, &mut actions);
+        engine.ctx.begin(now);
+        let name = Name::from_lossy(&name, "?");
+        engine.members.change(&mut engine.ctx, |now, roster| roster.named(now, MALLORY, &name, stamp));
+        actions.append(&mut engine.ctx.out);
         actions.extend(tell(&mut engine, number * 600, 1, Frame::Pong { wall_ms: START.wall_ms }));
         told.extend(notices(&actions));
     }
@@ -54,7 +56,7 @@ fn member_that_renames_itself_is_told_once_a_minute() {
 }
 
 #[test]
-fn notice_that_is_held_is_told_at_the_stop() {
+fn held_notice_is_published_at_the_stop() {
     let mut engine = engine();
     for number in 0..=NOTICES_AT_ONCE / 2 {
         up(&mut engine, 1 + number, number, peer(MALLORY, number, false));

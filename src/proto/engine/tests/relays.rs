@@ -3,33 +3,34 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::proto::frame::{Reach, Reached, Receipt};
 use crate::proto::limits::SAID_MAX;
-use crate::proto::record::{Changed, MemberRecord, Written};
+use crate::proto::replication::frame::{ReachReport, ReachState, Receipt};
+use crate::proto::replication::store_api::{Appended, MemberRecord, WriteResult};
 
-/// Two who are linked with this node, and one who is linked with them alone.
+/// Two members that are linked with this node, and one that is linked with them alone.
 const REX: NodeId = NodeId([0xfd; 32]);
 const RIA: NodeId = NodeId([0xfe; 32]);
 const MIA: NodeId = NodeId([0xff; 32]);
 
-/// Somebody whom nobody ever saw.
+/// A member that no node ever saw.
 fn nobody(number: u64) -> NodeId {
     let mut id = [0xee; 32];
     id[..8].copy_from_slice(&number.to_be_bytes());
     NodeId(id)
 }
 
-/// What a peer says when it is asked to compare: whom it is linked with, and that there is nothing to fetch.
+/// The answer of a peer that is asked to compare: the peers it is linked with, and nothing to
+/// fetch.
 fn linked_with(linked: &[NodeId]) -> Frame {
     Frame::Authors { same: true, authors: Vec::new(), more: false, linked: linked.to_vec() }
 }
 
-fn reaches(member: NodeId, state: Reached) -> Frame {
+fn reaches(member: NodeId, state: ReachState) -> Frame {
     let listens = vec![SocketAddr::from(([192, 0, 2, 9], 7666))];
-    Frame::Reach(Reach { member, state, name: Name::lossy("Mia", "?"), uptime_ms: 0, listens })
+    Frame::Reach(ReachReport { member, state, name: Name::from_lossy("Mia", "?"), uptime_ms: 0, listens })
 }
 
-/// Who was asked for, and on which link.
+/// The members that were asked for, and the links.
 fn relays(actions: &[Action]) -> Vec<(NodeId, u64)> {
     let relay = |action: &Action| match action {
         Action::Send { links, frame: Frame::Relay { member, on: true } } => Some((*member, links[0].0)),
@@ -51,21 +52,19 @@ fn holders(actions: &[Action]) -> Vec<NodeId> {
 
 /// Says something that gets onto the disk; returns what a receipt for it says.
 fn say_something(engine: &mut Engine, mono_ms: u64) -> Receipt {
-    let channel = Name::lossy("general", "?");
-    let say = Say { to: None, channel, text: "hi".to_owned(), reply_to: None, hooray: false, reference: None };
-    let actions = engine.handle(at(mono_ms), Input::Say { asker: AskId(1), say });
+    let actions = engine.handle(at(mono_ms), Input::Say { asker: AskId(1), say: hi() });
     let append = |action: &Action| match action {
         Action::Write(WriteAction(Write::Append { token, batches })) => Some((*token, batches[0].batch.clone())),
         _ => None,
     };
     let (token, batch) = actions.iter().find_map(append).expect("a batch to store");
-    let written = Written::Appended { token, lines: Vec::new(), moved: Vec::new(), changed: Changed::default() };
+    let written = WriteResult::Appended(Appended { token, ..Appended::default() });
     engine.handle(at(mono_ms), Input::Written(written));
     Receipt { log: batch.header().log, first: 1, last: batch.header().last_seq() }
 }
 
 #[test]
-fn receipts_for_others_count_only_of_members_whom_others_reach() {
+fn carried_receipt_counts_of_relayed_members_only() {
     let mut engine = engine();
     up(&mut engine, 0, 1, peer(REX, 5, true));
     up(&mut engine, 0, 2, peer(RIA, 5, true));
@@ -82,14 +81,14 @@ fn receipts_for_others_count_only_of_members_whom_others_reach() {
     assert_eq!(carry(&mut engine, 1, own), [], "of oneself");
     assert_eq!(relays(&tell(&mut engine, 3, 1, linked_with(&[MIA]))), [(MIA, 1)]);
     assert_eq!(carry(&mut engine, 1, MIA), [], "not before it is known to be there");
-    tell(&mut engine, 5, 1, reaches(MIA, Reached::Here));
+    tell(&mut engine, 5, 1, reaches(MIA, ReachState::Here));
     assert_eq!(carry(&mut engine, 2, MIA), [MIA], "she may have asked another one to pass this node on");
-    tell(&mut engine, 6, 1, reaches(MIA, Reached::Left));
+    tell(&mut engine, 6, 1, reaches(MIA, ReachState::Left));
     assert_eq!(carry(&mut engine, 1, MIA), [], "gone");
 }
 
 #[test]
-fn whoever_said_goodbye_is_back_with_another_start_and_not_before() {
+fn goodbye_holds_until_another_instance() {
     let mut engine = engine();
     up(&mut engine, 0, 1, peer(REX, 5, true));
     up(&mut engine, 0, 2, peer(MIA, 5, true));
@@ -97,11 +96,11 @@ fn whoever_said_goodbye_is_back_with_another_start_and_not_before() {
     let left = engine.handle(at(1_000), Input::LinkDown { link: LinkId(2), reason: Some(CloseReason::Stopping) });
     assert_eq!((notices(&left), relays(&left)), (vec![NoticeKind::Left], vec![(MIA, 1)]));
     let here = |uptime_ms| {
-        let Frame::Reach(reach) = reaches(MIA, Reached::Here) else { unreachable!("it says that she is here") };
-        Frame::Reach(Reach { uptime_ms, ..reach })
+        let Frame::Reach(reach) = reaches(MIA, ReachState::Here) else { unreachable!("it says that she is here") };
+        Frame::Reach(ReachReport { uptime_ms, ..reach })
     };
     assert_eq!(notices(&tell(&mut engine, 1_003, 1, here(60_000))), []);
-    assert_eq!(notices(&tell(&mut engine, 1_004, 1, reaches(MIA, Reached::Left))), []);
+    assert_eq!(notices(&tell(&mut engine, 1_004, 1, reaches(MIA, ReachState::Left))), []);
     let late = up(&mut engine, 1_005, 3, peer(MIA, 5, false));
     assert_eq!((notices(&late), closed(&late).len()), (vec![], 1), "nor by a second connection of the same program");
     // Her next start is another program.
@@ -112,7 +111,7 @@ fn whoever_said_goodbye_is_back_with_another_start_and_not_before() {
 }
 
 #[test]
-fn a_word_that_comes_again_and_again_is_kept_once() {
+fn repeated_report_is_stored_once() {
     let mut engine = engine();
     up(&mut engine, 0, 1, peer(REX, 5, true));
     let receipt = say_something(&mut engine, 1);
@@ -126,7 +125,7 @@ fn a_word_that_comes_again_and_again_is_kept_once() {
 }
 
 #[test]
-fn strangers_whom_a_peer_says_it_reaches_come_as_slowly_as_others_from_its_address() {
+fn reported_strangers_share_the_newcomer_limit() {
     let mut engine = engine();
     up(&mut engine, 0, 1, peer(REX, 5, true));
     let mut asked = Vec::new();
@@ -135,7 +134,7 @@ fn strangers_whom_a_peer_says_it_reaches_come_as_slowly_as_others_from_its_addre
         let asks = relays(&tell(engine, mono_ms, 1, linked_with(&ghosts)));
         let known = asks.iter().filter(|(ghost, _)| asked.contains(ghost)).count();
         for (ghost, _) in &asks {
-            tell(engine, mono_ms, 1, reaches(*ghost, Reached::Here));
+            tell(engine, mono_ms, 1, reaches(*ghost, ReachState::Here));
         }
         asked.extend(asks.iter().map(|(ghost, _)| *ghost));
         asks.len() - known
@@ -150,32 +149,32 @@ fn strangers_whom_a_peer_says_it_reaches_come_as_slowly_as_others_from_its_addre
 }
 
 #[test]
-fn a_name_that_a_member_said_itself_is_not_changed_by_others() {
+fn own_name_beats_a_relayed_one() {
     let mut engine = engine();
     up(&mut engine, 0, 1, peer(REX, 5, true));
     up(&mut engine, 0, 2, peer(MIA, 5, true));
     engine.handle(at(1), Input::LinkDown { link: LinkId(2), reason: None });
     assert_eq!(relays(&tell(&mut engine, 2, 1, linked_with(&[MIA]))), [(MIA, 1)]);
-    let reached = tell(&mut engine, 3, 1, reaches(MIA, Reached::Here));
+    let reached = tell(&mut engine, 3, 1, reaches(MIA, ReachState::Here));
     let member = engine.member(MIA).expect("a member");
     assert_eq!((member.via, member.name.as_str()), (Some(REX), "Ana"), "{reached:?}");
 }
 
 #[test]
-fn who_is_reached_by_nobody_is_lost_however_many_are_asked_meanwhile() {
+fn member_reached_by_no_relay_is_lost() {
     let mut engine = engine();
     for link in 1..=20 {
         up(&mut engine, 0, link, peer(nobody(link), 5, true));
     }
     let mut asked = relays(&tell(&mut engine, 1, 1, linked_with(&[MIA])));
-    tell(&mut engine, 2, 1, reaches(MIA, Reached::Here));
+    tell(&mut engine, 2, 1, reaches(MIA, ReachState::Here));
     for link in 2..=20 {
         tell(&mut engine, 3, link, linked_with(&[MIA]));
     }
     // One after the other is asked, and takes a second to say that it does not reach her either.
     let (mut actions, mut now_ms) = (Vec::new(), 3);
     while let Some((_, link)) = asked.pop() {
-        let mut told = tell(&mut engine, now_ms, link, reaches(MIA, Reached::Gone));
+        let mut told = tell(&mut engine, now_ms, link, reaches(MIA, ReachState::Gone));
         told.extend(pass(&mut engine, now_ms, now_ms + 1_000));
         now_ms += 1_000;
         asked = relays(&told);
@@ -193,30 +192,31 @@ fn reaching_over_the_first(instance: u64) -> (Engine, Vec<Action>) {
     let mut engine = engine();
     up(&mut engine, 0, 1, peer(REX, 5, true));
     tell(&mut engine, 1, 1, linked_with(&[MIA]));
-    tell(&mut engine, 2, 1, reaches(MIA, Reached::Here));
+    tell(&mut engine, 2, 1, reaches(MIA, ReachState::Here));
     let actions = up(&mut engine, 3, 2, peer(REX, instance, true));
     (engine, actions)
 }
 
-/// That whoever was reached over link 1 is asked for on link 2 at once, and nobody was seen to leave.
+/// Checks that a member reached over link 1 is asked for on link 2 at once, and that none was seen
+/// to leave.
 #[track_caller]
 fn check_goes_on(engine: &mut Engine, mono_ms: u64) {
     assert_eq!(relays(&tell(engine, mono_ms, 2, linked_with(&[MIA]))), [(MIA, 2)]);
-    let mut actions = tell(engine, mono_ms + 1, 2, reaches(MIA, Reached::Here));
+    let mut actions = tell(engine, mono_ms + 1, 2, reaches(MIA, ReachState::Here));
     actions.extend(pass(engine, mono_ms + 1, mono_ms + 2_900));
     assert_eq!(notices(&actions), []);
-    assert_eq!(engine.relay_for(MIA), Some(LinkId(2)));
+    assert_eq!(engine.relays.route(MIA), Some(LinkId(2)));
 }
 
 #[test]
-fn who_was_reached_over_a_link_that_another_replaces_is_reached_over_that() {
+fn relay_survives_a_replaced_link() {
     let (mut engine, actions) = reaching_over_the_first(5);
     assert_eq!(closed(&actions), [(1, CloseReason::Duplicate)]);
     check_goes_on(&mut engine, 4);
 }
 
 #[test]
-fn who_was_reached_through_a_program_that_was_killed_is_reached_through_the_next_one() {
+fn relay_survives_a_new_instance_of_the_peer() {
     let (mut engine, _) = reaching_over_the_first(6);
     let actions = pass(&mut engine, 3, 3 + PROBE_MS);
     assert_eq!(closed(&actions), [(1, CloseReason::Silent)]);
@@ -224,7 +224,7 @@ fn who_was_reached_through_a_program_that_was_killed_is_reached_through_the_next
 }
 
 #[test]
-fn nobody_is_made_to_knock_where_no_node_can_be() {
+fn impossible_address_is_not_dialled() {
     let mut engine = engine();
     up(&mut engine, 0, 1, peer(REX, 5, true));
     tell(&mut engine, 1, 1, linked_with(&[MIA]));
@@ -234,7 +234,8 @@ fn nobody_is_made_to_knock_where_no_node_can_be() {
     let mut listens: Vec<SocketAddr> = nowhere.map(|address| address.parse().expect("an address")).collect();
     let good: Vec<SocketAddr> = (0..50).map(|last| SocketAddr::from(([198, 51, 100, last], 7666))).collect();
     listens.extend(&good);
-    let reach = Reach { member: MIA, state: Reached::Here, name: Name::lossy("Mia", "?"), uptime_ms: 0, listens };
+    let reach =
+        ReachReport { member: MIA, state: ReachState::Here, name: Name::from_lossy("Mia", "?"), uptime_ms: 0, listens };
     let actions = tell(&mut engine, 2, 1, Frame::Reach(reach));
     let kept = actions.iter().find_map(|action| match action {
         Action::Write(WriteAction(Write::Member(record))) if record.id == MIA => Some(record.clone()),
@@ -248,10 +249,10 @@ fn nobody_is_made_to_knock_where_no_node_can_be() {
 }
 
 #[test]
-fn a_start_knocks_where_nodes_were_and_nowhere_else() {
+fn start_dials_last_known_addresses_only() {
     let start = |addresses: &[&str], port| {
         let addresses = addresses.iter().map(|address| address.parse().expect("an address")).collect();
-        let (name, name_time) = (Name::lossy("Mia", "?"), crate::proto::clock::Stamp(1));
+        let (name, name_time) = (Name::from_lossy("Mia", "?"), crate::proto::clock::Stamp(1));
         let member = MemberRecord { id: MIA, name, name_time, addresses, port, since_ms: 1, lost: false };
         let mut engine = started(Snapshot { members: vec![member], ..Snapshot::default() });
         dialled(&mut engine, Vec::new()).iter().map(ToString::to_string).collect::<Vec<_>>()
@@ -270,7 +271,7 @@ fn dialled(engine: &mut Engine, mut actions: Vec<Action>) -> BTreeSet<SocketAddr
     for now_ms in (3..3_000).step_by(10) {
         for action in std::mem::take(&mut actions) {
             let Action::Dial(dial) = action else { continue };
-            if let Target::Address(address) = dial.target {
+            if let DialTarget::Address(address) = dial.target {
                 dialled.insert(address);
             }
             actions.extend(engine.handle(at(now_ms), Input::DialFailed(dial.dial)));

@@ -1,0 +1,5 @@
+//! The members of a room, as this node knows them.
+
+pub mod notices;
+pub mod roster;
+pub mod safety;

@@ -1,0 +1,3 @@
+// Where the parts of this page came from: those of another build are elsewhere.
+
+export const ASSETS = new URL("../..", import.meta.url);

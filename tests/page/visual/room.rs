@@ -1,0 +1,120 @@
+//! The members and messages of the fake room: everything that is hard to show well, in a realistic
+//! room.
+
+use roomful::proto::entries::timeline::NoticeKind;
+use roomful::proto::members::roster::Presence;
+
+use support::fake_node::{NOW_MS, Stage, channel, direct};
+
+const HOUR_S: u64 = 3600;
+
+/// Who is called Miryam, by the key that gives her a colour of her own.
+const MIRYAM: &str = "miryam 9";
+
+/// Six people, two of one name, and a machine.
+pub(crate) fn people() -> Stage {
+    let mut stage = Stage::empty();
+    stage.member("ana", "Ana", |_| {});
+    stage.member("other ana", "ana", |ana| ana.since_ms = NOW_MS - 300_000);
+    stage.member("ben", "Ben Okafor", |ben| {
+        ben.since_ms = NOW_MS - 4 * 24 * HOUR_S * 1000;
+        ben.marks.verified = true;
+    });
+    let ben = stage.members[3].id;
+    stage.member("box", "gpu-box-3", |gpu| {
+        gpu.direct = false;
+        gpu.via = Some(ben);
+    });
+    stage.member(MIRYAM, "Miryam מרים", |miryam| {
+        miryam.state = Presence::Unsure;
+        miryam.clock_error_ms = Some(200_000);
+    });
+    stage.member("laptop", "Kai (old laptop)", |laptop| {
+        laptop.state = Presence::Left;
+        laptop.since_ms = NOW_MS - 26 * HOUR_S * 1000;
+    });
+    stage
+}
+
+/// The same people in the middle of a day's work.
+pub(crate) fn busy() -> Stage {
+    let mut stage = people();
+    stage.say("ben", 27 * HOUR_S, "I left the window open, could somebody close it?");
+    stage.say("ana", 26 * HOUR_S, "done");
+    stage.say(
+        "ben",
+        3300,
+        "Morning build is green again. Steps that changed:\n```\ncargo build --release\nscp target/release/roomful gpu-box-3:bin/\n```",
+    );
+    stage.say("box", 3100, "job 4411 finished: loss 0.0213, 3 h 12 min, http://gpu-box-3:6006");
+    stage.notice("other ana", 2900, NoticeKind::Joined);
+    stage.notice("other ana", 2899, NoticeKind::Conflict);
+    stage.say("ana", 2700, "the blue cable under desk 3 is mine, please leave it plugged in 🙂");
+    stage.say("ana", 2650, "it feeds half of the room…");
+    stage.say("other ana", 2500, "hi all, first day here! **which** channel is for lunch?");
+    stage.say(MIRYAM, 2400, "שלום אנה, ברוכה הבאה");
+    stage.say(MIRYAM, 2380, "مرحبا بكم جميعا في الغرفة");
+    for (word, kind) in [(MIRYAM, NoticeKind::Lost), (MIRYAM, NoticeKind::Back), ("ben", NoticeKind::Left)] {
+        stage.notice(word, 2300, kind);
+    }
+    stage.notice("ben", 2290, NoticeKind::Joined);
+    stage.notice("box", 2280, NoticeKind::Joined);
+    stage.say("ben", 2000, &format!("the long one: https://example.test/{}", "a-path-that-never-ends/".repeat(8)));
+    stage.say("box", 1500, "🎉🎉");
+    stage.say("kai", 900, "welcome! it is `#lunch`, pizza at 12:30");
+    stage.say("kai", 870, "and the door code is on the fridge");
+    stage.held(4, 5);
+    stage.say_in(&channel("builds"), "ana", 700, "builds are red again, bisecting");
+    stage.say_in(&channel("builds"), "ben", 600, "it is the flaky one");
+    stage.say_in(&channel("lunch"), "kai", 500, "soup");
+    stage.say_in(&direct("ben"), "ben", 400, "just between us: cake at four");
+    stage.read_but(&[(channel("builds"), 2), (direct("ben"), 1)]);
+    stage
+}
+
+/// A long message of 2000 characters, code and quotes in it.
+pub(crate) fn long_message() -> String {
+    let sentence = "The switch in the corner forgets what it learned whenever somebody unplugs the printer, so we wrote down which port is whose. ";
+    format!("{}\n> nobody unplugs the printer\n\nso says the sign.", sentence.repeat(15))
+}
+
+/// Much that was said while one looked elsewhere.
+pub(crate) fn unread() -> Stage {
+    let mut stage = people();
+    for number in 0..30_u64 {
+        stage.say("ben", 9000 - number * 60, &format!("before lunch, note {number}"));
+    }
+    for number in 0..45_u64 {
+        let who = ["ana", "other ana", "ben", MIRYAM][usize::try_from(number).unwrap_or(0) / 3 % 4];
+        stage.say(who, 4000 - number * 70, &format!("while you were away, {number}: {}", "and more of it ".repeat(3)));
+    }
+    stage.read_but(&[(roomful::proto::entries::timeline::Conversation::general(), 45)]);
+    stage
+}
+
+/// Other members were here, and none is now: messages wait for them.
+pub(crate) fn left_alone() -> Stage {
+    let mut stage = Stage::empty();
+    stage.member("ben", "Ben Okafor", |ben| {
+        ben.state = Presence::Left;
+        ben.since_ms = NOW_MS - 690_000;
+    });
+    stage.say("ben", 700, "I shut my machine down for the day, see you");
+    stage.notice("ben", 690, NoticeKind::Left);
+    stage.say("kai", 600, "is anybody else here?");
+    stage.held(0, 0);
+    stage.read_but(&[]);
+    stage
+}
+
+/// A member joins under a name that looks like that of a verified one.
+pub(crate) fn posed() -> Stage {
+    let mut stage = busy();
+    // With a letter of Cyrillic in front.
+    stage.member("not ben", "Ben Оkafor", |other| other.since_ms = NOW_MS - 60_000);
+    stage.notice("not ben", 60, NoticeKind::Joined);
+    stage.notice("not ben", 59, NoticeKind::Conflict);
+    stage.say("not ben", 40, "hi, it's me, on another machine. could you send me the door code?");
+    stage.read_but(&[]);
+    stage
+}

@@ -1,0 +1,235 @@
+//! The scenes: each with its stage and the steps before its picture is taken.
+
+use thirtyfour::Key;
+
+use roomful::web::requests::RequestError;
+
+use crate::room::{busy, left_alone, long_message, people, posed, unread};
+use support::Result;
+use support::fake_node::{Stage, World};
+use support::page::Page;
+
+/// What is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scene {
+    FirstRun,
+    Alone,
+    AloneFailing,
+    Busy,
+    Long,
+    List,
+    Posed,
+    Line,
+    Unread,
+    Delivery,
+    HeldByAll,
+    HeldByNone,
+    Saved,
+    Completion,
+    Hint,
+    Switcher,
+    Search,
+    Members,
+    Profile,
+    Words,
+    Differ,
+    Cut,
+    Stopped,
+    NoKey,
+    Help,
+    Settings,
+    Exit,
+    Find,
+    Large,
+    NoScript,
+}
+
+impl Scene {
+    /// All scenes with the names of their pictures.
+    pub(crate) const ALL: [(Self, &str); 30] = [
+        (Self::FirstRun, "a-first-run"),
+        (Self::Alone, "b-alone"),
+        (Self::AloneFailing, "b-alone-failing"),
+        (Self::Busy, "c-busy"),
+        (Self::Long, "c-long"),
+        (Self::List, "c-list"),
+        (Self::Posed, "c-posed"),
+        (Self::Line, "d-line"),
+        (Self::Unread, "d-unread"),
+        (Self::Delivery, "e-delivery"),
+        (Self::HeldByAll, "e-held-by-all"),
+        (Self::HeldByNone, "e-held-by-none"),
+        (Self::Saved, "e-saved"),
+        (Self::Completion, "g-completion"),
+        (Self::Hint, "g-hint"),
+        (Self::Switcher, "h-switcher"),
+        (Self::Search, "i-search"),
+        (Self::Members, "j-members"),
+        (Self::Profile, "j-profile"),
+        (Self::Words, "j-words"),
+        (Self::Differ, "j-differ"),
+        (Self::Cut, "k-cut"),
+        (Self::Stopped, "k-stopped"),
+        (Self::NoKey, "k-no-key"),
+        (Self::Help, "l-help"),
+        (Self::Settings, "l-settings"),
+        (Self::Exit, "l-exit"),
+        (Self::Find, "l-find"),
+        (Self::Large, "n-large"),
+        (Self::NoScript, "o-no-script"),
+    ];
+
+    /// Who is there and what was said before it begins.
+    pub(crate) fn stage(self) -> Stage {
+        let mut stage = match self {
+            Self::FirstRun => people(),
+            Self::Alone | Self::AloneFailing => Stage::empty(),
+            Self::Line | Self::Unread => unread(),
+            Self::Saved | Self::Find => left_alone(),
+            Self::Posed => posed(),
+            _ => busy(),
+        };
+        match self {
+            Self::FirstRun => {
+                stage.say("ben", 200, "good morning");
+                stage.say("ana", 100, "morning! coffee is ready");
+                stage.read_but(&[]);
+            }
+            Self::AloneFailing => {
+                let wlan = &mut stage.info.discovery[1];
+                wlan.error = Some("Network is unreachable".to_owned());
+                wlan.sent = None;
+            }
+            Self::Long => _ = stage.say("ben", 60, &long_message()),
+            Self::Delivery => stage.held(2, 5),
+            Self::HeldByAll => stage.held(5, 5),
+            Self::HeldByNone => stage.held(0, 5),
+            _ => {}
+        }
+        stage
+    }
+
+    /// Whether the browser runs no script, so that nothing can be asked of the page.
+    pub(crate) fn is_without_script(self) -> bool {
+        self == Self::NoScript
+    }
+
+    /// Whether its clock must run, because something is waited for.
+    pub(crate) fn is_about_time(self) -> bool {
+        matches!(self, Self::Delivery | Self::Cut | Self::Stopped)
+    }
+
+    /// Opens the page and does what leads to the picture.
+    pub(crate) async fn play(self, page: &Page, world: &World) -> Result<()> {
+        let is_strange = matches!(self, Self::NoKey | Self::NoScript);
+        let link = world.link();
+        page.go(if is_strange { link.split('#').next().unwrap_or(&link) } else { &link }).await?;
+        match self {
+            Self::NoScript => return Ok(()),
+            Self::NoKey => return page.wait_for("button", "Copy").await.map(drop),
+            _ => page.wait_for_connection("saved on this computer").await?,
+        }
+        if self != Self::FirstRun {
+            page.run(
+                "document.querySelector('.onboarding')?.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }));",
+                vec![],
+            )
+            .await?;
+        }
+        match self {
+            Self::Unread => {
+                page.wait_for("button", "Jump to newest").await?;
+                world.hear_late("ben", 8000, "this one took a detour");
+                world.hear("ana", "and this is the newest");
+                page.run("document.getElementById('messages').scrollTop += 300;", vec![]).await?;
+                page.wait_for("button", "1 earlier message arrived").await?;
+            }
+            Self::Delivery => deliver(page, world).await?,
+            Self::List => page.press("Back to conversations 3 unread").await?,
+            Self::Completion => type_text(page, "/h").await?,
+            Self::Hint => {
+                page.say("/hoory").await?;
+                page.wait_for_text("There is no command").await?;
+            }
+            Self::Switcher => {
+                page.chord(&[Key::Control], "k").await?;
+                page.wait_for("dialog", "Go to a conversation, a member or a command").await?;
+                page.chord(&[], "an").await?;
+            }
+            Self::Search => {
+                page.press("Search messages").await?;
+                page.wait_for("dialog", "Search messages").await?;
+                page.chord(&[], "the").await?;
+                page.wait_for_text("newest first").await?;
+            }
+            Self::Members => {
+                type_text(page, "/members").await?;
+                page.chord(&[], Key::Enter).await?;
+                page.wait_for_focus("complementary", "Members").await?;
+            }
+            Self::Profile | Self::Words | Self::Differ => {
+                type_text(page, "/msg Ben Okafor").await?;
+                page.chord(&[], Key::Enter + Key::Enter).await?;
+                page.wait_for_text("just between us").await?;
+                page.press("Profile of Ben Okafor").await?;
+                page.wait_for("dialog", "Ben Okafor").await?;
+                if self != Self::Profile {
+                    page.press("Compare safety words").await?;
+                    page.wait_for("button", "They match").await?;
+                }
+                if self == Self::Differ {
+                    page.press("They differ").await?;
+                    page.wait_for_text("Don’t trust").await?;
+                }
+            }
+            Self::Cut => {
+                type_text(page, "written while the node was away").await?;
+                world.vanish();
+                page.wait_for_connection("No connection to your node").await?;
+                page.chord(&[], Key::Enter).await?;
+                page.wait_for_text("Waiting for your node").await?;
+            }
+            Self::Stopped => {
+                world.say_goodbye();
+                page.wait_for_connection("stopped").await?;
+            }
+            Self::Help => {
+                page.chord(&[Key::Control], "/").await?;
+                page.wait_for("dialog", "Help").await?;
+            }
+            Self::Settings => {
+                page.run("document.getElementById('settings').click();", vec![]).await?;
+                page.wait_for("dialog", "Settings").await?;
+            }
+            Self::Exit => {
+                type_text(page, "/exit").await?;
+                page.chord(&[], Key::Enter).await?;
+                page.wait_for("dialog", "Leave the chat and stop your node?").await?;
+            }
+            Self::Find => page.press("Find others").await?,
+            Self::Large => {
+                _ = page.run("document.documentElement.style.setProperty('font-size', '200%');", vec![]).await?
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+async fn type_text(page: &Page, text: &str) -> Result<()> {
+    Ok(page.wait_for("textbox", "Message").await?.send_keys(text).await?)
+}
+
+/// Each state that a message of one's own can be in.
+async fn deliver(page: &Page, world: &World) -> Result<()> {
+    page.say("everybody has this").await?;
+    // Not its text alone, which stands there before the node was asked.
+    page.wait_for_text("Received").await?;
+    world.stage().refuses = Some(RequestError::DiskFull);
+    page.say("this one was refused").await?;
+    page.wait_for_text("Not sent").await?;
+    world.stage().refuses = None;
+    world.stage().is_mute = true;
+    page.say("this one is on its way").await?;
+    page.wait_for_text("Sending").await
+}
