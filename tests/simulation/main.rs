@@ -32,7 +32,7 @@ struct Repeat(u64);
 impl Drop for Repeat {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("repeat it with: SEED={} cargo test --test simulation whatever_happens", self.0);
+            eprintln!("repeat it with: SEED={} cargo test --test simulation nodes_agree_after_any_faults", self.0);
         }
     }
 }

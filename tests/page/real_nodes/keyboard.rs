@@ -114,9 +114,10 @@ async fn conversation_keeps_its_scroll_position() -> Result<()> {
     say_in(&anna, "lunch", "soup").await?;
     let page = Page::open(anna.web()?).await?;
     page.wait_for_row(&[&format!("line {:03}", SAID - 1)]).await?;
-    page.run("document.getElementById('messages').scrollTop = 700;", vec![]).await?;
+    page.wait_for_row(&["line 000"]).await?; // which is drawn when the page is at rest
+    page.wheel(-900).await?;
     page.wait_for("button", "Jump to newest").await?;
-    let before = first_visible(&page).await?;
+    let before = at_rest(async || first_visible(&page).await).await?;
 
     page.chord(&[Key::Alt], Key::Down).await?;
     page.wait_for_row(&["soup"]).await?;
