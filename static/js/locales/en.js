@@ -224,6 +224,9 @@ export const texts = {
   "connection.opening": "Connecting to your node…",
   "connection.reach": { 0: "Nobody in reach · saved on this computer", other: "{n} in reach · saved on this computer" },
   "connection.cut": "No connection to your node. Trying again…",
+  "connection.gone": "No connection to your node. If it isn’t running, start it with {command}. Trying again…",
+  "connection.gone.shared":
+    "No connection to your node. If it isn’t running, start it with {command} and open the link it prints.",
   "connection.stopping": "Your node is stopping…",
   "connection.stopped": "Your node has stopped. Start it again with {command}. This page will reconnect.",
   "connection.stopped.shared":

@@ -9,6 +9,7 @@ import { isCut, isOpen } from "../model/session.js";
 import { ASSETS } from "../net/assets.js";
 
 const COUNT_DOWN_FROM_MS = 5000;
+const GONE_AFTER_MS = 10_000; // a node that was restarted would be back by then
 
 /** @param {import("../app.js").App} app */
 export function install({ state, views }) {
@@ -33,7 +34,10 @@ export function install({ state, views }) {
 /** What there is to say: one thing at a time. */
 function kindOf(state, now) {
   const { session } = state;
-  if (isCut(state, now)) return session.stopping ? "stopped" : "cut";
+  if (isCut(state, now)) {
+    if (session.stopping) return "stopped";
+    return session.node !== null && now - session.cutSince >= GONE_AFTER_MS ? "gone" : "cut";
+  }
   if (session.stopping) return "stopping";
   if ([...state.members.values()].some((member) => member.closed === "disk")) return "disk";
   return session.back === null ? "calm" : "back";
@@ -48,7 +52,8 @@ function drawLine(state, now) {
   line.parentElement.dataset.kind = kind;
   document.body.toggleAttribute("data-cut", cut);
   byId("try-now").hidden = !cut;
-  byId("copy-command").hidden = kind !== "stopped";
+  const asksToStart = kind === "stopped" || kind === "gone";
+  byId("copy-command").hidden = !asksToStart;
   byId("find-others").hidden = kind !== "calm" || node === null || n > 0 || state.ui.isFindingPeers;
   setText(byId("find-others"), t("connection.find"));
   const updated = byId("updated");
@@ -59,10 +64,10 @@ function drawLine(state, now) {
   const isWell = kind === "back" || (kind === "calm" && node !== null && n > 0);
   // Other words have a sign of their own before them: one that moved with the length of the words would be seen to jump.
   drawIfChanged(line, [kind, words, kind === "calm" && n, kind === "back" && back], () => {
-    if (kind === "stopped") {
+    if (asksToStart) {
       const command = make("code");
       showCommand(command, startCommand(node));
-      fill(line, comesBack(node) ? "connection.stopped" : "connection.stopped.shared", { command });
+      fill(line, `connection.${kind}${comesBack(node) ? "" : ".shared"}`, { command });
     } else if (kind === "back") {
       line.textContent = back.fresh > 0 ? t("connection.backNew", { n: back.fresh }) : t("connection.back");
     } else {

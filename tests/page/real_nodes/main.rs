@@ -143,6 +143,11 @@ async fn lose_and_regain(browser: Browser) -> Result<()> {
         annas.wait_for_row(&[&format!("typed meanwhile, {number}."), "Waiting for your node"]).await?;
     }
     ben.api.say("ben goes on").await?;
+    // A node that stays away may have to be started: the page says how.
+    annas.wait_for_connection("If it isn’t running, start it with").await?;
+    let told = annas.text("status", "Connection").await?;
+    ensure!(told.contains("roomful --room") && told.contains("--data-dir"), "{told:?} does not tell the command");
+    annas.find("button", "Copy").await?;
 
     let _anna = launch.start()?;
     annas.wait_for_connection("in reach").await?;
