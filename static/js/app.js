@@ -25,6 +25,7 @@ import { isCut, millisUntilCut, setBack, setConnection } from "./model/session.j
 import { loadSettings } from "./model/storage/settings.js";
 import { createState } from "./model/state.js";
 import { toggleUnfolded } from "./model/ui.js";
+import { loadStyles } from "./net/assets.js";
 import { clearMarker, markRead } from "./model/unread.js";
 import { Connection } from "./net/connection.js";
 import { createOutbox } from "./net/outbox.js";
@@ -219,11 +220,12 @@ export function createApp() {
 
   async function load() {
     const [timeline, features] = [import("./timeline/timeline.js"), import("./features.js")];
+    const styles = loadStyles("css/dialogs.css");
     features.catch(() => {}); // told below
     const { mountTimeline } = await timeline;
     if (app.timeline === NO_TIMELINE) app.timeline = mountTimeline(app);
     mount();
-    const { install } = await features;
+    const [{ install }] = await Promise.all([features, styles]);
     install(app);
     views.touch("timeline");
     events.settle();

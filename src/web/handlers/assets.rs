@@ -22,10 +22,14 @@ use crate::web::error::ApiError;
 #[folder = "static/"]
 struct Parts;
 
-/// All style sheets in one, but for those that do not always hold and have a link of their own.
+/// All style sheets in one, but for those of dialogs, and those that do not always hold and have a
+/// link of their own.
 ///
 /// In one answer they are half as large as in forty.
 const STYLES: &str = "css/styles.css";
+
+/// The style sheets of dialogs, which are loaded when one can type.
+const DIALOG_STYLES: &str = "css/dialogs.css";
 
 const LINKED_STYLES: [&str; 2] = ["css/dark.css", "css/print.css"];
 
@@ -57,7 +61,11 @@ fn hashed_root() -> String {
 /// `GET /static/HASH/…`.
 pub(crate) async fn serve_asset(Path((hash, path)): Path<(String, String)>) -> Response {
     let is_current = asset_root().strip_prefix("/static/") == Some(hash.as_str());
-    let part = if path == STYLES { Some(styles()) } else { Parts::get(&path).map(|part| part.data.into_owned()) };
+    let part = match path.as_str() {
+        STYLES => Some(styles(false)),
+        DIALOG_STYLES => Some(styles(true)),
+        _ => Parts::get(&path).map(|part| part.data.into_owned()),
+    };
     let Some(part) = part.filter(|_| is_current) else {
         return ApiError::from(Code::NotFound).into_response();
     };
@@ -66,10 +74,12 @@ pub(crate) async fn serve_asset(Path((hash, path)): Path<(String, String)>) -> R
     (headers, part).into_response()
 }
 
-/// Joins the style sheets as they are written, by path, after the one that orders the layers.
-fn styles() -> Vec<u8> {
+/// Joins style sheets as they are written, by path, after the one that orders the layers: those of
+/// dialogs, or all others.
+fn styles(of_dialogs: bool) -> Vec<u8> {
+    let is_joined = |path: &str| path.starts_with("css/") && !LINKED_STYLES.contains(&path);
     let mut paths: Vec<_> =
-        Parts::iter().filter(|path| path.starts_with("css/") && !LINKED_STYLES.contains(&path.as_ref())).collect();
+        Parts::iter().filter(|path| is_joined(path) && path.starts_with("css/dialogs/") == of_dialogs).collect();
     paths.sort_by_key(|path| (path != "css/tokens.css", path.clone()));
     paths.iter().filter_map(|path| Parts::get(path)).flat_map(|part| part.data.into_owned()).collect()
 }
