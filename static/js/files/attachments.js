@@ -1,10 +1,11 @@
 // The files that go with the next message of each conversation: uploaded as soon as they are chosen, sent with Enter.
 
 import { upload } from "../net/upload.js";
+import { createRates } from "./rates.js";
 
 export const FILES_MAX = 10; // in one message
 
-/** @typedef {{ id: string, name: string, size: number, sent: number, status: "uploading" | "ready" | "failed", error: string | null, fields: Record<string, unknown> | null, stop: AbortController }} Attachment */
+/** @typedef {{ id: string, file: File, name: string, size: number, sent: number, rate: number | null, status: "uploading" | "ready" | "failed", error: string | null, fields: Record<string, unknown> | null, stop: AbortController }} Attachment */
 
 /**
  * @param {object} how
@@ -16,9 +17,13 @@ export function createAttachments({ send, changed, measure = async () => ({}) })
   /** @type {Map<string, Attachment[]>} */
   const all = new Map();
   const of = (conversation) => all.get(conversation) ?? [];
+  const rates = createRates();
 
-  /** Uploads a file for a conversation. It ends as an attachment that is ready, or failed. */
-  async function run(file, one) {
+  /** Uploads the file of an attachment, which ends as ready or failed. */
+  async function run(one) {
+    const { file } = one;
+    Object.assign(one, { status: "uploading", sent: 0, rate: null, error: null, stop: new AbortController() });
+    rates.forget(one.id);
     try {
       const [{ content, name }, picture] = await Promise.all([
         upload(file, {
@@ -26,6 +31,7 @@ export function createAttachments({ send, changed, measure = async () => ({}) })
           signal: one.stop.signal,
           progress: (sent) => {
             one.sent = sent;
+            one.rate = rates.note(one.id, sent, Date.now());
             changed();
           },
         }),
@@ -46,17 +52,29 @@ export function createAttachments({ send, changed, measure = async () => ({}) })
       if (of(conversation).length + files.length > FILES_MAX) return null;
       const added = files.map((file) => ({
         id: crypto.randomUUID(),
+        file,
         name: file.name,
         size: file.size,
         sent: 0,
+        rate: null,
         status: /** @type {const} */ ("uploading"),
         error: null,
         fields: null,
         stop: new AbortController(),
       }));
       all.set(conversation, [...of(conversation), ...added]);
+      const done = Promise.all(added.map(run));
       changed();
-      return Promise.all(files.map((file, i) => run(file, added[i])));
+      return done;
+    },
+
+    /** Uploads a file again that failed. */
+    retry(conversation, id) {
+      const one = of(conversation).find((attachment) => attachment.id === id);
+      if (one?.status !== "failed") return undefined;
+      const done = run(one);
+      changed();
+      return done;
     },
 
     remove(conversation, id) {

@@ -48,11 +48,16 @@ export function createScheduler() {
   document.addEventListener("visibilitychange", () => document.hidden && drawDue());
 
   return {
-    /** Adds a view, which is drawn soon for the first time. @param {View} view */
+    /** Adds a view, which is drawn soon for the first time. Returns a function that removes it. @param {View} view */
     add(view) {
       views.push(view);
       dirty.add(view);
       request();
+      return () => {
+        dirty.delete(view);
+        const at = views.indexOf(view);
+        if (at >= 0) views.splice(at, 1);
+      };
     },
 
     /** Something of these topics changed. */

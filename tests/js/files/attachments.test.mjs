@@ -46,3 +46,16 @@ test("too many files are refused as a whole", () => {
   assert.equal(attachments.add("c:general", files), null);
   assert.equal(attachments.hasAny("c:general"), false);
 });
+
+test("a failed upload can be tried again", async () => {
+  let isFull = true;
+  const attachments = made(async (path) =>
+    isFull ? { ok: false, json: async () => ({ message: "Full." }) } : node(path),
+  );
+  await attachments.add("c:general", [file("a")]);
+  isFull = false;
+  const [{ id }] = attachments.of("c:general");
+  await attachments.retry("c:general", id);
+  assert.equal(attachments.isReady("c:general"), true);
+  assert.equal(attachments.retry("c:general", id), undefined, "what is ready is not uploaded again");
+});

@@ -2,6 +2,7 @@
 //! reload, and lose and regain their node.
 
 mod cross_origin;
+mod files;
 mod keyboard;
 mod motion;
 mod neighbour;

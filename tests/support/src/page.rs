@@ -25,6 +25,7 @@ const CANDIDATES: &[(&str, &str)] = &[
     ("log", "[role=log]"),
     ("main", "main, [role=main]"),
     ("menu", "[role=menu]"),
+    ("menuitem", "[role=menuitem]"),
     ("navigation", "nav, [role=navigation]"),
     ("searchbox", "[type=search]"),
     ("status", "output, [role=status]"),
