@@ -135,7 +135,7 @@ async fn nothing_moves_while_the_page_fills() -> Result<()> {
         new PerformanceObserver((list) => {
           for (const { value, sources } of list.getEntries()) {
             window.moved.push([value, ...sources.map(({ node, previousRect, currentRect }) =>
-              [node?.textContent.trim().slice(0, 40), previousRect.y, previousRect.height, currentRect.y, currentRect.height])]);
+              [node?.textContent.trim().slice(0, 40), ...[previousRect, currentRect].flatMap(({ x, y, width, height }) => [x, y, width, height])])]);
           }
         }).observe({ type: 'layout-shift', buffered: true });";
     let mut talk = three();
