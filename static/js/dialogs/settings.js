@@ -9,7 +9,7 @@ import { changeSettings } from "../model/storage/settings.js";
 import { openDialog } from "./dialog.js";
 
 /** The settings that are on or off, each with its text `choice.NAME`. */
-const SWITCHES = ["enterSends", "joy", "typing"];
+const SWITCHES = ["enterSends", "joy", "typing", "cleanPictures"];
 
 const WHEN = ["direct", "all", "none"];
 

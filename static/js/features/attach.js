@@ -14,10 +14,13 @@ const DRAG_GONE_MS = 600;
 /** @param {import("../app.js").App} app */
 export function install(app) {
   const { state, views, composer } = app;
+  const prepare = async (file) =>
+    state.settings.cleanPictures ? (await import("../files/metadata.js")).withoutMetadata(file) : file;
   const attachments = createAttachments({
     send: (path, options) => app.connection.fetch(path, options),
     changed: () => views.touch("attachments"),
     measure,
+    prepare,
   });
   composer.attachments = attachments;
   const input = byId("attach-input");

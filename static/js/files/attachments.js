@@ -12,8 +12,9 @@ export const FILES_MAX = 10; // in one message
  * @param {(path: string, options: object) => Promise<Response>} how.send
  * @param {() => void} how.changed
  * @param {(file: File) => Promise<object>} [how.measure] tells the width, height and preview of a picture
+ * @param {(file: File) => Promise<File>} [how.prepare] gives the file that is uploaded in its place
  */
-export function createAttachments({ send, changed, measure = async () => ({}) }) {
+export function createAttachments({ send, changed, measure = async () => ({}), prepare = async (file) => file }) {
   /** @type {Map<string, Attachment[]>} */
   const all = new Map();
   const of = (conversation) => all.get(conversation) ?? [];
@@ -21,10 +22,11 @@ export function createAttachments({ send, changed, measure = async () => ({}) })
 
   /** Uploads the file of an attachment, which ends as ready or failed. */
   async function run(one) {
-    const { file } = one;
     Object.assign(one, { status: "uploading", sent: 0, rate: null, error: null, stop: new AbortController() });
     rates.forget(one.id);
     try {
+      const file = await prepare(one.file);
+      one.size = file.size;
       const [{ content, name }, picture] = await Promise.all([
         upload(file, {
           send,

@@ -382,6 +382,7 @@ export const texts = {
   "settings.saveName": "Save",
   "settings.nameMissing": "Type a name with at least one visible character.",
   "settings.theme": "Theme",
+  "choice.cleanPictures": "Remove place, time and camera from pictures that you send",
   "choice.enterSends": "Enter sends, Shift+Enter starts a new line",
   "choice.typing": "Show who is typing, and show others that you are",
   "choice.joy": "Confetti when someone uses /hooray",

@@ -28,6 +28,7 @@ test("a removed file stops its upload", async () => {
     return new Promise(() => {});
   });
   attachments.add("c:general", [file("a")]);
+  await new Promise(setImmediate); // the upload has begun
   attachments.remove("c:general", attachments.of("c:general")[0].id);
   assert.equal(signal.aborted, true);
   assert.equal(attachments.hasAny("c:general"), false);
@@ -58,4 +59,16 @@ test("a failed upload can be tried again", async () => {
   await attachments.retry("c:general", id);
   assert.equal(attachments.isReady("c:general"), true);
   assert.equal(attachments.retry("c:general", id), undefined, "what is ready is not uploaded again");
+});
+
+test("what is prepared is uploaded in place of the file", async () => {
+  let size = 0;
+  const send = (path, options) => {
+    if (path.endsWith("uploads")) ({ size } = JSON.parse(options.body));
+    return node(path);
+  };
+  const attachments = createAttachments({ send, changed() {}, prepare: async () => ({ ...file("a"), size: 2 }) });
+  await attachments.add("c:general", [file("a")]);
+  assert.equal(size, 2);
+  assert.equal(attachments.of("c:general")[0].size, 2);
 });

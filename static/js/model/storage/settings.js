@@ -13,6 +13,7 @@ export const DEFAULT_SETTINGS = {
   enterSends: true,
   joy: true,
   typing: true,
+  cleanPictures: false,
 };
 
 const keyFor = (node) => `roomful.choices.${node}`;
