@@ -94,7 +94,6 @@ impl Driver {
     }
 
     /// The driver's process, and the group of everything that it started.
-    #[allow(dead_code, reason = "for the bench")]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

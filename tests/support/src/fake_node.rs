@@ -344,7 +344,6 @@ impl World {
     }
 
     /// The same elsewhere, and perhaps of another kind.
-    #[allow(dead_code, reason = "for behaviour")]
     pub fn hear_in(&self, place: &Conversation, word: &str, text: &str, kind: MessageKind) -> Message {
         let line = Message { kind, ..self.stage().say_in(place, word, 0, text) };
         self.hub.publish(BroadcastEvent::Line { line: line.clone(), said_by: None });
@@ -364,14 +363,12 @@ impl World {
     }
 
     /// A notice about a member, now.
-    #[allow(dead_code, reason = "for behaviour")]
     pub fn notice(&self, word: &str, kind: NoticeKind) {
         let notice = self.stage().notice(word, 0, kind);
         self.hub.publish(BroadcastEvent::Notice(notice));
     }
 
     /// More members hold the newest own message of the room.
-    #[allow(dead_code, reason = "for behaviour")]
     pub fn receipt(&self, held_by: usize, of: usize) {
         self.stage().held(held_by, of);
         let stage = self.stage();

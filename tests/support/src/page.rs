@@ -69,7 +69,6 @@ impl Page {
     }
 
     /// Starts Chromium as the user with this id.
-    #[allow(dead_code, reason = "for shared")]
     pub async fn start_as(user: u32) -> Result<Self> {
         let browser = Browser::Chromium;
         let (process, driver) = Driver::start_as(browser, Some(user)).await?;
@@ -77,7 +76,6 @@ impl Page {
     }
 
     /// The process group of the browser.
-    #[allow(dead_code, reason = "for the bench")]
     pub fn driver_pid(&self) -> u32 {
         self.process.pid()
     }
@@ -163,7 +161,6 @@ impl Page {
     }
 
     /// As [`Page::find_like`], once it is there.
-    #[allow(dead_code, reason = "for doors")]
     pub async fn wait_for_like(&self, role: &str, begin: &str) -> Result<WebElement> {
         until(&format!("{role} {begin:?}…"), async || self.find_like(role, begin).await).await
     }
@@ -239,7 +236,6 @@ impl Page {
     }
 
     /// What an element says, also where only those hear it who do not see the page.
-    #[allow(dead_code, reason = "for behaviour")]
     pub async fn text_content(&self, role: &str, name: &str) -> Result<String> {
         let element = self.find(role, name).await?.to_json()?;
         let text = self.run("return arguments[0].textContent.trim();", vec![element]).await?;
@@ -247,7 +243,6 @@ impl Page {
     }
 
     /// Opens `link` in a new tab and goes there. Answers where one was.
-    #[allow(dead_code, reason = "for behaviour")]
     pub async fn open_tab(&self, link: &str) -> Result<WindowHandle> {
         let before = self.driver.window().await?;
         let tab = self.driver.new_tab().await?;
@@ -257,14 +252,12 @@ impl Page {
     }
 
     /// Closes the tab that is open, and goes back to another.
-    #[allow(dead_code, reason = "for behaviour")]
     pub async fn close_tab(&self, other: WindowHandle) -> Result<()> {
         self.driver.close_window().await?;
         Ok(self.driver.switch_to_window(other).await?)
     }
 
     /// Waits until a page has opened another one, and goes there. Answers where one was.
-    #[allow(dead_code, reason = "for doors")]
     pub async fn enter_other_tab(&self) -> Result<WindowHandle> {
         let here = self.driver.window().await?;
         let there = until("another tab is open", async || {
@@ -277,13 +270,11 @@ impl Page {
     }
 
     /// Goes to a tab.
-    #[allow(dead_code, reason = "for doors")]
     pub async fn enter_tab(&self, tab: WindowHandle) -> Result<()> {
         Ok(self.driver.switch_to_window(tab).await?)
     }
 
     /// Runs a script in one of the frames of this page.
-    #[allow(dead_code, reason = "for doors")]
     pub async fn in_frame(&self, number: u16, script: &str) -> Result<Value> {
         self.driver.enter_frame(number).await?;
         let told = self.run(script, vec![]).await;
@@ -336,7 +327,6 @@ impl Page {
     }
 
     /// Waits until everything that was asked for is drawn, and nothing moves any more.
-    #[allow(dead_code, reason = "for pictures")]
     pub async fn settle(&self) -> Result<()> {
         let script = "return (async () => {
             await document.fonts.ready;
