@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rand::RngExt as _;
 
-use crate::judge::{Record, history};
+use crate::record::{Record, history};
 use crate::room::{all_met, launches};
 use crate::seeds::for_each_seed;
 use support::lab::Lab;
@@ -57,7 +57,7 @@ async fn wrong_clocks_change_no_order_and_end_no_link() -> Result<()> {
                 };
                 until("it is the last one everywhere", is_last).await?;
             }
-            record.judge(&all).await?;
+            record.check(&all).await?;
         }
         all_met(&all).await.context("still")?;
         for node in &all {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::judge::Record;
+use crate::record::Record;
 use crate::room::{all_met, launches, met};
 use support::lab::Lab;
 use support::socket::Tab;
@@ -15,7 +15,7 @@ async fn duplicate_key_is_reported_and_loses_nothing() -> Result<()> {
     let [anna, ben] = met::<2>(&lab).await?;
     let record = Record::default();
     record.say(&anna, "before the copy").await?;
-    until("both agree", async || record.judge(&[&anna, &ben]).await).await?;
+    until("both agree", async || record.check(&[&anna, &ben]).await).await?;
     let directory = anna.data_dir.clone();
     let launch = anna.stop()?;
     copy(&directory, &lab.data_dir("copy"))?;
@@ -41,10 +41,10 @@ async fn duplicate_key_is_reported_and_loses_nothing() -> Result<()> {
     until("anna and ben are linked", async || all_met(&[&anna, &ben]).await).await?;
     let anna = anna.stop()?;
     let twin = twin.start()?;
-    until("the twin has brought its part to ben", async || record.judge(&[&twin, &ben]).await).await?;
+    until("the twin has brought its part to ben", async || record.check(&[&twin, &ben]).await).await?;
     twin.stop()?;
     let anna = anna.start()?;
-    until("and anna has it from ben", async || record.judge(&[&anna, &ben]).await).await?;
+    until("and anna has it from ben", async || record.check(&[&anna, &ben]).await).await?;
     let member = ben.api.member(anna.id()).await?;
     ensure!(member["forked"] == false, "a copy is no cheat: {member}");
     Ok(())
@@ -58,7 +58,7 @@ async fn restored_backup_recovers_and_tabs_reload() -> Result<()> {
     for number in 0..20 {
         record.say(&anna, &format!("before the backup {number}")).await?;
     }
-    until("both agree", async || record.judge(&[&anna, &ben]).await).await?;
+    until("both agree", async || record.check(&[&anna, &ben]).await).await?;
     let directory = anna.data_dir.clone();
     let launch = anna.stop()?;
     let backup = lab.dir().join("backup");
@@ -68,7 +68,7 @@ async fn restored_backup_recovers_and_tabs_reload() -> Result<()> {
     for number in 0..20 {
         record.say(&anna, &format!("after the backup {number}")).await?;
     }
-    until("both agree", async || record.judge(&[&anna, &ben]).await).await?;
+    until("both agree", async || record.check(&[&anna, &ben]).await).await?;
     let tab = Tab::open(&anna.api).await?;
     let run = tab.welcome["run"].as_str().context("a run")?.to_owned();
     let arrival = tab.welcome["arrival"].as_i64().context("an arrival number")?;
@@ -81,15 +81,15 @@ async fn restored_backup_recovers_and_tabs_reload() -> Result<()> {
     let tab = Tab::resume(&anna.api, &run, arrival).await?;
     ensure!(tab.welcome["reset"] == true, "what the tab shows is not known here: {}", tab.welcome["reset"]);
     record.say(&anna, "said before anything was fetched").await?;
-    until("what was lost is back", async || record.judge(&[&anna, &ben]).await).await?;
+    until("what was lost is back", async || record.check(&[&anna, &ben]).await).await?;
     record.say(&anna, "said after it").await?;
-    until("both agree", async || record.judge(&[&anna, &ben]).await).await?;
+    until("both agree", async || record.check(&[&anna, &ben]).await).await?;
     let member = ben.api.member(anna.id()).await?;
     ensure!(member["forked"] == false, "a backup is no cheat: {member}");
 
     // A third one that comes later gets it all from either.
     let cleo = launches(&lab, 3).remove(2).start()?;
-    until("all three agree", async || record.judge(&[&anna, &ben, &cleo]).await).await
+    until("all three agree", async || record.check(&[&anna, &ben, &cleo]).await).await
 }
 
 /// What `cp -r` does, without what belongs to a run.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use rand::RngExt as _;
 use rustix::process::Signal;
 
-use crate::judge::Record;
+use crate::record::Record;
 use crate::room::{all_met, launches};
 use crate::seeds::{all, for_each_seed};
 use crate::trace::{Call, Trace};
@@ -72,7 +72,7 @@ async fn live(fault: Option<&str>) -> Result<Vec<Call>> {
     record.own_are_on(&anna).await?;
     ensure!(!anna.said().contains("damaged"), "a kill damages no database: {}", anna.said());
     record.say(&anna, "here again").await?;
-    until("both agree", async || record.judge(&[&anna, &ben]).await).await?;
+    until("both agree", async || record.check(&[&anna, &ben]).await).await?;
     Ok(calls)
 }
 
@@ -82,11 +82,11 @@ async fn talk(anna: Node, ben: &Node, record: &Record) -> Result<()> {
     let met = async || if lives().await { all_met(&[&anna, ben]).await } else { Ok(()) };
     until("they have met", met).await?;
     for number in 0..MESSAGES {
-        // What comes of it is judged later.
+        // What comes of it is checked later.
         let _ = record.try_say(&anna, &format!("anna says {number} {}", "x".repeat(number * 1_000))).await;
         record.say(ben, &format!("ben says {number}")).await?;
     }
-    let agree = async || if lives().await { record.judge(&[&anna, ben]).await } else { Ok(()) };
+    let agree = async || if lives().await { record.check(&[&anna, ben]).await } else { Ok(()) };
     until("both agree", agree).await?;
     // It may have ended already.
     let _ = anna.signal(Signal::TERM);

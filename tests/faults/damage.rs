@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
-use crate::judge::{Record, history};
+use crate::record::{Record, history};
 use crate::room::{all_met, met};
 use crate::seeds::for_each_seed;
 use support::lab::Lab;
@@ -37,14 +37,14 @@ async fn damaged_database_is_recovered_from_peers() -> Result<()> {
         // From before the others are met: what is listed is right, if not complete.
         let said = anna.said();
         ensure!(said.lines().count() <= 3, "{damage}: {said}");
-        until("both agree", async || record.judge(&[&anna, &ben]).await).await.with_context(|| damage.clone())?;
+        until("both agree", async || record.check(&[&anna, &ben]).await).await.with_context(|| damage.clone())?;
         record.say(&anna, "after the damage").await?;
-        until("they agree again", async || record.judge(&[&anna, &ben]).await).await.with_context(|| damage.clone())?;
+        until("they agree again", async || record.check(&[&anna, &ben]).await).await.with_context(|| damage.clone())?;
         // A second start finds nothing to mend.
         let before = said.matches("damaged").count();
         let anna = anna.stop()?.start()?;
         ensure!(anna.said().matches("damaged").count() == before, "{damage}: mended twice: {}", anna.said());
-        until("and again", async || record.judge(&[&anna, &ben]).await).await
+        until("and again", async || record.check(&[&anna, &ben]).await).await
     })
     .await
 }
@@ -88,7 +88,7 @@ async fn a_newer_database_is_refused_and_not_touched() -> Result<()> {
     let [anna, ben] = met::<2>(&lab).await?;
     let record = Record::default();
     record.say(&anna, "before").await?;
-    until("both agree", async || record.judge(&[&anna, &ben]).await).await?;
+    until("both agree", async || record.check(&[&anna, &ben]).await).await?;
     let directory = anna.data_dir.clone();
     let launch = anna.stop()?;
     let database = database(&directory)?;
@@ -112,7 +112,7 @@ async fn a_newer_database_is_refused_and_not_touched() -> Result<()> {
     ensure!(before.len() == after.len() && differ.is_none(), "touched: {differ:?}");
     rusqlite::Connection::open(&database)?.execute_batch(&format!("PRAGMA user_version = {version}"))?;
     let anna = launch.start()?;
-    until("both agree", async || record.judge(&[&anna, &ben]).await).await
+    until("both agree", async || record.check(&[&anna, &ben]).await).await
 }
 
 /// What a node says had to be repaired lately.
@@ -127,7 +127,7 @@ async fn talk(record: &Record, nodes: &[&Node]) -> Result<()> {
         let node = nodes[number % nodes.len()];
         record.say(node, &format!("{} says {number} {}", node.name(), "x".repeat(number * 20))).await?;
     }
-    until("all agree", async || record.judge(nodes).await).await?;
+    until("all agree", async || record.check(nodes).await).await?;
     until("all have met", async || all_met(nodes).await).await?;
     ensure!(history(&nodes[0].api).await?.len() == MESSAGES, "no more and no less");
     Ok(())

@@ -3,7 +3,7 @@
 
 use rand::RngExt as _;
 
-use crate::judge::{Record, history};
+use crate::record::{Record, history};
 use crate::room::launches;
 use crate::seeds::for_each_seed;
 use crate::trace::{Call, Trace};
@@ -141,8 +141,8 @@ fn stopped_in_time(ended: &Ended) -> Result<()> {
 async fn everything_is_back(ended: Ended) -> Result<()> {
     let launches = launches(&ended.lab, 2);
     let anna = launches[0].start().with_context(|| format!("after {}", ended.said))?;
-    ended.record.judge(&[&anna]).await?;
+    ended.record.check(&[&anna]).await?;
     ended.record.say(&anna, "the disk is well again").await?;
     let ben = launches[1].start()?;
-    until("ben has all", async || ended.record.judge(&[&anna, &ben]).await).await
+    until("ben has all", async || ended.record.check(&[&anna, &ben]).await).await
 }

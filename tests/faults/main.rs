@@ -1,6 +1,6 @@
 //! Real nodes under real faults: killed, on failing and full disks, with damaged files, copied,
 //! with wrong clocks, on a lossy network. Afterwards every acknowledged message is there once, and
-//! all nodes agree. Every test ends with the same checker (`faults/judge.rs`), which knows only
+//! all nodes agree. Every test ends with the same checker (`faults/record.rs`), which knows only
 //! what was acknowledged and what the nodes list.
 //!
 //! All random choices come from a seed. A failure prints it, with the command that repeats it.
@@ -17,7 +17,7 @@ mod crash_points;
 mod damage;
 // What hosts can do beyond this is for the tests of the LAN.
 mod io_errors;
-mod judge;
+mod record;
 mod room;
 mod seeds;
 mod sync;

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::judge::{Record, history};
+use crate::record::{Record, history};
 use crate::room::{all_met, launches};
 use crate::trace::{Call, Trace};
 use support::lab::Lab;
@@ -29,7 +29,7 @@ async fn sync_precedes_answer_and_push_of_a_message() -> Result<()> {
     let record = Record::default();
     for number in 0..MESSAGES {
         record.say(&anna, &long(number)).await?;
-        until("ben has it", async || record.judge(&[&anna, &ben]).await).await?;
+        until("ben has it", async || record.check(&[&anna, &ben]).await).await?;
     }
     anna.stop()?;
     let calls = trace.calls().await?;

@@ -8,8 +8,8 @@ use roomful::proto::entries::mention::Mentions;
 use roomful::proto::entries::timeline::{Conversation, Message};
 use roomful::proto::ids::NodeId;
 
+use crate::checks::{Astray, check, nobody_dead_is_here};
 use crate::forked::{cheat, give_branches};
-use crate::judge::{Astray, judge, nobody_dead_is_here};
 use crate::node::Death;
 use crate::world::{Weather, Words, World};
 
@@ -76,7 +76,7 @@ pub fn live(seed: u64) -> Life {
         let pause_ms = world.rng.random_range(0..1_000);
         world.run_until(world.now_ms + pause_ms);
         nobody_dead_is_here(&world);
-        astray.judge(&world);
+        astray.check(&world);
     }
     end(&mut world);
     Life { world, cheat: cheats.then(cheat) }
@@ -85,9 +85,9 @@ pub fn live(seed: u64) -> Life {
 impl Life {
     /// Checks the simulation. Before it reports an error it waits for one comparison with every
     /// peer.
-    pub fn judged(&mut self) -> Result<(), String> {
+    pub fn checked(&mut self) -> Result<(), String> {
         let latest_ms = self.world.now_ms + TURN_MS * self.world.nodes.len() as u64;
-        while let Err(why) = judge(self) {
+        while let Err(why) = check(self) {
             if self.world.now_ms > latest_ms {
                 return Err(why);
             }

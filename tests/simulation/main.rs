@@ -6,9 +6,9 @@
 //! A failing run prints its seed and the command that repeats it; `WORLDS=…` sets the number of
 //! runs.
 
+mod checks;
 mod closed;
 mod forked;
-mod judge;
 mod life;
 mod node;
 mod page;
@@ -62,7 +62,7 @@ fn nodes_agree_after_any_faults() {
                     let mut life = live(seed);
                     said.fetch_add(life.world.must.len() as u64, Ordering::Relaxed);
                     nodes.fetch_add(life.world.nodes.len() as u64, Ordering::Relaxed);
-                    if let Err(why) = life.judged() {
+                    if let Err(why) = life.checked() {
                         panic!("seed {seed}: {why}");
                     }
                 }

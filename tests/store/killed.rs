@@ -105,7 +105,7 @@ async fn repair_killed_at_any_call_is_resumed() {
         let lines = shown(&bed.store).await.expect("readable");
         let ids: Vec<_> = lines.iter().map(|line| line.id).collect();
         assert_eq!(ids, expected, "killed at {fault}");
-        past.judge(&lines).expect("as it was signed");
+        past.check(&lines).expect("as it was signed");
         let told = bed.store.mended().expect("told").0;
         assert_eq!(told.matches("was damaged").count(), 1, "killed at {fault}: {told}");
         let left = files(dir.path());

@@ -20,7 +20,7 @@ fn number(variable: &str, otherwise: u64) -> u64 {
 }
 
 /// What a node does with damaged files; complains where it does not do what it should.
-async fn judge(past: &Past, damaged: &Files, is_seen: bool) -> Result<(), String> {
+async fn check(past: &Past, damaged: &Files, is_seen: bool) -> Result<(), String> {
     let dir = placed(damaged);
     let (mut moment, mut lacked) = (0, false);
     for _ in 0..STARTS_MAX {
@@ -63,14 +63,14 @@ enum Stopped {
 async fn used(past: &Past, bed: &mut Bed) -> Result<bool, Stopped> {
     let stopped = |_| Stopped::Damaged;
     let first = shown(&bed.store).await.map_err(stopped)?;
-    past.judge(&first).map_err(Stopped::Wrong)?;
-    past.judge(&paged(&bed.store).await.map_err(stopped)?).map_err(Stopped::Wrong)?;
+    past.check(&first).map_err(Stopped::Wrong)?;
+    past.check(&paged(&bed.store).await.map_err(stopped)?).map_err(Stopped::Wrong)?;
     if !past.brought(bed).await {
         return Err(Stopped::Damaged);
     }
-    past.judge_complete(&shown(&bed.store).await.map_err(stopped)?).map_err(Stopped::Wrong)?;
-    past.judge_complete(&paged(&bed.store).await.map_err(stopped)?).map_err(Stopped::Wrong)?;
-    Ok(past.judge_complete(&first).is_ok())
+    past.check_complete(&shown(&bed.store).await.map_err(stopped)?).map_err(Stopped::Wrong)?;
+    past.check_complete(&paged(&bed.store).await.map_err(stopped)?).map_err(Stopped::Wrong)?;
+    Ok(past.check_complete(&first).is_ok())
 }
 
 /// Complains if the first start has quarantined something else than it found.
@@ -110,7 +110,7 @@ async fn a_flipped_bit_anywhere_is_survived() {
         let bytes = files.get_mut(&format!("{}{suffix}", database())).expect("a file");
         let (at, bit) = (rng.random_range(0..bytes.len()), rng.random_range(0..8));
         bytes[at] ^= 1 << bit;
-        if let Err(why) = judge(&past, &files, false).await {
+        if let Err(why) = check(&past, &files, false).await {
             failed.push(format!(
                 "seed {seed}, {from}{suffix}, page {} byte {} bit {bit}: {why}",
                 at / 4096 + 1,
@@ -142,7 +142,7 @@ async fn files_cut_anywhere_are_survived() {
     for (from, suffix, at) in cuts {
         let mut files = from.clone();
         files.get_mut(&format!("{name}{suffix}")).expect("a file").truncate(at);
-        if let Err(why) = judge(&past, &files, true).await {
+        if let Err(why) = check(&past, &files, true).await {
             failed.push(format!("{suffix} cut to {at}: {why}"));
         }
     }
@@ -167,6 +167,6 @@ async fn missing_files_are_survived() {
         for suffix in gone {
             files.remove(&format!("{name}{suffix}")).expect("a file");
         }
-        judge(&past, &files, is_seen).await.map_err(|why| format!("without {gone:?}: {why}")).expect("survived");
+        check(&past, &files, is_seen).await.map_err(|why| format!("without {gone:?}: {why}")).expect("survived");
     }
 }

@@ -113,7 +113,7 @@ impl Past {
     }
 
     /// Complains of lines that are not as they were signed.
-    pub(crate) fn judge(&self, shown: &[Message]) -> Result<(), String> {
+    pub(crate) fn check(&self, shown: &[Message]) -> Result<(), String> {
         for line in shown {
             let Some(signed) = self.lines.get(&line.id) else { return Err(format!("never signed: {line:?}")) };
             let said =
@@ -126,8 +126,8 @@ impl Past {
     }
 
     /// Complains unless exactly everything is shown.
-    pub(crate) fn judge_complete(&self, shown: &[Message]) -> Result<(), String> {
-        self.judge(shown)?;
+    pub(crate) fn check_complete(&self, shown: &[Message]) -> Result<(), String> {
+        self.check(shown)?;
         for line in shown {
             let Some(signed) = self.lines.get(&line.id) else { continue };
             if line.order != signed.order {

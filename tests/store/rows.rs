@@ -123,7 +123,7 @@ async fn twin() -> Twin {
 
 /// Opens a damaged copy and compares everything it shows with its twin, before and after a peer
 /// provides what is missing. Returns the report for the user.
-async fn judge(twin: &Twin, dir: &TempDir, what: &str) -> Option<String> {
+async fn check(twin: &Twin, dir: &TempDir, what: &str) -> Option<String> {
     let mut told = None;
     // Damage to the form of the file may stop the store once; the next start salvages what it can.
     for _ in 0..3 {
@@ -306,7 +306,7 @@ async fn a_flipped_value_is_repaired_wherever_it_is() {
     for (table, column) in &columns {
         let dir = copy(&twin);
         let Some(what) = flip(&file(&dir), table, column, &mut rng) else { continue };
-        let told = judge(&twin, &dir, &what).await;
+        let told = check(&twin, &dir, &what).await;
         let name = format!("{table}.{column}");
         if DERIVED.contains(&name.as_str()) {
             assert!(told.is_some(), "{what}: the user is not told");
@@ -331,7 +331,7 @@ async fn flipped_bit_of_the_file_is_repaired_anywhere() {
         let mut bytes = twin.file.clone();
         bytes[at] ^= 1 << rng.random_range(0..8);
         std::fs::write(file(&dir), bytes).expect("written");
-        judge(&twin, &dir, &format!("byte {} of page {}", at % 4096, at / 4096 + 1)).await;
+        check(&twin, &dir, &format!("byte {} of page {}", at % 4096, at / 4096 + 1)).await;
     }
 }
 

@@ -10,7 +10,7 @@ async fn opened(past: &Past, files: &Files) -> (usize, Option<String>, tempfile:
     let dir = placed(files);
     let bed = Bed::at(&dir);
     let lines = shown(&bed.store).await.expect("readable");
-    past.judge(&lines).expect("as it was signed");
+    past.check(&lines).expect("as it was signed");
     let told = bed.store.mended_now();
     bed.store.close().await;
     (lines.len(), told, dir)
@@ -127,7 +127,7 @@ async fn a_damaged_index_is_rebuilt_at_the_next_start() {
         assert!(starts < 4, "it stops at every start");
         let bed = Bed::at(&dir);
         match shown(&bed.store).await {
-            Ok(lines) if bed.store.mended().is_some() => break past.judge_complete(&lines).map(|()| bed),
+            Ok(lines) if bed.store.mended().is_some() => break past.check_complete(&lines).map(|()| bed),
             Ok(_) => panic!("the damaged row was not read"),
             Err(error) => assert!(matches!(error, StoreError::Damaged(_)), "{error}"),
         }
@@ -266,6 +266,6 @@ async fn damaged_search_index_is_rebuilt_alone() {
     let bed = Bed::at(&dir);
     let told = bed.store.mended_now().expect("told");
     assert!(told.contains("search index") && !told.contains("FTS"), "{told}");
-    past.judge_complete(&shown(&bed.store).await.expect("readable")).expect("complete");
+    past.check_complete(&shown(&bed.store).await.expect("readable")).expect("complete");
     assert!(!files(dir.path()).keys().any(|name| name.contains("damaged")), "nothing is quarantined");
 }

@@ -8,7 +8,7 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rustix::process::Signal;
 
-use crate::judge::{Record, history};
+use crate::record::{Record, history};
 use crate::room::{all_met, met};
 use crate::seeds::for_each_seed;
 use support::api::text_of;
@@ -49,7 +49,7 @@ async fn killed_node_keeps_acknowledged_messages() -> Result<()> {
         }
         let all: Vec<&Node> = nodes.iter().collect();
         until("all have met again", async || all_met(&all).await).await?;
-        until("all agree", async || life.record.judge(&all).await).await?;
+        until("all agree", async || life.record.check(&all).await).await?;
         ensure!(life.record.count() > 0, "nothing was acknowledged");
         Ok(())
     })

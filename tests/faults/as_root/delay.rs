@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::middle::{self, Middle};
 use super::network::{Hosts, newest_is};
-use crate::judge::{Record, history};
+use crate::record::{Record, history};
 use crate::room::all_met;
 use support::node::{Node, together};
 use support::wait::until;
@@ -49,13 +49,13 @@ async fn jitter_of_150_ms_loses_no_member_or_message() -> Result<()> {
         }
     });
     futures::future::try_join_all(talk).await?;
-    until("all agree", async || record.judge(&all).await).await?;
+    until("all agree", async || record.check(&all).await).await?;
 
     let mut slowest = Duration::ZERO;
     for number in 0..15 {
         let begun = Instant::now();
         record.say(all[number % all.len()], &format!("and now {number}")).await?;
-        until("all have it", async || record.judge(&all).await).await?;
+        until("all have it", async || record.check(&all).await).await?;
         slowest = slowest.max(begun.elapsed());
     }
     println!("the slowest of all was everywhere after {slowest:?}");
@@ -107,7 +107,7 @@ async fn new_message_overtakes_history_on_a_slow_link() -> Result<()> {
     println!("{held} messages came meanwhile, {most} before one new one, the slowest of which came after {slowest:?}");
     ensure!(held < OLD && most < OLD_AHEAD_MAX, "{most} old ones came before a new one");
     [1, 2].into_iter().try_for_each(|host| hosts.slow(host, false))?;
-    until("all agree", async || record.judge(&all).await).await
+    until("all agree", async || record.check(&all).await).await
 }
 
 /// Passes on what comes on a connection, in both directions, until one of them ends.

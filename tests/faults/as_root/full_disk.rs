@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::judge::Record;
+use crate::record::Record;
 use crate::room::{all_met, launches};
 use support::lab::Lab;
 use support::node::Node;
@@ -77,7 +77,7 @@ async fn full_disk_pauses_sending_and_receiving() -> Result<()> {
     for text in &waiting {
         record.say(&ben, text).await?;
     }
-    let ben_holds_all = async || record.judge(&[&ben]).await;
+    let ben_holds_all = async || record.check(&[&ben]).await;
     until("ben has what anna acknowledged", ben_holds_all).await?;
     record.own_are_on(&anna).await?;
     let texts = anna.api.texts().await?;
@@ -85,9 +85,9 @@ async fn full_disk_pauses_sending_and_receiving() -> Result<()> {
     anna.api.sees_exactly(&[ben.id()]).await?;
 
     disk.change("size=20m")?;
-    until("anna has received what waited", async || record.judge(&[&anna, &ben]).await).await?;
+    until("anna has received what waited", async || record.check(&[&anna, &ben]).await).await?;
     record.say(&anna, &long("there is room again")).await?;
-    until("both agree", async || record.judge(&[&anna, &ben]).await).await?;
+    until("both agree", async || record.check(&[&anna, &ben]).await).await?;
     let said = anna.said();
     ensure!(said.matches("disk is full").count() == 1, "told once: {said}");
 
@@ -98,7 +98,7 @@ async fn full_disk_pauses_sending_and_receiving() -> Result<()> {
     disk.change("size=20m")?;
     let anna = launch.start()?;
     record.own_are_on(&anna).await?;
-    until("both agree", async || record.judge(&[&anna, &ben]).await).await
+    until("both agree", async || record.check(&[&anna, &ben]).await).await
 }
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn start_on_a_full_disk_fails_until_there_is_room() -> Result<()> {
     launch.refused()?.refused_with(1, "room")?;
     std::fs::remove_file(&filler)?;
     let anna = launch.start()?;
-    record.judge(&[&anna]).await?;
+    record.check(&[&anna]).await?;
     drop(anna);
     drop(disk);
     Ok(())
@@ -159,7 +159,7 @@ async fn last_free_space_is_kept_for_the_own_user() -> Result<()> {
     ensure!(anna.run(&["doctor"])?.stdout.contains("almost full"), "the doctor does not know");
 
     std::fs::remove_file(&filler)?;
-    until("anna has what waited", async || record.judge(&[&anna, &ben]).await).await?;
+    until("anna has what waited", async || record.check(&[&anna, &ben]).await).await?;
     let closed = closed().await?;
     ensure!(closed.is_null(), "{closed}");
     let said = anna.said();

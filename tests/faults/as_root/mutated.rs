@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 
 use super::middle::Middle;
 use super::network::{Hosts, PORT};
-use crate::judge::Record;
+use crate::record::Record;
 use crate::room::all_met;
 use crate::seeds::for_each_seed;
 use support::node::{Node, together};
@@ -60,7 +60,7 @@ async fn altered_traffic_only_ends_connections() -> Result<()> {
 
         work.over.store(true, Ordering::Relaxed);
         until_within(2 * LONG_PATIENCE, "all have met", async || all_met(&all).await).await?;
-        until_within(LONG_PATIENCE, "all agree", async || record.judge(&all).await).await?;
+        until_within(LONG_PATIENCE, "all agree", async || record.check(&all).await).await?;
         let [connections, changed] = [&work.connections, &work.changed].map(|count| count.load(Ordering::Relaxed));
         println!("{changed} pieces of {connections} connections were changed, {} messages said", record.count());
         ensure!(changed > 20, "it was changed {changed} times");
@@ -71,7 +71,7 @@ async fn altered_traffic_only_ends_connections() -> Result<()> {
         let answered = middle.host.does(move || async move { send_again(&recorded).await });
         let answered = answered.await??;
         ensure!(answered < 4_000, "whoever sends again what was recorded was told {answered} bytes");
-        record.judge(&all).await
+        record.check(&all).await
     })
     .await
 }

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use tokio::time::interval;
 
 use crate::clocks::{at, set};
-use crate::judge::Record;
+use crate::record::Record;
 use crate::room::all_met;
 use crate::seeds::for_each_seed;
 use support::hosts::{Host, Network};
@@ -116,12 +116,12 @@ async fn packet_loss_of_20_percent_loses_no_message() -> Result<()> {
         }
     });
     futures::future::try_join_all(talk).await?;
-    until_within(2 * LONG_PATIENCE, "all agree in spite of it", async || record.judge(&all).await).await?;
+    until_within(2 * LONG_PATIENCE, "all agree in spite of it", async || record.check(&all).await).await?;
     for host in 1..=3 {
         hosts.rule(host, &[])?;
     }
     until_within(LONG_PATIENCE, "all have met", async || all_met(&all).await).await?;
-    until("all agree", async || record.judge(&all).await).await
+    until("all agree", async || record.check(&all).await).await
 }
 
 #[tokio::test]
@@ -141,14 +141,14 @@ async fn one_way_cuts_lose_no_message() -> Result<()> {
                 record.say(node, &format!("{} says {round} while it is cut", node.name())).await?;
             }
         }
-        until_within(2 * LONG_PATIENCE, "all agree around the cuts", async || record.judge(&all).await).await?;
+        until_within(2 * LONG_PATIENCE, "all agree around the cuts", async || record.check(&all).await).await?;
         hosts.rule(1, &[])?;
         hosts.rule(other, &[])?;
         for node in &all {
             record.say(node, &format!("{} says it is whole again", node.name())).await?;
         }
         until_within(2 * LONG_PATIENCE, "all have met again", async || all_met(&all).await).await?;
-        until("all agree", async || record.judge(&all).await).await
+        until("all agree", async || record.check(&all).await).await
     })
     .await
 }
@@ -167,7 +167,7 @@ async fn suspended_machine_catches_up_without_notices() -> Result<()> {
     let record = Record::default();
     // What a life uses anyway, caches above all, is there before it is measured.
     let warm = talk([anna, ben], &record, WARM).await?;
-    until("all agree", async || record.judge(&all).await).await?;
+    until("all agree", async || record.check(&all).await).await?;
     let before = [memory_from_now_kib(anna)?, memory_from_now_kib(ben)?];
 
     still.signal(Signal::STOP)?;
@@ -191,7 +191,7 @@ async fn suspended_machine_catches_up_without_notices() -> Result<()> {
     let said = record.say(still, "good morning").await?;
     until("anna has it", async || newest_is(anna, &said).await).await?;
     record.reply(anna, "at last", &said).await?;
-    until_within(LONG_PATIENCE, "it is complete, and all agree", async || record.judge(&all).await).await?;
+    until_within(LONG_PATIENCE, "it is complete, and all agree", async || record.check(&all).await).await?;
     for node in [anna, ben] {
         let error_ms = node.api.member(still.id()).await?["clock_error_ms"].as_i64().context("a clock error")?;
         ensure!(error_ms > 9 * 60_000, "{} takes it to be off by {error_ms} ms", node.name());

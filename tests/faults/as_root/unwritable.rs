@@ -1,7 +1,7 @@
 //! Unwritable directories and nonsensical environments: the node starts, or explains the problem in
 //! a line or two.
 
-use crate::judge::Record;
+use crate::record::Record;
 use crate::room::launches;
 use support::command::Finished;
 use support::lab::Lab;
@@ -28,7 +28,7 @@ async fn unwritable_data_directory_is_refused_unchanged() -> Result<()> {
     launch.refused()?.refused_with(1, "--data-dir")?;
     disk.change("rw")?;
     let anna = launch.start()?;
-    record.judge(&[&anna]).await?;
+    record.check(&[&anna]).await?;
     anna.stop()?;
     Ok(())
 }
@@ -42,7 +42,7 @@ async fn read_only_disk_stops_the_node_with_an_error() -> Result<()> {
     disk.change("ro")?;
     launch.refused()?.refused_with(1, "--data-dir")?;
     disk.change("rw")?;
-    record.judge(&[&launch.start()?]).await
+    record.check(&[&launch.start()?]).await
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A minute of ordinary use, filmed, to find jumps and flashes between still pictures.
+//! A minute of ordinary use, recorded frame by frame, to find jumps and flashes.
 
 use crate::{open, two};
 use support::lab::Lab;
@@ -10,7 +10,7 @@ use thirtyfour::Key;
 /// Examines each painted frame: the positions of the visible rows, compared with the frame before.
 /// A scroll by the reader moves everything alike in one direction; new messages at the end push the
 /// others up; anything else is a jump. An empty frame between two others is a flash.
-const FILM: &str = include_str!("film.js");
+const RECORDER: &str = include_str!("recorder.js");
 
 /// How much is said before it begins.
 const SAID: usize = 640;
@@ -33,7 +33,7 @@ async fn a_minute_of_use_jumps_and_flashes_nowhere() -> Result<()> {
     // Everything is read: a conversation opens where reading stopped.
     page.find("textbox", "Message").await?.send_keys(Key::Escape + "").await?;
     page.settle().await?;
-    page.run(FILM, vec![]).await?;
+    page.run(RECORDER, vec![]).await?;
 
     for number in 0..3 {
         page.say(&format!("said {number}.")).await?;
@@ -51,10 +51,10 @@ async fn a_minute_of_use_jumps_and_flashes_nowhere() -> Result<()> {
         scroll(&page, -1500).await?;
     }
     page.wait_for_row(&["note 100."]).await?;
-    film(&page, "isByHand = true").await?;
+    record(&page, "isByHand = true").await?;
     page.key(Key::Escape).await?;
     page.wait_for_row(&["meanwhile 19."]).await?;
-    film(&page, "isByHand = false").await?;
+    record(&page, "isByHand = false").await?;
     for _ in 0..5 {
         page.chord(&[Key::Alt], Key::Down).await?;
         page.wait_for_row(&["soup 59."]).await?;
@@ -71,24 +71,27 @@ async fn a_minute_of_use_jumps_and_flashes_nowhere() -> Result<()> {
     page.wait_for_connection("in reach").await?;
     page.wait_for_row(&["said while it was away", "Received"]).await?;
     page.settle().await?;
-    let film = page.run("return window.film;", vec![]).await?;
-    println!("{} frames, {} of them late, layout shifts: {}", film["frames"], film["late"], film["shifts"]);
-    ensure!(film["frames"].as_u64().is_some_and(|frames| frames > 100), "it was not filmed: {film}");
-    ensure!(film["jumps"] == json!([]) && film["flashes"] == json!([]), "{film}");
+    let recording = page.run("return window.recording;", vec![]).await?;
+    println!(
+        "{} frames, {} of them late, layout shifts: {}",
+        recording["frames"], recording["late"], recording["shifts"]
+    );
+    ensure!(recording["frames"].as_u64().is_some_and(|frames| frames > 100), "it was not recorded: {recording}");
+    ensure!(recording["jumps"] == json!([]) && recording["flashes"] == json!([]), "{recording}");
     page.close().await
 }
 
-/// Turns the wheel, and tells the film that it is the reader who moves.
+/// Turns the wheel, and notes that the reader moves them.
 async fn scroll(page: &Page, dy: i32) -> Result<()> {
-    film(page, "isByHand = true").await?;
+    record(page, "isByHand = true").await?;
     page.wheel(dy).await?;
     at_rest(async || {
         page.run("return document.querySelector('[aria-label=Messages]').parentElement.scrollTop;", vec![]).await
     })
     .await?;
-    film(page, "isByHand = false").await
+    record(page, "isByHand = false").await
 }
 
-async fn film(page: &Page, note: &str) -> Result<()> {
-    page.run(&format!("window.film.{note};"), vec![]).await.map(drop)
+async fn record(page: &Page, note: &str) -> Result<()> {
+    page.run(&format!("window.recording.{note};"), vec![]).await.map(drop)
 }

@@ -176,7 +176,7 @@ impl Studio {
             Some(file) => self.keep(picture["data"].as_str().context("a picture")?, file).await?,
             None => None,
         };
-        let problems = if scene.is_without_script() { Vec::new() } else { self.judge().await? };
+        let problems = if scene.is_without_script() { Vec::new() } else { self.check().await? };
         Ok(Taken { problems, changed })
     }
 
@@ -198,7 +198,7 @@ impl Studio {
     }
 
     /// What a machine finds wrong.
-    async fn judge(&self) -> Result<Vec<String>> {
+    async fn check(&self) -> Result<Vec<String>> {
         let mut problems: Vec<String> = serde_json::from_value(self.page.run(CHECKS, vec![]).await?)?;
         self.page.run(&format!("if (!window.axe) {{ {} }}", self.axe), vec![]).await?;
         let found = "return (async () => {

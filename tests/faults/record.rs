@@ -74,11 +74,11 @@ impl Record {
 
     /// Checks that all nodes hold every acknowledged message, nothing that was not sent, and one
     /// order.
-    pub(crate) async fn judge(&self, nodes: &[&Node]) -> Result<()> {
+    pub(crate) async fn check(&self, nodes: &[&Node]) -> Result<()> {
         let mut first: Option<Vec<Value>> = None;
         for node in nodes {
             let listed: Vec<Value> = history(&node.api).await?.iter().map(shared).collect();
-            self.judge_one(node.name(), &listed)?;
+            self.check_one(node.name(), &listed)?;
             if let Some(first) = &first {
                 equal(node.name(), &listed, first)?;
             }
@@ -87,7 +87,7 @@ impl Record {
         Ok(())
     }
 
-    fn judge_one(&self, name: &str, listed: &[Value]) -> Result<()> {
+    fn check_one(&self, name: &str, listed: &[Value]) -> Result<()> {
         let said = self.said();
         let by_id: BTreeMap<String, &Value> = listed.iter().map(|line| (text_of(line, "id"), line)).collect();
         for message in &said.acknowledged {

@@ -20,7 +20,7 @@ const DEAD_MS_MAX: u64 = 20_000;
 const ASTRAY_MS_MAX: u64 = 4_000;
 
 /// Judges a life at its end.
-pub fn judge(life: &Life) -> Result<(), String> {
+pub fn check(life: &Life) -> Result<(), String> {
     let world = &life.world;
     let held: Vec<Vec<Message>> = world.nodes.iter().map(|node| node.disk.lines()).collect();
     let honest = || (0..world.nodes.len()).filter(|node| world.nodes[*node].twin_of.is_none());
@@ -199,7 +199,7 @@ pub struct Astray(BTreeMap<(usize, NodeId), u64>);
 
 impl Astray {
     /// At any time: no member is reached through a node that is gone, except for a moment.
-    pub fn judge(&mut self, world: &World) {
+    pub fn check(&mut self, world: &World) {
         let before = std::mem::take(&mut self.0);
         for (number, node) in world.nodes.iter().enumerate() {
             // Who is frozen goes by nothing.
