@@ -97,7 +97,7 @@ impl Drivers {
     fn publish(&mut self, engine: &Engine, requests: &mut Requests, show: UiEvent) {
         let has_blocked = |id: NodeId| engine.member(id).is_some_and(|member| member.marks.blocked);
         let event = match show {
-            UiEvent::Line { id, asker } => {
+            UiEvent::NewMessage { id, asker } => {
                 let line = self.shown.remove(&id).filter(|line| !has_blocked(line.order.author));
                 let Some(line) = line else { return };
                 self.run_hook(engine, &line);
@@ -109,17 +109,17 @@ impl Drivers {
                     Some(_) => (asker, SayResult::Published),
                     None => (asker, SayResult::New(Box::new(line.clone()))),
                 });
-                self.hub.publish(BroadcastEvent::Line { line, said_by });
+                self.hub.publish(BroadcastEvent::NewMessage { message: line, sender: said_by });
                 if let Some((asker, said)) = said {
                     requests.complete_say(asker, said);
                 }
                 return;
             }
-            UiEvent::Moved(id) => match self.shown.remove(&id) {
-                Some(line) if !has_blocked(line.order.author) => BroadcastEvent::Moved(line),
+            UiEvent::ChangedMessage(id) => match self.shown.remove(&id) {
+                Some(line) if !has_blocked(line.order.author) => BroadcastEvent::ChangedMessage(line),
                 Some(_) | None => return,
             },
-            UiEvent::Afresh(run) => {
+            UiEvent::Resync(run) => {
                 self.info.run = run;
                 self.files.on_afresh();
                 BroadcastEvent::Resync

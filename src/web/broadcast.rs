@@ -37,13 +37,13 @@ use crate::proto::names::name::Name;
 #[allow(missing_docs, reason = "the variants say what their fields are")]
 pub enum BroadcastEvent {
     /// A new message.
-    Line {
-        line: Message,
+    NewMessage {
+        message: Message,
         /// The socket of this node that sent it, with its `ref`.
-        said_by: Option<(SocketId, String)>,
+        sender: Option<(SocketId, String)>,
     },
     /// A message that was sent before changed, or has a new place in the timeline.
-    Moved(Message),
+    ChangedMessage(Message),
     Notice(Notice),
     /// A field of a member changed.
     Member(Member),
@@ -147,10 +147,10 @@ impl Hub {
     /// Publishes an event to all sockets. Never waits.
     pub fn publish(&self, event: BroadcastEvent) {
         let (kind, text) = match event {
-            BroadcastEvent::Line { line, said_by } => {
-                return self.publish_message(BroadcastKind::Entry(line.arrival), line, said_by);
+            BroadcastEvent::NewMessage { message: line, sender } => {
+                return self.publish_message(BroadcastKind::Entry(line.arrival), line, sender);
             }
-            BroadcastEvent::Moved(line) => return self.publish_message(BroadcastKind::State, line, None),
+            BroadcastEvent::ChangedMessage(line) => return self.publish_message(BroadcastKind::State, line, None),
             BroadcastEvent::Notice(notice) => (BroadcastKind::Entry(notice.arrival), frames::notice(&notice)),
             BroadcastEvent::Member(member) => (BroadcastKind::State, frames::member(&member)),
             BroadcastEvent::Held { id, held } => return self.publish_held(id, held),
@@ -167,8 +167,8 @@ impl Hub {
         self.push(&mut self.ring(), BroadcastFrame::new(kind, FrameContent::Encoded(text)));
     }
 
-    fn publish_message(&self, kind: BroadcastKind, message: Message, said_by: Option<(SocketId, String)>) {
-        let frame = MessageFrame::new(message, self.0.files.clone(), said_by);
+    fn publish_message(&self, kind: BroadcastKind, message: Message, sender: Option<(SocketId, String)>) {
+        let frame = MessageFrame::new(message, self.0.files.clone(), sender);
         self.push(&mut self.ring(), BroadcastFrame::new(kind, FrameContent::Message(Box::new(frame))));
     }
 
@@ -269,7 +269,7 @@ mod tests {
 
     const SOCKET: SocketId = SocketId(7);
 
-    fn event(text: &str, said_by: Option<(SocketId, String)>) -> BroadcastEvent {
+    fn event(text: &str, sender: Option<(SocketId, String)>) -> BroadcastEvent {
         let (id, author) = (EntryId { log: LogId(1), seq: 1, check: [0; 16] }, NodeId([1; 32]));
         let line = Message {
             id,
@@ -286,7 +286,7 @@ mod tests {
             changes: Box::default(),
             held: None,
         };
-        BroadcastEvent::Line { line, said_by }
+        BroadcastEvent::NewMessage { message: line, sender }
     }
 
     fn is_encoded(frame: &BroadcastFrame) -> bool {

@@ -294,7 +294,7 @@ impl Server {
     /// Another member sends a message.
     pub(crate) fn hear(&self, text: &str) -> Message {
         let line = self.node().commit(text);
-        self.hub.publish(BroadcastEvent::Line { line: line.clone(), said_by: None });
+        self.hub.publish(BroadcastEvent::NewMessage { message: line.clone(), sender: None });
         line
     }
 }
@@ -305,17 +305,17 @@ async fn answer(node: Arc<Mutex<Node>>, hub: Hub, keys: Credentials, mut asked: 
         // Who asked may be gone already.
         let _ = match ask {
             NodeRequest::Say { source, say, answer } => {
-                let reference = say.reference.clone().map(|reference| reference.name);
+                let sender = source.zip(say.reference.clone().map(|reference| reference.name));
                 let said = node.say(say);
                 if let Ok(SayResult::New(line)) = &said {
-                    hub.publish(BroadcastEvent::Line { line: (**line).clone(), said_by: source.zip(reference) });
+                    hub.publish(BroadcastEvent::NewMessage { message: (**line).clone(), sender });
                 }
                 answer.send(said).is_ok()
             }
             NodeRequest::Change { change, answer } => {
                 let changed = node.change(change);
                 if let Ok(Some(line)) = &changed {
-                    hub.publish(BroadcastEvent::Moved(line.clone()));
+                    hub.publish(BroadcastEvent::ChangedMessage(line.clone()));
                 }
                 answer.send(changed).is_ok()
             }
@@ -391,7 +391,7 @@ async fn answer(node: Arc<Mutex<Node>>, hub: Hub, keys: Credentials, mut asked: 
                 let welcome = node.welcome(resume.as_ref());
                 for index in 0..std::mem::take(&mut node.commit_during_welcome) {
                     let line = node.commit(&format!("during the welcome {index}"));
-                    hub.publish(BroadcastEvent::Line { line, said_by: None });
+                    hub.publish(BroadcastEvent::NewMessage { message: line, sender: None });
                 }
                 answer.send(welcome).is_ok()
             }

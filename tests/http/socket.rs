@@ -177,7 +177,7 @@ async fn entry_arrives_once_despite_a_welcome_race() {
         let committed = server.node().commit("committed, not published yet");
         socket.say(json!({"type": "hello"})).await;
         tokio::task::yield_now().await;
-        server.hub.publish(BroadcastEvent::Line { line: committed, said_by: None });
+        server.hub.publish(BroadcastEvent::NewMessage { message: committed, sender: None });
         let welcome = socket.next().await.expect("a welcome");
         let last = server.hear("last");
         let mut seen: Vec<u64> = arrivals(&welcome);
@@ -333,7 +333,7 @@ async fn page_receives_node_events() {
         (&json!("member"), &json!(true), &json!("online"))
     );
     // An earlier message with a new place comes again, although its number is covered.
-    server.hub.publish(BroadcastEvent::Moved(line.clone()));
+    server.hub.publish(BroadcastEvent::ChangedMessage(line.clone()));
     assert_eq!(socket.next().await.expect("the message")["message"]["id"], line.id.to_string());
     socket.say(json!({"type": "read", "with": OTHER.to_string(), "arrival": 5})).await;
     assert_eq!(

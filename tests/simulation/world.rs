@@ -562,7 +562,7 @@ impl World {
                 self.schedule(node, delay_ms, Event::Commit(write.0));
             }
             Action::ReadHistory { link, fetch } => self.schedule(node, 1, Event::History(link, fetch)),
-            Action::Show(UiEvent::Line { id, asker }) => {
+            Action::Show(UiEvent::NewMessage { id, asker }) => {
                 let line = self.nodes[node].disk.message(id).expect("what is shown is on the disk");
                 if let Some(asker) = asker {
                     let key = LogKey { author: line.order.author, log: line.id.log };
@@ -572,12 +572,12 @@ impl World {
                 }
                 self.nodes[node].page.line(&line);
             }
-            Action::Show(UiEvent::Moved(id)) => {
+            Action::Show(UiEvent::ChangedMessage(id)) => {
                 let line = self.nodes[node].disk.message(id).expect("what is shown is on the disk");
                 self.nodes[node].page.moved(&line);
             }
             Action::Show(UiEvent::Held { id, held }) => self.nodes[node].page.held(id, held),
-            Action::Show(UiEvent::Afresh(_)) => {
+            Action::Show(UiEvent::Resync(_)) => {
                 let node = &mut self.nodes[node];
                 node.page.afresh(node.disk.lines());
             }

@@ -142,8 +142,8 @@ impl Ctx {
         askers: &mut BTreeMap<EntryId, AskId>,
     ) {
         // First what moved: a tab that goes away between the two comes back for the new messages.
-        moved.into_iter().for_each(|id| self.show(UiEvent::Moved(id)));
-        messages.into_iter().for_each(|id| self.show(UiEvent::Line { id, asker: askers.remove(&id) }));
+        moved.into_iter().for_each(|id| self.show(UiEvent::ChangedMessage(id)));
+        messages.into_iter().for_each(|id| self.show(UiEvent::NewMessage { id, asker: askers.remove(&id) }));
     }
 
     pub(super) fn show(&mut self, event: UiEvent) {

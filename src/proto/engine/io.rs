@@ -201,7 +201,8 @@ impl PartialEq for WriteAction {
     }
 }
 
-/// The answer to a request of the user. A new message is answered by [`UiEvent::Line`] instead.
+/// The answer to a request of the user. A new message is answered by [`UiEvent::NewMessage`]
+/// instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// The message was sent before, under the same `ref`.
@@ -226,14 +227,14 @@ pub enum Reply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UiEvent {
     /// A new message.
-    Line {
+    NewMessage {
         /// Its id. The caller has the message from the store.
         id: EntryId,
         /// The request that it answers, if this node sent it.
         asker: Option<AskId>,
     },
     /// A message that changed, or whose place in the order did.
-    Moved(EntryId),
+    ChangedMessage(EntryId),
     /// A channel has this topic now; empty: none.
     Topic {
         /// The channel.
@@ -246,7 +247,7 @@ pub enum UiEvent {
     /// A member as it is now.
     Member(Member),
     /// Other messages are visible than before: all pages have to load again, in this new session.
-    Afresh(String),
+    Resync(String),
     /// More members hold an own message.
     Held {
         /// The message.

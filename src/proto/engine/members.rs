@@ -118,7 +118,7 @@ impl MemberTable {
     pub(super) fn on_marked(&mut self, ctx: &mut Ctx, frontier: &mut Frontier, marked: FlagWriteResult) {
         frontier.mark_verified(marked.member);
         self.change(ctx, |_, roster| roster.mark(marked.member, marked.marks));
-        marked.run.into_iter().for_each(|run| ctx.show(UiEvent::Afresh(run)));
+        marked.run.into_iter().for_each(|run| ctx.show(UiEvent::Resync(run)));
     }
 
     /// A peer tells what its wall clock shows.

@@ -328,7 +328,7 @@ impl Engine {
         let Self { ctx, members, frontier, publisher, .. } = self;
         if let Some(run) = changed.run {
             publisher.reset_latest(LatestPlaces::new(changed.tops));
-            ctx.show(UiEvent::Afresh(run));
+            ctx.show(UiEvent::Resync(run));
         }
         publisher.republish(ctx, frontier, members, changed.fallen);
     }

@@ -33,7 +33,7 @@ pub(super) struct MessageFrame {
     /// The statuses of its files, as they are when it is encoded.
     files: FileStatuses,
     /// The socket that sent it, with its `ref`.
-    said_by: Option<(SocketId, String)>,
+    sender: Option<(SocketId, String)>,
     /// The text for all, and the one for the socket that sent it.
     encoded: OnceLock<(Utf8Bytes, Option<Utf8Bytes>)>,
 }
@@ -65,7 +65,7 @@ impl BroadcastFrame {
         match &self.content {
             FrameContent::Encoded(text) => text.clone(),
             FrameContent::Message(frame) => {
-                let is_sender = frame.said_by.as_ref().is_some_and(|(by, _)| *by == socket);
+                let is_sender = frame.sender.as_ref().is_some_and(|(by, _)| *by == socket);
                 let (text, said) = frame.encoded();
                 said.as_ref().filter(|_| is_sender).unwrap_or(text).clone()
             }
@@ -103,12 +103,12 @@ impl BroadcastFrame {
 }
 
 impl MessageFrame {
-    pub(super) fn new(message: Message, files: FileStatuses, said_by: Option<(SocketId, String)>) -> Self {
-        Self { message, files, said_by, encoded: OnceLock::new() }
+    pub(super) fn new(message: Message, files: FileStatuses, sender: Option<(SocketId, String)>) -> Self {
+        Self { message, files, sender, encoded: OnceLock::new() }
     }
 
     fn encoded(&self) -> &(Utf8Bytes, Option<Utf8Bytes>) {
-        let reference = self.said_by.as_ref().map(|(_, reference)| reference.as_str());
+        let reference = self.sender.as_ref().map(|(_, reference)| reference.as_str());
         self.encoded.get_or_init(|| frames::message(&self.message, &self.files, reference))
     }
 }

@@ -339,21 +339,21 @@ impl World {
     /// A member sends a message now.
     pub fn hear(&self, word: &str, text: &str) -> Message {
         let line = self.stage().say(word, 0, text);
-        self.hub.publish(BroadcastEvent::Line { line: line.clone(), said_by: None });
+        self.hub.publish(BroadcastEvent::NewMessage { message: line.clone(), sender: None });
         line
     }
 
     /// The same elsewhere, and perhaps of another kind.
     pub fn hear_in(&self, place: &Conversation, word: &str, text: &str, kind: MessageKind) -> Message {
         let line = Message { kind, ..self.stage().say_in(place, word, 0, text) };
-        self.hub.publish(BroadcastEvent::Line { line: line.clone(), said_by: None });
+        self.hub.publish(BroadcastEvent::NewMessage { message: line.clone(), sender: None });
         line
     }
 
     /// What was said long ago arrives only now.
     pub fn hear_late(&self, word: &str, ago_s: u64, text: &str) {
         let line = self.stage().say(word, ago_s, text);
-        self.hub.publish(BroadcastEvent::Line { line, said_by: None });
+        self.hub.publish(BroadcastEvent::NewMessage { message: line, sender: None });
     }
 
     /// A member is typing.
@@ -411,10 +411,10 @@ async fn answer(stage: Arc<Mutex<Stage>>, hub: Hub, mut asked: mpsc::Receiver<No
                 true
             }
             NodeRequest::Say { source, say, answer } => {
-                let reference = say.reference.clone().map(|reference| reference.name);
+                let sender = source.zip(say.reference.clone().map(|reference| reference.name));
                 let said = stage.said(say);
                 if let Ok(SayResult::New(line)) = &said {
-                    hub.publish(BroadcastEvent::Line { line: (**line).clone(), said_by: source.zip(reference) });
+                    hub.publish(BroadcastEvent::NewMessage { message: (**line).clone(), sender });
                 }
                 answer.send(said).is_ok()
             }
