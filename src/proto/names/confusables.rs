@@ -3,6 +3,10 @@
 //!
 //! Used for warnings only. Nothing is forbidden, since most of these letters are normal in their
 //! own scripts.
+//!
+//! The table is short because the page needs the same one before the user can type. Unicode's own
+//! (crate `unicode-security`) has thousands of pairs, more than all scripts of the page that are
+//! loaded by then, and a node and its page must agree about which names look alike.
 
 use unicode_normalization::UnicodeNormalization as _;
 
