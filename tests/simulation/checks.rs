@@ -219,7 +219,7 @@ impl Astray {
 
 /// At any time: no dead node is shown as present for long, except by nodes that were frozen or dead
 /// meanwhile.
-pub fn nobody_dead_is_here(world: &World) {
+pub fn no_dead_member_is_shown(world: &World) {
     let since = |at_ms: u64| world.now_ms.saturating_sub(at_ms);
     let mut alive: BTreeMap<NodeId, u64> = BTreeMap::new();
     for node in &world.nodes {

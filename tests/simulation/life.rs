@@ -8,7 +8,7 @@ use roomful::proto::entries::mention::Mentions;
 use roomful::proto::entries::timeline::{Conversation, Message};
 use roomful::proto::ids::NodeId;
 
-use crate::checks::{Astray, check, nobody_dead_is_here};
+use crate::checks::{Astray, check, no_dead_member_is_shown};
 use crate::forked::{cheat, give_branches};
 use crate::node::Death;
 use crate::world::{Weather, Words, World};
@@ -75,7 +75,7 @@ pub fn live(seed: u64) -> Life {
         }
         let pause_ms = world.rng.random_range(0..1_000);
         world.run_until(world.now_ms + pause_ms);
-        nobody_dead_is_here(&world);
+        no_dead_member_is_shown(&world);
         astray.check(&world);
     }
     end(&mut world);

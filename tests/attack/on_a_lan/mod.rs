@@ -1,6 +1,7 @@
 //! The attacks, one kind per file.
 
 mod changes;
+mod content;
 mod earlier_version;
 mod eavesdropping;
 mod floods;
