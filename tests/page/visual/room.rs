@@ -2,6 +2,9 @@
 //! room.
 
 use roomful::proto::entries::timeline::NoticeKind;
+use roomful::proto::files::attachment::Attachment;
+use roomful::proto::files::status::{FileState, FileStatus};
+use roomful::proto::ids::Hash;
 use roomful::proto::members::roster::Presence;
 
 use support::fake_node::{NOW_MS, Stage, channel, direct};
@@ -34,6 +37,31 @@ pub(crate) fn people() -> Stage {
         laptop.since_ms = NOW_MS - 26 * HOUR_S * 1000;
     });
     stage
+}
+
+/// The files of a message: a picture, of which only the box is there, and a file in each state.
+pub(crate) fn files() -> Vec<(Attachment, FileStatus)> {
+    let file = |name: &str, media_type: &str, size, state, have| {
+        let content = Hash(*blake3::hash(name.as_bytes()).as_bytes());
+        let (name, media_type) = (name.to_owned(), media_type.to_owned());
+        let side = media_type.starts_with("image/").then_some(240);
+        let attachment = Attachment { content, name, size, media_type, width: side, height: side, preview: None };
+        (attachment, FileStatus { state, have, holders: None, pinned: false })
+    };
+    vec![
+        file("desk 3.png", "image/png", 48_000, FileState::Remote, 0),
+        file(
+            "a plan of the whole building, second floor, with all cables.pdf",
+            "application/pdf",
+            3_400_000,
+            FileState::Here,
+            3_400_000,
+        ),
+        file("backup.tar.zst", "application/zstd", 5_000_000_000, FileState::Fetching, 1_900_000_000),
+        file("talk.webm", "video/webm", 60_000_000, FileState::Here, 60_000_000),
+        file("paused.iso", "application/octet-stream", 700_000_000, FileState::Remote, 300_000_000),
+        file("lost.bin", "application/octet-stream", 1_000, FileState::Failed, 0),
+    ]
 }
 
 /// The same people in the middle of a day's work.

@@ -4,7 +4,7 @@ use thirtyfour::Key;
 
 use roomful::web::requests::RequestError;
 
-use crate::room::{busy, left_alone, long_message, people, posed, unread};
+use crate::room::{busy, files, left_alone, long_message, people, posed, unread};
 use support::Result;
 use support::fake_node::{Stage, World};
 use support::page::Page;
@@ -40,13 +40,16 @@ pub(crate) enum Scene {
     Settings,
     Exit,
     Find,
+    Files,
+    FileList,
+    Picture,
     Large,
     NoScript,
 }
 
 impl Scene {
     /// All scenes with the names of their pictures.
-    pub(crate) const ALL: [(Self, &str); 30] = [
+    pub(crate) const ALL: [(Self, &str); 33] = [
         (Self::FirstRun, "a-first-run"),
         (Self::Alone, "b-alone"),
         (Self::AloneFailing, "b-alone-failing"),
@@ -75,6 +78,9 @@ impl Scene {
         (Self::Settings, "l-settings"),
         (Self::Exit, "l-exit"),
         (Self::Find, "l-find"),
+        (Self::Files, "m-files"),
+        (Self::FileList, "m-file-list"),
+        (Self::Picture, "m-picture"),
         (Self::Large, "n-large"),
         (Self::NoScript, "o-no-script"),
     ];
@@ -101,6 +107,10 @@ impl Scene {
                 wlan.sent = None;
             }
             Self::Long => _ = stage.say("ben", 60, &long_message()),
+            Self::Files | Self::FileList | Self::Picture => {
+                stage.say("ben", 60, "all that you asked for");
+                files().into_iter().for_each(|(file, _)| stage.attach(file));
+            }
             Self::Delivery => stage.held(2, 5),
             Self::HeldByAll => stage.held(5, 5),
             Self::HeldByNone => stage.held(0, 5),
@@ -121,6 +131,7 @@ impl Scene {
 
     /// Opens the page and does what leads to the picture.
     pub(crate) async fn play(self, page: &Page, world: &World) -> Result<()> {
+        files().into_iter().for_each(|(file, status)| world.set_file(file.content, status));
         let is_strange = matches!(self, Self::NoKey | Self::NoScript);
         let link = world.link();
         page.go(if is_strange { link.split('#').next().unwrap_or(&link) } else { &link }).await?;
@@ -197,9 +208,12 @@ impl Scene {
                 page.chord(&[Key::Control], "/").await?;
                 page.wait_for("dialog", "Help").await?;
             }
-            Self::Settings => {
-                page.run("document.getElementById('settings').click();", vec![]).await?;
-                page.wait_for("dialog", "Settings").await?;
+            Self::Settings => open_settings(page).await?,
+            Self::Files => page.wait_for("button", "Pause fetching backup.tar.zst").await.map(drop)?,
+            Self::FileList => list_files(page).await?,
+            Self::Picture => {
+                page.press("Open desk 3.png").await?;
+                page.wait_for("dialog", "desk 3.png").await?;
             }
             Self::Exit => {
                 type_text(page, "/exit").await?;
@@ -214,6 +228,23 @@ impl Scene {
         }
         Ok(())
     }
+}
+
+async fn open_settings(page: &Page) -> Result<()> {
+    page.run("document.getElementById('settings').click();", vec![]).await?;
+    page.wait_for("dialog", "Settings").await.map(drop)
+}
+
+/// Opens the list of files by the menu of the open conversation.
+async fn list_files(page: &Page) -> Result<()> {
+    let open = "document.querySelector('.conversation[aria-current]')
+        .dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));";
+    page.run(open, vec![]).await?;
+    page.wait_for("menuitem", "Files").await?;
+    let choose =
+        "[...document.querySelectorAll('[role=menuitem]')].find((one) => one.textContent === 'Files').click();";
+    page.run(choose, vec![]).await?;
+    page.wait_for_text("6 files").await
 }
 
 async fn type_text(page: &Page, text: &str) -> Result<()> {

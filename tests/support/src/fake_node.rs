@@ -7,11 +7,14 @@ use roomful::api;
 use roomful::proto::clock::Stamp;
 use roomful::proto::commands::SayCommand;
 use roomful::proto::entries::timeline::{Conversation, Delivery, Message, MessageKind, Notice, NoticeKind, Order};
+use roomful::proto::files::attachment::Attachment;
+use roomful::proto::files::status::FileStatus;
 use roomful::proto::history::{HitRow, PagePosition, PageQuery, ReadMarker, SearchResult, TimelinePage};
-use roomful::proto::ids::{Arrival, EntryId, LogId, NodeId};
+use roomful::proto::ids::{Arrival, EntryId, Hash, LogId, NodeId};
 use roomful::proto::member_flags::FlagChange;
 use roomful::proto::members::roster::{Member, Presence};
 use roomful::proto::names::name::Name;
+use roomful::web::file_requests::FileRequest;
 use roomful::web::requests::{RequestError, SayResult, WelcomeReply};
 use roomful::web::{BroadcastEvent, Credentials, Hub, Listeners, NodeRequest, PageToken, Web, listeners};
 use tokio::runtime::Runtime;
@@ -168,6 +171,20 @@ impl Stage {
         let notice = Notice { arrival: self.arrival, wall_ms: NOW_MS - ago_s * 1000, kind, member, name };
         self.notices.push(notice.clone());
         notice
+    }
+
+    /// Attaches a file to the message that was added last.
+    pub fn attach(&mut self, file: Attachment) {
+        let newest = self.arrival;
+        if let Some(line) = self.lines.iter_mut().find(|line| line.arrival == newest) {
+            line.changes.files.push(file);
+        }
+    }
+
+    /// The files of a conversation, the newest first.
+    fn files(&self, of: Option<&Conversation>) -> Vec<&Attachment> {
+        let lines = self.lines.iter().rev().filter(|line| of.is_none_or(|of| line.conversation == *of));
+        lines.flat_map(|line| &line.changes.files).collect()
     }
 
     /// How far the newest own message in the room has got.
@@ -336,6 +353,11 @@ impl World {
         self.stage.lock().expect("no scene panics while it holds the stage")
     }
 
+    /// Sets how much of some content is here.
+    pub fn set_file(&self, content: Hash, status: FileStatus) {
+        self.hub.file_statuses().set(content, status);
+    }
+
     /// A member sends a message now.
     pub fn hear(&self, word: &str, text: &str) -> Message {
         let line = self.stage().say(word, 0, text);
@@ -438,6 +460,11 @@ async fn answer(stage: Arc<Mutex<Stage>>, hub: Hub, mut asked: mpsc::Receiver<No
                 let hit = |line: &Message| Some(HitRow { ranges: query.wanted.find(&line.text)?, line: line.clone() });
                 let hits = stage.lines.iter().rev().filter_map(hit).take(query.limit).collect();
                 answer.send(SearchResult { hits, before: None }).is_ok()
+            }
+            NodeRequest::Files(FileRequest::List { conversation, answer }) => {
+                let statuses = hub.file_statuses();
+                let files = stage.files(conversation.as_ref()).into_iter().map(|file| statuses.file(file));
+                answer.send(files.collect()).is_ok()
             }
             NodeRequest::Mark { member, change, answer } => answer.send(stage.marked(member, change)).is_ok(),
             NodeRequest::Welcome { resume, answer } => {
