@@ -222,7 +222,7 @@ export function createApp() {
 
   async function load() {
     const [timeline, features] = [import("./timeline/timeline.js"), import("./features.js")];
-    const styles = loadStyles("css/dialogs.css");
+    const styles = loadStyles("css/later.css");
     features.catch(() => {}); // told below
     const { mountTimeline } = await timeline;
     if (app.timeline === NO_TIMELINE) app.timeline = mountTimeline(app);

@@ -27,7 +27,7 @@ async fn page_weight_stays_within_budget() {
     let gzip = [("Host", "localhost"), ("Accept-Encoding", "gzip")];
     let (mut before_typing, mut by_itself, mut lazy) = (0, 0, 0);
     let styles = first.iter().filter(|part| part.ends_with(".css")).map(|part| part[root.len() + 1..].to_owned());
-    let later_styles = ["css/dialogs.css".to_owned()];
+    let later_styles = ["css/later.css".to_owned()];
     for path in scripts(top).into_iter().chain(styles).chain(later_styles) {
         let part = format!("{root}/{path}");
         let packed = server.raw(&format!("GET {part}"), &gzip, "").await;

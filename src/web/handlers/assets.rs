@@ -22,14 +22,17 @@ use crate::web::error::ApiError;
 #[folder = "static/"]
 struct Parts;
 
-/// All style sheets in one, but for those of dialogs, and those that do not always hold and have a
-/// link of their own.
+/// All style sheets in one, but for those that are needed later, and those that do not always hold
+/// and have a link of their own.
 ///
 /// In one answer they are half as large as in forty.
 const STYLES: &str = "css/styles.css";
 
-/// The style sheets of dialogs, which are loaded when one can type.
-const DIALOG_STYLES: &str = "css/dialogs.css";
+/// The style sheets of dialogs and of features, which are loaded when one can type.
+const LATER_STYLES: &str = "css/later.css";
+
+/// The folders of these.
+const LATER_FOLDERS: [&str; 2] = ["css/dialogs/", "css/features/"];
 
 const LINKED_STYLES: [&str; 2] = ["css/dark.css", "css/print.css"];
 
@@ -63,7 +66,7 @@ pub(crate) async fn serve_asset(Path((hash, path)): Path<(String, String)>) -> R
     let is_current = asset_root().strip_prefix("/static/") == Some(hash.as_str());
     let part = match path.as_str() {
         STYLES => Some(styles(false)),
-        DIALOG_STYLES => Some(styles(true)),
+        LATER_STYLES => Some(styles(true)),
         _ => Parts::get(&path).map(|part| part.data.into_owned()),
     };
     let Some(part) = part.filter(|_| is_current) else {
@@ -74,12 +77,12 @@ pub(crate) async fn serve_asset(Path((hash, path)): Path<(String, String)>) -> R
     (headers, part).into_response()
 }
 
-/// Joins style sheets as they are written, by path, after the one that orders the layers: those of
-/// dialogs, or all others.
-fn styles(of_dialogs: bool) -> Vec<u8> {
+/// Joins style sheets as they are written, by path, after the one that orders the layers: those
+/// that are needed later, or all others.
+fn styles(later: bool) -> Vec<u8> {
+    let is_later = |path: &str| LATER_FOLDERS.iter().any(|folder| path.starts_with(folder));
     let is_joined = |path: &str| path.starts_with("css/") && !LINKED_STYLES.contains(&path);
-    let mut paths: Vec<_> =
-        Parts::iter().filter(|path| is_joined(path) && path.starts_with("css/dialogs/") == of_dialogs).collect();
+    let mut paths: Vec<_> = Parts::iter().filter(|path| is_joined(path) && is_later(path) == later).collect();
     paths.sort_by_key(|path| (path != "css/tokens.css", path.clone()));
     paths.iter().filter_map(|path| Parts::get(path)).flat_map(|part| part.data.into_owned()).collect()
 }
