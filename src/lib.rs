@@ -47,6 +47,7 @@
 //! | [`config`], [`cli`], [`startup_banner`], [`logging`], [`signals`], [`system`] | the process around the node |
 //! | [`client`] | the commands that talk to a running node, and `roomful ssh` |
 //! | [`service`] | the node as a service of the user |
+//! | `bounded_slots` | connections of a limited number, of which one is evicted at the limit |
 //!
 //! The page is in `static/` (modules and styles, served as they are written) and `templates/` (its
 //! HTML). The folders of `tests/` are named for what they test:
@@ -143,6 +144,7 @@
 //! - There are no cookies, and no connection between nodes without TLS.
 
 pub mod api;
+mod bounded_slots;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -5,98 +5,69 @@
 //! closed it. So each connection also holds a slot for as long as its socket is open.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use crate::bounded_slots::{BoundedSlots, Slot};
 use crate::proto::links::address_group::Crowding;
 
-/// All pending handshakes, oldest first.
+/// All pending handshakes.
 #[derive(Clone)]
 pub(super) struct PendingHandshakes {
-    most: usize,
-    slots: Arc<Semaphore>,
-    waiting: Arc<Mutex<Handshakes>>,
+    sockets: Arc<Semaphore>,
+    pending: BoundedSlots<PendingHandshake>,
 }
 
-#[derive(Default)]
-struct Handshakes {
-    next: u64,
-    entries: Vec<PendingHandshake>,
-}
-
-#[derive(Clone)]
 struct PendingHandshake {
-    number: u64,
     address: IpAddr,
-    heard: Arc<AtomicBool>,
-    stop: CancellationToken,
+    /// True once the peer has sent something.
+    heard: bool,
 }
 
-/// One pending handshake. Dropping it removes it from the list.
-pub(super) struct HandshakePermit {
-    pending: PendingHandshakes,
-    entry: PendingHandshake,
-}
+/// One pending handshake. Dropping it removes it.
+pub(super) struct HandshakePermit(Slot<PendingHandshake>);
 
 impl PendingHandshakes {
     /// Allows `most` pending handshakes.
     pub(super) fn new(most: usize) -> Self {
-        Self { most, slots: Arc::new(Semaphore::new(most)), waiting: Arc::default() }
+        Self { sockets: Arc::new(Semaphore::new(most)), pending: BoundedSlots::new(most) }
     }
 
     /// Takes a slot for the socket of a connection, waiting until one is free. Returns `None` if
     /// the connection was evicted meanwhile.
     pub(super) async fn slot(&self, permit: &HandshakePermit) -> Option<OwnedSemaphorePermit> {
         // The semaphore is never closed.
-        permit.entry.stop.run_until_cancelled(self.slots.clone().acquire_owned()).await?.ok()
+        permit.0.run_until_evicted(self.sockets.clone().acquire_owned()).await?.ok()
     }
 
-    /// Registers a connection from `address`. At the limit, another connection is evicted.
-    pub(super) fn enter(&self, address: IpAddr, stop: CancellationToken) -> HandshakePermit {
-        let mut waiting = self.lock();
-        waiting.next += 1;
-        let entry = PendingHandshake { number: waiting.next, address, heard: Arc::default(), stop };
-        waiting.entries.push(entry.clone());
-        if waiting.entries.len() > self.most {
-            let victim = pick_victim(&waiting.entries);
-            waiting.entries.remove(victim).stop.cancel();
-        }
-        HandshakePermit { pending: self.clone(), entry }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Handshakes> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Registers a connection from `address`. At the limit, one connection is evicted: `evicted` of
+    /// that one is cancelled.
+    pub(super) fn enter(&self, address: IpAddr, evicted: CancellationToken) -> HandshakePermit {
+        HandshakePermit(self.pending.take(PendingHandshake { address, heard: false }, evicted, pick_victim))
     }
 }
 
 impl HandshakePermit {
     /// Marks that the peer has sent something. Silent connections are evicted first.
     pub(super) fn heard(&self) {
-        self.entry.heard.store(true, Ordering::Relaxed);
+        self.0.update(|handshake| handshake.heard = true);
     }
 
     /// Resolves when this connection is evicted.
-    pub(super) async fn taken(&self) {
-        self.entry.stop.cancelled().await;
+    pub(super) async fn evicted(&self) {
+        self.0.evicted().await;
     }
 }
 
-impl Drop for HandshakePermit {
-    fn drop(&mut self) {
-        self.pending.lock().entries.retain(|entry| entry.number != self.entry.number);
-    }
-}
-
-/// Picks the entry to evict from `entries`, oldest first and not empty: of the address that has the
+/// Picks the handshake to evict, of `handshakes` with the oldest first: of the address that has the
 /// most, the first silent one, else the oldest.
-fn pick_victim(entries: &[PendingHandshake]) -> usize {
-    let held = Crowding::new(entries.iter().map(|entry| entry.address));
-    let most = entries.iter().map(|entry| held.of(entry.address)).max().unwrap_or_default();
-    let candidates = || entries.iter().enumerate().filter(|(_, entry)| held.of(entry.address) == most);
-    let silent = candidates().find(|(_, entry)| !entry.heard.load(Ordering::Relaxed));
+fn pick_victim(handshakes: &[&PendingHandshake]) -> usize {
+    let held = Crowding::new(handshakes.iter().map(|handshake| handshake.address));
+    let most = handshakes.iter().map(|handshake| held.of(handshake.address)).max().unwrap_or_default();
+    let candidates = || handshakes.iter().enumerate().filter(|(_, handshake)| held.of(handshake.address) == most);
+    let silent = candidates().find(|(_, handshake)| !handshake.heard);
     silent.or_else(|| candidates().next()).map_or(0, |(index, _)| index)
 }
 
@@ -115,8 +86,8 @@ mod tests {
         pending.enter(from(last), CancellationToken::new())
     }
 
-    fn is_taken(permit: &HandshakePermit) -> bool {
-        permit.entry.stop.is_cancelled()
+    fn is_evicted(permit: &HandshakePermit) -> bool {
+        permit.0.is_evicted()
     }
 
     #[test]
@@ -124,9 +95,9 @@ mod tests {
         let pending = PendingHandshakes::new(HANDSHAKES_MAX);
         let honest = enter(&pending, 1);
         let flood: Vec<_> = (0..200).map(|_| enter(&pending, 2)).collect();
-        assert!(!is_taken(&honest));
-        assert_eq!(flood.iter().filter(|permit| !is_taken(permit)).count(), HANDSHAKES_MAX - 1);
-        assert!(!is_taken(&flood[199]), "the newest stays");
+        assert!(!is_evicted(&honest));
+        assert_eq!(flood.iter().filter(|permit| !is_evicted(permit)).count(), HANDSHAKES_MAX - 1);
+        assert!(!is_evicted(&flood[199]), "the newest stays");
     }
 
     #[test]
@@ -135,23 +106,30 @@ mod tests {
         let honest = enter(&pending, 1);
         let v6 = |last| IpAddr::from([0x2001, 0xdb8, 0, 7, 0, 0, 0, last]);
         let flood: Vec<_> = (0..200).map(|last| pending.enter(v6(last), CancellationToken::new())).collect();
-        assert!(!is_taken(&honest));
+        assert!(!is_evicted(&honest));
         let neighbours: Vec<_> = (0..8).map(|_| enter(&pending, 1)).collect();
-        assert!(neighbours.iter().all(|permit| !is_taken(permit)) && is_taken(&flood[144]));
+        assert!(neighbours.iter().all(|permit| !is_evicted(permit)) && is_evicted(&flood[144]));
     }
 
     #[test]
     fn silent_then_oldest_handshake_is_evicted() {
         let pending = PendingHandshakes::new(HANDSHAKES_MAX);
-        let tickets: Vec<_> = (0..HANDSHAKES_MAX).map(|_| enter(&pending, 1)).collect();
-        tickets.iter().filter(|permit| permit.entry.number != 5).for_each(HandshakePermit::heard);
+        let permits: Vec<_> = (0..HANDSHAKES_MAX).map(|_| enter(&pending, 1)).collect();
+        permits.iter().enumerate().filter(|(index, _)| *index != 4).for_each(|(_, permit)| permit.heard());
         let more = enter(&pending, 1);
-        assert!(is_taken(&tickets[4]));
+        assert!(is_evicted(&permits[4]));
         more.heard();
         // All others have sent something now, so the newcomer is the silent one.
-        assert!(is_taken(&enter(&pending, 1)) && !is_taken(&tickets[0]));
-        let entries = pending.lock().entries.clone();
-        assert_eq!(pick_victim(&entries), 0, "the oldest, where none is silent");
+        assert!(is_evicted(&enter(&pending, 1)) && !is_evicted(&permits[0]));
+        // The evicted newcomer is gone, and all others are heard except the newest.
+        let newest = enter(&pending, 1);
+        assert!(is_evicted(&newest) && !is_evicted(&permits[0]), "the silent newcomer");
+    }
+
+    #[test]
+    fn oldest_handshake_is_evicted_if_none_is_silent() {
+        let heard = |last| PendingHandshake { address: from(last), heard: true };
+        assert_eq!(pick_victim(&[&heard(2), &heard(1), &heard(1)]), 1);
     }
 
     #[tokio::test]
@@ -160,7 +138,7 @@ mod tests {
         let first = enter(&pending, 1);
         let slot = pending.slot(&first).await.expect("the only slot");
         let second = enter(&pending, 1);
-        assert!(is_taken(&first));
+        assert!(is_evicted(&first));
         let mut waits = std::pin::pin!(pending.slot(&second));
         assert!(waits.as_mut().now_or_never().is_none());
         drop(slot);
@@ -178,7 +156,6 @@ mod tests {
         for _ in 0..1000 {
             drop(enter(&pending, 1));
         }
-        assert!(!is_taken(&first));
-        assert_eq!(pending.lock().entries.len(), 1);
+        assert!(!is_evicted(&first));
     }
 }

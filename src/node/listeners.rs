@@ -56,12 +56,12 @@ pub(super) async fn open(
     };
     let (listener, path) = directory.listen(config.web_socket.as_deref(), &own.short())?;
     let unix = listen(listener).map_err(ListenersError::Listen)?;
-    let doors = match shared_host {
+    let listeners = match shared_host {
         Some(host) => Listeners::open_shared(wanted, Some(unix), host).await?,
         None => Listeners::open(wanted, Some(unix)).await?,
     };
-    let port = doors.port();
-    Ok((doors, path, port))
+    let port = listeners.port();
+    Ok((listeners, path, port))
 }
 
 fn listen(listener: std::os::unix::net::UnixListener) -> std::io::Result<tokio::net::UnixListener> {

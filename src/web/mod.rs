@@ -92,7 +92,7 @@ impl Web {
     }
 
     /// Serves until the stop. No task of the server outlives this.
-    pub async fn serve(self, doors: Listeners) {
-        server::accept::serve(self.0, doors).await;
+    pub async fn serve(self, listeners: Listeners) {
+        server::accept::serve(self.0, listeners).await;
     }
 }

@@ -1,40 +1,22 @@
 //! Limits sockets that have not authenticated. At the limit, the oldest one is evicted.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
-
 use tokio_util::sync::CancellationToken;
 
+use crate::bounded_slots::{BoundedSlots, Slot};
 use crate::proto::limits::HELLOS_WAITING_MAX;
 
-/// The sockets that have not sent a valid hello, oldest first.
-#[derive(Default)]
-pub(super) struct PendingHellos(Mutex<VecDeque<CancellationToken>>);
+/// The sockets that have not sent a valid hello.
+pub(super) struct PendingHellos(BoundedSlots<()>);
 
-impl PendingHellos {
-    /// Registers a socket, evicting the oldest one at the limit.
-    pub(super) fn enter(&self) -> PendingGuard {
-        let displaced = CancellationToken::new();
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Authenticated and closed sockets cancelled their token.
-        waiting.retain(|other| !other.is_cancelled());
-        if waiting.len() >= HELLOS_WAITING_MAX
-            && let Some(oldest) = waiting.pop_front()
-        {
-            oldest.cancel();
-        }
-        waiting.push_back(displaced.clone());
-        PendingGuard { displaced }
+impl Default for PendingHellos {
+    fn default() -> Self {
+        Self(BoundedSlots::new(HELLOS_WAITING_MAX))
     }
 }
 
-/// A registered socket, removed when this is dropped.
-pub(super) struct PendingGuard {
-    pub(super) displaced: CancellationToken,
-}
-
-impl Drop for PendingGuard {
-    fn drop(&mut self) {
-        self.displaced.cancel();
+impl PendingHellos {
+    /// Registers a socket, evicting the oldest one at the limit.
+    pub(super) fn enter(&self) -> Slot<()> {
+        self.0.take((), CancellationToken::new(), |_| 0)
     }
 }

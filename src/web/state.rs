@@ -22,7 +22,7 @@ pub(crate) struct AppState {
     pub(super) hub: Hub,
     pub(super) keys: Credentials,
     pub(super) slow: AuthThrottle,
-    pub(super) lobby: PendingHellos,
+    pub(super) pending_hellos: PendingHellos,
     pub(super) tickets: Tickets,
     sockets: AtomicU64,
     /// The durations of requests.
@@ -38,7 +38,7 @@ impl AppState {
             hub,
             keys,
             slow: AuthThrottle::default(),
-            lobby: PendingHellos::default(),
+            pending_hellos: PendingHellos::default(),
             tickets: Tickets::default(),
             sockets: AtomicU64::new(0),
             request_times: DurationHistogram::default(),

@@ -30,9 +30,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
-    ("web", &["api", "logging", "metrics", "proto", "system"]),
+    ("web", &["api", "bounded_slots", "logging", "metrics", "proto", "system"]),
     ("client", &["api", "config", "startup_banner", "system"]),
-    ("net", &["logging", "wire", "proto", "system"]),
+    ("net", &["bounded_slots", "logging", "wire", "proto", "system"]),
     ("store", &["logging", "metrics", "proto", "system"]),
     ("content", &["proto"]),
     ("api", &["proto"]),
@@ -48,6 +48,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("signals", &[]),
     ("system", &[]),
     ("proto", &[]),
+    ("bounded_slots", &[]),
 ];
 
 fn only_what_it_may(source: &Source) -> Complaints {

@@ -32,20 +32,20 @@ use crate::web::state::AppState;
 const STOP_MS_MAX: u64 = 2_500;
 
 /// Serves until the stop, then ends all connections.
-pub(crate) async fn serve(shared: Arc<AppState>, doors: Listeners) {
+pub(crate) async fn serve(shared: Arc<AppState>, listeners: Listeners) {
     let router = crate::web::router::router(shared.clone());
-    let seats = ConnectionSlots::default();
-    let (tcp, unix, guard) = doors.split();
+    let slots = ConnectionSlots::default();
+    let (tcp, unix, guard) = listeners.split();
     let tcp = tcp.into_iter().map(|listener| Listener::Tcp { listener, guard: guard.clone(), admitted: Vec::new() });
     shared.tasks.spawn(shared.hub.clone().run(shared.stop.clone()));
     for listener in tcp.chain(unix.map(Listener::Unix)) {
-        shared.tasks.spawn(accept(listener, shared.clone(), router.clone(), seats.clone()));
+        shared.tasks.spawn(accept(listener, shared.clone(), router.clone(), slots.clone()));
     }
     shared.stop.cancelled().await;
     shared.tasks.close();
     if timeout(Duration::from_millis(STOP_MS_MAX), shared.tasks.wait()).await.is_err() {
         tracing::debug!("some connections to the page did not end in time");
-        seats.evict_all();
+        slots.evict_all();
     }
 }
 
@@ -96,7 +96,7 @@ impl Listener {
     }
 }
 
-async fn accept(mut listener: Listener, shared: Arc<AppState>, router: Router, seats: ConnectionSlots) {
+async fn accept(mut listener: Listener, shared: Arc<AppState>, router: Router, slots: ConnectionSlots) {
     let host = listener.host();
     let mut warnings = WarnThrottle::default();
     while let Some(accepted) = shared.stop.run_until_cancelled(listener.accept()).await {
@@ -112,8 +112,8 @@ async fn accept(mut listener: Listener, shared: Arc<AppState>, router: Router, s
                 continue;
             }
         };
-        if let Some(seat) = seats.take() {
-            shared.tasks.spawn(connection(stream, host.clone(), seat, shared.clone(), router.clone()));
+        if let Some(slot) = slots.take() {
+            shared.tasks.spawn(connection(stream, host.clone(), slot, shared.clone(), router.clone()));
         }
     }
 }
@@ -122,25 +122,25 @@ async fn accept(mut listener: Listener, shared: Arc<AppState>, router: Router, s
 async fn connection(
     stream: Stream,
     host: Option<AllowedPortHost>,
-    seat: SlotGuard,
+    slot: SlotGuard,
     shared: Arc<AppState>,
     router: Router,
 ) {
     let meter = ConnStats::default();
-    let conn = Conn::new(stream, meter.clone(), seat.clone(), shared.tasks.clone());
+    let conn = Conn::new(stream, meter.clone(), slot.clone(), shared.tasks.clone());
     let service = {
-        let seat = seat.clone();
+        let slot = slot.clone();
         service_fn(move |request: hyper::Request<Incoming>| {
-            seat.set_busy();
+            slot.set_busy();
             let mut request = request.map(Body::new);
-            request.extensions_mut().insert(seat.clone());
+            request.extensions_mut().insert(slot.clone());
             request.extensions_mut().insert(meter.clone());
             host.clone().and_then(|host| request.extensions_mut().insert(host));
-            let (answer, seat) = (router.clone().oneshot(request), seat.clone());
+            let (answer, slot) = (router.clone().oneshot(request), slot.clone());
             async move {
                 let response = answer.await;
                 if response.as_ref().is_ok_and(|response| response.status() != StatusCode::SWITCHING_PROTOCOLS) {
-                    seat.set_idle();
+                    slot.set_idle();
                 }
                 response
             }
@@ -150,7 +150,7 @@ async fn connection(
     http.timer(TokioTimer::new()).header_read_timeout(Duration::from_millis(REQUEST_MS_MAX));
     let serving = http.serve_connection(TokioIo::new(conn), service).with_upgrades();
     let mut serving = std::pin::pin!(serving);
-    let ended = seat.run_until_evicted(async {
+    let ended = slot.run_until_evicted(async {
         tokio::select! {
             ended = serving.as_mut() => ended,
             () = shared.stop.cancelled() => {

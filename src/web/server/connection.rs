@@ -48,7 +48,7 @@ pub(crate) struct Conn {
     /// None only while it is dropped.
     stream: Option<Stream>,
     meter: ConnStats,
-    seat: SlotGuard,
+    slot: SlotGuard,
     tasks: TaskTracker,
     /// True once the client has closed its sending side.
     ended: bool,
@@ -57,13 +57,13 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub(crate) fn new(stream: Stream, meter: ConnStats, seat: SlotGuard, tasks: TaskTracker) -> Self {
+    pub(crate) fn new(stream: Stream, meter: ConnStats, slot: SlotGuard, tasks: TaskTracker) -> Self {
         stream.set_send_buffer(WEB_SEND_BUFFER_BYTES);
         if let Stream::Tcp(stream) = &stream {
             // Frames are small and latency counts.
             let _ = stream.set_nodelay(true);
         }
-        Self { stream: Some(stream), meter, seat, tasks, ended: false, stalled: None }
+        Self { stream: Some(stream), meter, slot, tasks, ended: false, stalled: None }
     }
 
     fn stream(&mut self) -> io::Result<&mut Stream> {
@@ -116,9 +116,9 @@ impl AsyncWrite for Conn {
 impl Drop for Conn {
     fn drop(&mut self) {
         let (Some(stream), Ok(runtime)) = (self.stream.take(), tokio::runtime::Handle::try_current()) else { return };
-        if !self.ended && !self.seat.is_evicted() {
-            self.seat.set_idle();
-            self.tasks.spawn_on(linger(stream, self.seat.clone()), &runtime);
+        if !self.ended && !self.slot.is_evicted() {
+            self.slot.set_idle();
+            self.tasks.spawn_on(linger(stream, self.slot.clone()), &runtime);
         }
     }
 }
@@ -127,7 +127,7 @@ impl Drop for Conn {
 ///
 /// The system resets a connection that is closed with unread bytes, and the last answer could be
 /// lost with it.
-async fn linger(mut stream: Stream, seat: SlotGuard) {
+async fn linger(mut stream: Stream, slot: SlotGuard) {
     let rest = async {
         stream.get_mut().shutdown().await?;
         let mut buffer = [0; 8192];
@@ -136,5 +136,5 @@ async fn linger(mut stream: Stream, seat: SlotGuard) {
     };
     let limited = timeout(Duration::from_millis(WEB_LINGER_MS), rest);
     // The connection is over in any case.
-    let _ = seat.run_until_evicted(limited).await;
+    let _ = slot.run_until_evicted(limited).await;
 }

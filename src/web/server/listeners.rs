@@ -152,8 +152,9 @@ mod tests {
         let taken = Listeners::open_shared(PortSelection::Given(port), None, "a.localhost").await;
         assert!(matches!(taken, Err(ListenError::PortTaken(ip, _)) if ip.is_ipv6()));
         drop(squatter);
-        let doors = Listeners::open_shared(PortSelection::Given(port), None, "a.localhost").await.expect("a free port");
-        assert_eq!(doors.port(), Some(port));
+        let listeners =
+            Listeners::open_shared(PortSelection::Given(port), None, "a.localhost").await.expect("a free port");
+        assert_eq!(listeners.port(), Some(port));
         assert!(TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await.is_err());
     }
 }

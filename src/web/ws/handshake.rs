@@ -55,10 +55,9 @@ pub(crate) async fn handshake(
     shared: &AppState,
     admitted: Option<u64>,
 ) -> Result<Session, CloseCause> {
-    let place = shared.lobby.enter();
-    let displaced = place.displaced.clone();
-    let guest = displaced.run_until_cancelled(challenge(wire, shared, admitted)).await;
-    guest.unwrap_or(Err(CloseCause::NoHello))
+    let slot = shared.pending_hellos.enter();
+    let session = slot.run_until_evicted(challenge(wire, shared, admitted)).await;
+    session.unwrap_or(Err(CloseCause::NoHello))
 }
 
 async fn challenge(wire: &mut WsTransport, shared: &AppState, admitted: Option<u64>) -> Result<Session, CloseCause> {
