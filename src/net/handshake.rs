@@ -17,7 +17,7 @@ use super::auth_failures::AuthFailures;
 use super::tls::drain;
 use crate::proto::ids::NodeId;
 use crate::proto::limits::{FAREWELL_MS, FIRST_FRAME_BYTES_MAX};
-use crate::proto::links::room_proof::{Role, RoomProof, Transcript, common_version};
+use crate::proto::links::room_proof::{Role, RoomProof, Transcript};
 use crate::proto::replication::drop_reason::DropReason;
 use crate::proto::replication::frame::{CloseReason, Hello, Intro};
 use crate::system::io_error_text;
@@ -209,8 +209,8 @@ where
 {
     let bytes = read(stream).await?;
     let Greeting::Hello(hello) = expect(&bytes, params)? else { return Err(unexpected()) };
-    if common_version(params.hello.versions, hello.versions).is_none() {
-        let is_newer = hello.versions.0 > params.hello.versions.1;
+    if params.hello.versions.highest_common(hello.versions).is_none() {
+        let is_newer = hello.versions.lowest > params.hello.versions.highest;
         return Err(if is_newer { HandshakeError::NewerVersion } else { HandshakeError::OlderVersion });
     }
     if hello.room != params.hello.room {

@@ -30,10 +30,11 @@ use crate::proto::ids::{DialId, NodeId, RoomId};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use crate::proto::limits::DIAL_SYN_MS;
 use crate::proto::limits::{
-    ACCEPT_BACKOFF_MS_MAX, ACCEPT_BACKOFF_MS_MIN, DIAL_CONNECT_MS_MAX, HANDSHAKE_MS_MAX, LISTENS_MAX, PROTOCOL_VERSIONS,
+    ACCEPT_BACKOFF_MS_MAX, ACCEPT_BACKOFF_MS_MIN, DIAL_CONNECT_MS_MAX, HANDSHAKE_MS_MAX, LISTENS_MAX,
 };
 use crate::proto::links::address_book::{Dial, DialTarget};
-use crate::proto::links::room_proof::{Role, common_version};
+use crate::proto::links::room_proof::Role;
+use crate::proto::links::version_range::PROTOCOL_VERSIONS;
 use crate::proto::names::name::Name;
 use crate::proto::replication::drop_reason::DropReason;
 use crate::proto::replication::frame::{CloseReason, Hello, Intro, Peer};
@@ -166,7 +167,7 @@ impl Mesh {
         };
         let result = tokio::select! {
             result = with_deadline(handshake) => result,
-            () = permit.taken() => Err(HandshakeError::Displaced),
+            () = permit.evicted() => Err(HandshakeError::Displaced),
         };
         drop((permit, slot));
         match result {
@@ -316,7 +317,7 @@ impl Mesh {
         let (hello, intro) = handshake(&mut stream, &setup).await?;
         let (instance, dialled) = (hello.instance, role == Role::Dialler);
         // The handshake found a common one.
-        let version = common_version(self.hello.versions, hello.versions).unwrap_or(PROTOCOL_VERSIONS.0);
+        let version = self.hello.versions.highest_common(hello.versions).unwrap_or(PROTOCOL_VERSIONS.lowest);
         Ok((stream, Peer { id: peer, instance, version, intro, address, dialled }))
     }
 

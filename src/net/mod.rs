@@ -40,10 +40,11 @@ use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
 use crate::proto::ids::{DialId, Instance, LinkId, NodeId, RoomId, RoomTag};
-use crate::proto::limits::{ANNOUNCEMENTS_WAITING_MAX, PROTOCOL_VERSIONS};
+use crate::proto::limits::ANNOUNCEMENTS_WAITING_MAX;
 use crate::proto::links::address_book::Dial;
 use crate::proto::links::link_budget::LinkBudget;
 use crate::proto::links::room_key::RoomKey;
+use crate::proto::links::version_range::PROTOCOL_VERSIONS;
 use crate::proto::names::name::Name;
 use crate::proto::replication::drop_reason::DropCounters;
 use crate::proto::replication::frame::{Beacon, CloseReason, Frame, Hello, Peer};

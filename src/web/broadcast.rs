@@ -160,7 +160,7 @@ impl Hub {
             BroadcastEvent::Typing { member, conversation } => {
                 (BroadcastKind::State, frames::typing(member, &conversation))
             }
-            BroadcastEvent::Resync => (BroadcastKind::Afresh, Utf8Bytes::default()),
+            BroadcastEvent::Resync => (BroadcastKind::Resync, Utf8Bytes::default()),
             BroadcastEvent::Stopping => (BroadcastKind::Stopping, Utf8Bytes::default()),
             BroadcastEvent::TokenRotated => (BroadcastKind::TokenRotated, Utf8Bytes::default()),
         };

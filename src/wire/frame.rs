@@ -12,6 +12,7 @@ use crate::proto::entries::timeline::Conversation;
 use crate::proto::ids::{LogKey, NodeId, RoomId};
 use crate::proto::limits::WIRE_MS_MAX;
 use crate::proto::links::room_proof::RoomProof;
+use crate::proto::links::version_range::VersionRange;
 use crate::proto::names::name::Name;
 use crate::proto::replication::author_limits::LimitedAuthors;
 use crate::proto::replication::fork::{Fork, SignedHeader};
@@ -34,7 +35,7 @@ pub enum Greeting {
 
 /// Encodes a Hello frame.
 pub fn encode_hello(hello: &Hello) -> Bytes {
-    let (lowest, highest) = hello.versions;
+    let VersionRange { lowest, highest } = hello.versions;
     frame(kind::HELLO, forms::HelloForm { lowest, highest, room: hello.room, instance: hello.instance })
 }
 
@@ -58,7 +59,7 @@ pub fn decode_greeting(bytes: &[u8], from: &NodeId) -> Result<Greeting, WireErro
     let greeting = match number {
         kind::HELLO => {
             let form: forms::HelloForm = d.decode()?;
-            let versions = (form.lowest, form.highest);
+            let versions = VersionRange::new(form.lowest, form.highest);
             Greeting::Hello(Hello { versions, room: form.room, instance: form.instance })
         }
         kind::PROOF => Greeting::Proof(d.decode::<forms::ProofForm>()?.proof.into()),

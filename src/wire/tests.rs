@@ -13,6 +13,7 @@ use crate::proto::entries::batch::{BatchError, HEADER_VERSION, Header, Verified,
 use crate::proto::entries::body::Body;
 use crate::proto::ids::{Instance, LogId, NodeId, RoomId, RoomTag};
 use crate::proto::limits::{FRAME_BYTES_MAX, FRAME_RECEIPTS_MAX, WIRE_MS_MAX};
+use crate::proto::links::version_range::VersionRange;
 use crate::proto::names::name::Name;
 use crate::proto::replication::frame::{CloseReason, Frame, Hello, Intro, ReachReport, ReachState, Receipt};
 
@@ -137,7 +138,7 @@ fn malformed_frames_are_refused() {
     assert!((0..ping.len()).all(|cut| refused(&ping[..cut])), "something missing");
     assert!(refused(&vec![0; FRAME_BYTES_MAX + 1]), "too long");
     assert!(refused(&[0x82, 0x04, 0xa0]), "a field missing");
-    let hello = Hello { versions: (1, 1), room: RoomTag::new("lobby"), instance: Instance(1) };
+    let hello = Hello { versions: VersionRange::new(1, 1), room: RoomTag::new("lobby"), instance: Instance(1) };
     assert!(refused(&body(&encode_hello(&hello))), "the handshake is over");
     assert!(decode_greeting(&ping, &NodeId([7; 32])).is_err(), "the handshake is not over");
 }

@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use ed25519_dalek::SigningKey;
 use roomful::proto::ids::{Instance, NodeId, RoomId, RoomTag};
 use roomful::proto::links::room_proof::{Role, Transcript};
+use roomful::proto::links::version_range::VersionRange;
 use roomful::proto::names::name::Name;
 use roomful::proto::replication::frame::{Beacon, CloseReason, Frame, Hello, Intro};
 use roomful::wire;
@@ -33,7 +34,7 @@ pub(crate) struct Speaker {
     pub(crate) instance: Instance,
     room: String,
     /// The lowest and highest version that it claims to speak.
-    pub(crate) versions: (u64, u64),
+    pub(crate) versions: VersionRange,
     /// What it proves that it knows: the room's name, a room key, or something else.
     pub(crate) secret: Vec<u8>,
     /// What it says of itself.
@@ -69,7 +70,7 @@ impl Speaker {
             key,
             instance: Instance(u64::from(seed)),
             room: room.to_owned(),
-            versions: (1, 1),
+            versions: VersionRange::new(1, 1),
             secret: room.into(),
             intro,
             source: None,

@@ -18,6 +18,7 @@ use roomful::proto::files::attachment::{Attachment, Attachments};
 use roomful::proto::files::file_frame::FileFrame;
 use roomful::proto::ids::{EntryId, Hash, Instance, LogId, LogKey, NodeId, RoomId, RoomTag};
 use roomful::proto::links::room_proof::{Role, Transcript};
+use roomful::proto::links::version_range::VersionRange;
 use roomful::proto::names::name::Name;
 use roomful::proto::replication::author_limits::LimitedAuthors;
 use roomful::proto::replication::fork::{Fork, SignedHeader};
@@ -49,7 +50,7 @@ fn room() -> RoomId {
 }
 
 fn hello() -> Hello {
-    Hello { versions: (1, 1), room: RoomTag::new("lobby"), instance: Instance(0x0102_0304_0506_0708) }
+    Hello { versions: VersionRange::new(1, 1), room: RoomTag::new("lobby"), instance: Instance(0x0102_0304_0506_0708) }
 }
 
 /// The first batch of a log: its author's name, and a message.
@@ -166,7 +167,7 @@ fn handshake() {
         &Greeting::Hello(hello()),
         "0000001b8200a4000101010248f3e9a0c01174de88031b0102030405060708",
     );
-    let second = Hello { versions: (1, 2), ..hello() };
+    let second = Hello { versions: VersionRange::new(1, 2), ..hello() };
     check_greeting(
         &wire::frame::encode_hello(&second),
         &Greeting::Hello(second),

@@ -49,7 +49,7 @@ pub(crate) fn placed(files: &Files) -> TempDir {
     dir
 }
 
-/// See the module.
+/// The signed batches of a history, and what a node must show of them.
 pub(crate) struct Past {
     pub(crate) batches: Vec<Verified>,
     /// Every message as it is shown when nothing is damaged.

@@ -5,6 +5,7 @@ use tokio::io::AsyncWriteExt as _;
 use super::strangers::{read_greeting, stranger};
 use super::*;
 use crate::proto::limits::WRONG_KEYS_MAX;
+use crate::proto::links::version_range::PROTOCOL_VERSIONS;
 use crate::wire::frame::{Greeting, encode_hello, encode_proof};
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use crate::net::handshake::{HandshakeError, HandshakeParams, handshake};
 use crate::net::tls::{Tls, exporter};
 use crate::proto::limits::{FRAME_BYTES_MAX, HANDSHAKES_MAX};
 use crate::proto::links::room_proof::Role;
+use crate::proto::links::version_range::{PROTOCOL_VERSIONS, VersionRange};
 use crate::proto::replication::frame::Intro;
 use crate::wire::frame::{Greeting, LENGTH_BYTES, decode, decode_greeting, encode, encode_hello, encode_proof};
 
@@ -80,7 +81,8 @@ async fn a_cut_connection_is_a_link_without_a_goodbye() {
 #[tokio::test]
 async fn without_a_common_version_there_is_no_link() {
     let mut a = node(1, 0);
-    let (_, result) = greeted(3, &a, |hello| hello.versions = (PROTOCOL_VERSIONS.1 + 1, u64::MAX)).await;
+    let (_, result) =
+        greeted(3, &a, |hello| hello.versions = VersionRange::new(PROTOCOL_VERSIONS.highest + 1, u64::MAX)).await;
     assert!(matches!(result, Err(HandshakeError::Refused(CloseReason::Version))), "{result:?}");
     a.has_refused(&[(DropReason::WrongVersion, 1)]).await;
     a.still_works().await;

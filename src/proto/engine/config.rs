@@ -9,7 +9,7 @@ use crate::proto::links::address_book::DialTarget;
 use crate::proto::links::link_budget::LinkBudget;
 use crate::proto::names::name::Name;
 
-/// See the module.
+/// The identity and the settings of an engine.
 #[derive(Debug)]
 pub struct EngineConfig {
     /// The node's key. Its public half is the node's id.

@@ -78,7 +78,7 @@ pub(super) enum DialEvent {
     Reported { member: NodeId, addresses: Vec<SocketAddr> },
 }
 
-/// See the module.
+/// The context of one input. Components add actions and events to it.
 #[derive(Debug)]
 pub(super) struct Ctx {
     pub(super) now: Now,

@@ -24,7 +24,7 @@ struct LinkLimits {
     ignored: BTreeSet<NodeId>,
 }
 
-/// See the module.
+/// By link, the limited authors that both sides told each other.
 #[derive(Debug, Default)]
 pub(super) struct LimitExchange {
     by_link: BTreeMap<LinkId, LinkLimits>,

@@ -54,7 +54,7 @@ use crate::proto::{
     replication::author_limits::LimitedAuthors, replication::frontier::Frontier, replication::receipts::ReceiptTracker,
 };
 
-/// See the module.
+/// The engine of one node. Its inputs are methods, and each returns the actions to carry out.
 #[derive(Debug)]
 pub struct Engine {
     ctx: Ctx,

@@ -22,7 +22,7 @@ struct Owed {
     through_peer: BTreeMap<NodeId, Vec<Receipt>>,
 }
 
-/// See the module.
+/// Receipts owed by this node, by link, and the delivery of its own messages.
 #[derive(Debug)]
 pub(super) struct ReceiptExchange {
     tracker: ReceiptTracker,

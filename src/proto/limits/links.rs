@@ -84,12 +84,6 @@ pub const LINKS_FULL_TOLD_MS: u64 = 60_000;
 /// Addresses named when all links are in use.
 pub const CROWDED_ADDRESSES_NAMED: usize = 3;
 
-/// Lowest and highest protocol version that this program speaks.
-pub const PROTOCOL_VERSIONS: (u64, u64) = (1, 2);
-
-/// The protocol version from which a batch may be longer because of deletions in it.
-pub const STRIPPED_BATCHES_VERSION: u64 = 2;
-
 /// Greatest number of milliseconds accepted from others, as a time or as a duration: 285 thousand
 /// years, and the greatest integer that JSON carries without loss. The difference of two such
 /// numbers is within the range, too.

@@ -9,3 +9,4 @@ pub mod newcomers;
 pub mod room_key;
 pub mod room_proof;
 pub mod token_bucket;
+pub mod version_range;

@@ -78,14 +78,6 @@ impl Transcript<'_> {
     }
 }
 
-/// Returns the highest version that both sides speak, or `None`. Each side is given as lowest and
-/// highest.
-pub fn common_version(ours: (u64, u64), theirs: (u64, u64)) -> Option<u64> {
-    let highest = ours.1.min(theirs.1);
-    let lowest = ours.0.max(theirs.0);
-    (lowest <= highest).then_some(highest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,14 +112,5 @@ mod tests {
         assert!(refused(Transcript { dialler_hello: b"\0\0\0\x01c", ..transcript() }));
         assert!(refused(Transcript { acceptor_hello: b"\0\0\0\x01c", ..transcript() }));
         assert!(refused(Transcript { exporter: [9; 32], ..transcript() }));
-    }
-
-    #[test]
-    fn versions_meet_at_the_highest_of_both() {
-        assert_eq!(common_version((1, 1), (1, 1)), Some(1));
-        assert_eq!(common_version((1, 3), (2, 5)), Some(3));
-        assert_eq!(common_version((1, 2), (3, 4)), None);
-        assert_eq!(common_version((3, 4), (1, 2)), None);
-        assert_eq!(common_version((1, 1), (1, 0)), None);
     }
 }

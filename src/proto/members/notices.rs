@@ -65,7 +65,7 @@ struct MemberThrottle {
     held: VecDeque<NewNotice>,
 }
 
-/// See the module.
+/// The token buckets and held notices of each member, by subject.
 #[derive(Debug, Default)]
 pub struct NoticeThrottle(BTreeMap<(NodeId, Subject), MemberThrottle>);
 

@@ -7,6 +7,7 @@ use super::fork::Fork;
 use crate::proto::entries::batch::Verified;
 use crate::proto::files::file_frame::FileFrame;
 use crate::proto::ids::{Hash, Instance, LogId, LogKey, NodeId, RoomTag, Seq};
+use crate::proto::links::version_range::VersionRange;
 use crate::proto::names::name::Name;
 
 /// The UDP packet that announces a node.
@@ -28,8 +29,8 @@ pub struct Beacon {
 /// anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hello {
-    /// The lowest and highest protocol version that the sender speaks.
-    pub versions: (u64, u64),
+    /// The protocol versions that the sender speaks.
+    pub versions: VersionRange,
     /// The room's tag.
     pub room: RoomTag,
     /// The sender's current start.

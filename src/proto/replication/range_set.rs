@@ -40,7 +40,7 @@ impl SeqSpan for SeqRange {
     }
 }
 
-/// See the module.
+/// A set of sequence numbers, kept as ascending ranges of type `R`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RangeSet<R> {
     ranges: Vec<R>,

@@ -9,7 +9,7 @@ use crate::proto::limits::{
     TRANSFER_WINDOW_BYTES,
 };
 
-/// See the module.
+/// What one link was asked for, and how much it has sent.
 #[derive(Debug)]
 pub(super) struct HolderLink {
     pub(super) peer: NodeId,

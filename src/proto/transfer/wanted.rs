@@ -23,7 +23,7 @@ pub struct NewTransfer {
     pub held: GroupSet,
 }
 
-/// See the module.
+/// The state of one content that is being fetched.
 #[derive(Debug)]
 pub(super) struct Transfer {
     audiences: BTreeSet<Option<NodeId>>,

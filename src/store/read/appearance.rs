@@ -1,6 +1,5 @@
-//! What a message looks like now: its row's changes, each read as it was signed. What is read does
-//! not grow with the
-//! number of changes, only with what counts.
+//! What a message looks like now: its row's changes, each read as it was signed. What is read grows
+//! with the changes that count, not with their number.
 
 use std::collections::BTreeSet;
 

@@ -48,7 +48,7 @@ pub(in crate::web) enum BroadcastKind {
     /// A state that may be sent twice.
     State,
     /// No frame: sockets close with `resync`.
-    Afresh,
+    Resync,
     /// No frame: sockets close as the node stops.
     Stopping,
     /// No frame: sockets close as unauthenticated.

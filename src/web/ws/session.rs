@@ -166,7 +166,7 @@ impl PageSocket<'_> {
         let mut ended = None;
         for frame in frames {
             ended = ended.or(match frame.kind {
-                BroadcastKind::Afresh => Some(CloseCause::TooSlow),
+                BroadcastKind::Resync => Some(CloseCause::TooSlow),
                 BroadcastKind::Stopping => Some(CloseCause::Stopping),
                 BroadcastKind::TokenRotated => Some(CloseCause::NoHello),
                 BroadcastKind::Entry(_) | BroadcastKind::Held(..) | BroadcastKind::State => None,
@@ -192,7 +192,7 @@ impl PageSocket<'_> {
             }
             BroadcastKind::Held(..)
             | BroadcastKind::State
-            | BroadcastKind::Afresh
+            | BroadcastKind::Resync
             | BroadcastKind::Stopping
             | BroadcastKind::TokenRotated => {}
         }

@@ -5,6 +5,7 @@ use hyper::Method;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use roomful::proto::files::file_frame::FileFrame;
 use roomful::proto::ids::Hash;
+use roomful::proto::links::version_range::VersionRange;
 use roomful::proto::replication::frame::Frame;
 use support::api::text_of;
 use support::node::Node;
@@ -82,7 +83,7 @@ async fn content_is_sent_to_its_audience_alone() -> Result<()> {
     let unknown = Hash([7; 32]);
     for (of, at) in [("Ana", siege.ana()), ("Ben", siege.ben())] {
         let mut mallory = siege.speaker(1);
-        mallory.versions = (1, 2);
+        mallory.versions = VersionRange::new(1, 2);
         let told = siege.attacker.does(move || async move {
             let mut line = mallory.join(at).await?;
             let mut told = Vec::new();

@@ -3,7 +3,8 @@
 use roomful::proto::entries::batch::Verified;
 use roomful::proto::entries::body::Body;
 use roomful::proto::ids::{LogId, LogKey};
-use roomful::proto::limits::{BATCH_BYTES_MAX, PROTOCOL_VERSIONS};
+use roomful::proto::limits::BATCH_BYTES_MAX;
+use roomful::proto::links::version_range::{PROTOCOL_VERSIONS, VersionRange};
 use roomful::proto::replication::frame::{Fetch, Frame};
 
 use crate::siege::{PATIENCE, Siege};
@@ -58,7 +59,7 @@ async fn version_1_gets_no_batch_over_128_kib() -> Result<()> {
     ensure!(bytes > BATCH_BYTES_MAX, "{bytes}");
 
     let earlier = siege.speaker(3);
-    ensure!(earlier.versions == (1, 1));
+    ensure!(earlier.versions == VersionRange::new(1, 1));
     let got = siege.attacker.does(move || async move {
         let mut line = earlier.join(ana).await?;
         let (alone, rest) = (fetched(&mut line, key, 1, 64).await?, fetched(&mut line, key, 60, last).await?);

@@ -1,7 +1,7 @@
 //! Peers of a later version: additions are ignored if there is a common version. Otherwise the peer
 //! is refused, and the user is warned once.
 
-use roomful::proto::limits::PROTOCOL_VERSIONS;
+use roomful::proto::links::version_range::{PROTOCOL_VERSIONS, VersionRange};
 use roomful::proto::replication::frame::{CloseReason, Frame};
 use roomful::wire;
 use roomful::wire::frame::LENGTH_BYTES;
@@ -20,7 +20,7 @@ async fn newer_version_is_reported_once() -> Result<()> {
     let (speakers, ana) = ((1..=TRIES).map(|seed| siege.speaker(seed)).collect::<Vec<_>>(), siege.ana());
     let attack = siege.attacker.does(move || async move {
         for mut mallory in speakers {
-            mallory.versions = (PROTOCOL_VERSIONS.1 + 1, u64::MAX);
+            mallory.versions = VersionRange::new(PROTOCOL_VERSIONS.highest + 1, u64::MAX);
             let mut line = mallory.connect(ana).await?;
             line.send(&wire::frame::encode_hello(&mallory.hello())).await?;
             let told = line.receive().await?;
@@ -42,7 +42,7 @@ async fn newer_version_is_reported_once() -> Result<()> {
 async fn additions_of_a_later_version_are_ignored() -> Result<()> {
     let mut siege = Siege::new().await?;
     let (mut mallory, ana) = (siege.speaker(1), siege.ana());
-    mallory.versions = (PROTOCOL_VERSIONS.0, PROTOCOL_VERSIONS.1 + 8);
+    mallory.versions = VersionRange::new(PROTOCOL_VERSIONS.lowest, PROTOCOL_VERSIONS.highest + 8);
     let said = Writer::new(&mallory, 1).says(&["from a later program".to_owned()]);
     let attack = siege.attacker.does(move || async move {
         let mut line = mallory.join(ana).await?;

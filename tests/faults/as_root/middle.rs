@@ -15,7 +15,7 @@ use support::node::Launch;
 /// The last number of its address.
 const NUMBER: u8 = 100;
 
-/// See the module. It ends with this.
+/// The host in the middle. Dropping it closes all its connections.
 pub(crate) struct Middle {
     pub(crate) host: Host,
     /// The nodes on the other hosts, not started yet.

@@ -10,8 +10,9 @@ use roomful::proto::commands::SayCommand;
 use roomful::proto::engine::{Action, AskId, Engine, EngineConfig, Input};
 use roomful::proto::entries::timeline::{Conversation, MessageKind};
 use roomful::proto::ids::{DialId, Instance, LinkId, RoomTag};
-use roomful::proto::limits::{DIALS_MAX, FETCHES_SERVED_MAX, FRAME_BYTES_MAX, PROTOCOL_VERSIONS};
+use roomful::proto::limits::{DIALS_MAX, FETCHES_SERVED_MAX, FRAME_BYTES_MAX};
 use roomful::proto::links::address_book::{Dial, DialTarget};
+use roomful::proto::links::version_range::PROTOCOL_VERSIONS;
 use roomful::proto::member_flags::FlagChange;
 use roomful::proto::names::name::Name;
 use roomful::proto::replication::frame::{
@@ -55,7 +56,7 @@ struct World {
     stopping: bool,
 }
 
-/// See the module.
+/// Runs the engine on inputs chosen by `bytes`. Panics if an action breaks a rule.
 pub fn engine(bytes: &[u8]) {
     let mut reader = Reader(bytes);
     let mut world = World::new(&mut reader);
@@ -310,7 +311,7 @@ fn peer(reader: &mut Reader<'_>, expected: Option<roomful::proto::ids::NodeId>) 
     let listens = (0..reader.byte() % 3).map(address).collect();
     let intro = Intro { name, uptime_ms: reader.number(), wall_ms: reader.number(), listens };
     let address = address(reader.byte()).ip();
-    let version = hello.versions.1;
+    let version = hello.versions.highest;
     Peer { id, instance: hello.instance, version, intro, address, dialled: reader.byte().is_multiple_of(2) }
 }
 

@@ -5,6 +5,7 @@ use blake3::Hasher;
 use data_encoding::HEXLOWER;
 use ed25519_dalek::Signer as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use roomful::proto::links::version_range::VersionRange;
 use roomful::proto::replication::frontier::Frontier;
 use sha2::Sha256;
 
@@ -69,7 +70,7 @@ fn keys_and_room(example: &mut Example) {
 
 fn handshake(example: &mut Example) {
     let hellos = [hello(), Hello { instance: Instance(9), ..hello() }].map(|hello| {
-        assert_eq!(hello.versions, (1, 1), "this page is of version 1");
+        assert_eq!(hello.versions, VersionRange::new(1, 1), "this page is of version 1");
         wire::frame::encode_hello(&hello)
     });
     let [ours, theirs] = &hellos;

@@ -30,7 +30,7 @@ pub struct LinkUsage {
     pub unreceipted: Vec<(NodeId, usize)>,
 }
 
-/// See the module.
+/// The budget of links, and the rates at which strangers came.
 #[derive(Debug)]
 pub(crate) struct Admission {
     budget: LinkBudget,

@@ -24,7 +24,7 @@ pub(crate) struct BeaconIdentity {
     pub(crate) port: u16,
 }
 
-/// See the module.
+/// The schedule of own beacons, and the addresses to dial.
 #[derive(Debug)]
 pub(crate) struct Discovery {
     identity: BeaconIdentity,

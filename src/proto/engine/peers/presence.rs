@@ -27,7 +27,7 @@ pub(crate) struct NewLink {
     pub(crate) peer: Peer,
 }
 
-/// See the module.
+/// Links whose peer is in doubt, and members whose link ended.
 #[derive(Debug, Default)]
 pub(crate) struct PresenceTracker {
     /// Links of another instance of a linked id, until the old link has answered or not.

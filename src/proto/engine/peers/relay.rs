@@ -36,7 +36,7 @@ struct Route {
     is_open: bool,
 }
 
-/// See the module.
+/// The routes to members without a link, and what each peer asked this node to pass on.
 #[derive(Debug, Default)]
 pub(crate) struct Relays {
     routes: BTreeMap<NodeId, Route>,

@@ -23,7 +23,7 @@ pub(crate) enum ClaimResult {
     Other,
 }
 
-/// See the module.
+/// The `ref`s of the user's messages, pending and stored.
 #[derive(Debug, Default)]
 pub(crate) struct Refs {
     used: BTreeMap<String, Used>,

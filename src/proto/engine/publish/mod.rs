@@ -30,7 +30,7 @@ use outgoing::{InFlightBatch, OutgoingLog};
 use signing::{Draft, SignTarget, Signed, Signer};
 use undeleted::UndeletedEdits;
 
-/// See the module.
+/// The user's own logs: what waits to be signed, is being committed, or was sent.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     signer: Signer,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::proto::ids::EntryId;
 use crate::proto::replication::store_api::UndeletedEdit;
 
-/// See the module.
+/// Own edits that have to be deleted, because their message was.
 #[derive(Debug, Default)]
 pub(crate) struct UndeletedEdits {
     waiting: Vec<UndeletedEdit>,

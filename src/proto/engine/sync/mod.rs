@@ -33,7 +33,7 @@ use rotation::Rotation;
 use serving::Serving;
 use view::View;
 
-/// See the module.
+/// Comparisons, fetches and answers under way, and which peers answered before.
 #[derive(Debug)]
 pub(crate) struct Sync {
     comparing: Comparisons,

@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 
 use crate::proto::entries::batch::Verified;
 use crate::proto::ids::LinkId;
-use crate::proto::limits::{FETCHES_SERVED_MAX, STRIPPED_BATCHES_VERSION};
+use crate::proto::limits::FETCHES_SERVED_MAX;
 use crate::proto::links::address_group::AddressGroup;
+use crate::proto::links::version_range::STRIPPED_BATCHES_VERSION;
 use crate::proto::replication::frame::Fetch;
 
 /// Requests whose pages the store reads now, and requests that wait for it.

@@ -31,7 +31,7 @@ struct PublishedLimit {
     steps: u64,
 }
 
-/// See the module.
+/// The state of each author, and the room that its logs take.
 #[derive(Debug)]
 pub(super) struct Authors {
     own: NodeId,
