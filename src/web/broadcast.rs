@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
-use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 pub(super) use frame::{BroadcastFrame, BroadcastKind};
@@ -87,6 +87,8 @@ struct BroadcastState {
     files: FileStatuses,
     /// The number of the next frame.
     head: watch::Sender<u64>,
+    /// Wakes [`Hub::run`] when the first count is debounced.
+    debounce_begun: Notify,
 }
 
 #[derive(Default)]
@@ -178,6 +180,9 @@ impl Hub {
         match ring.debounced.get_mut(&id) {
             Some(debounce) => debounce.newer = Some(held),
             None => {
+                if ring.debounced.is_empty() {
+                    self.0.debounce_begun.notify_one();
+                }
                 ring.debounced.insert(id, Debounce { sent_at: now, newer: None });
                 self.push_held(&mut ring, id, held);
             }
@@ -197,13 +202,22 @@ impl Hub {
         self.0.head.send_replace(ring.first + ring.frames.len() as u64);
     }
 
-    /// Sends debounced delivery counts, until `stop`.
+    /// Sends debounced delivery counts, until `stop`. No timer runs while there are none.
     pub(super) async fn run(self, stop: CancellationToken) {
-        let mut turns = tokio::time::interval(Duration::from_millis(HELD_EVERY_MS) / 2);
-        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while stop.run_until_cancelled(turns.tick()).await.is_some() {
-            self.flush_debounced(Instant::now());
-        }
+        let flush = async {
+            loop {
+                self.0.debounce_begun.notified().await;
+                while self.has_debounced() {
+                    sleep(Duration::from_millis(HELD_EVERY_MS) / 2).await;
+                    self.flush_debounced(Instant::now());
+                }
+            }
+        };
+        let _: Option<()> = stop.run_until_cancelled(flush).await;
+    }
+
+    fn has_debounced(&self) -> bool {
+        !self.ring().debounced.is_empty()
     }
 
     fn flush_debounced(&self, now: Instant) {
