@@ -116,7 +116,7 @@
 //! | 1 | Proof | handshake | |
 //! | 2 | Intro | handshake | |
 //! | 3 | Close | last frame of either side, at any time | the other side hangs up |
-//! | 4 | Ping | after 3 s in which nothing was received | Pong |
+//! | 4 | Ping | after 2 to 3 s in which nothing was received | Pong |
 //! | 5 | Pong | at once | |
 //! | 6 | Push | when the sender has written something | Receipt, once it is stored |
 //! | 7 | Receipt | when batches of the receiver are stored | |
@@ -227,9 +227,10 @@
 //! | --- | --- | --- | --- |
 //! | 0 | wall_ms | ms | the sender's wall clock: since 1970 in UTC |
 //!
-//! Any byte is a sign of life. After 3 s without one a node sends Ping, after 8 s it shows the
-//! member as "unsure", after 15 s it closes the link (*silent*). Example: Ping with the clock at
-//! 1,800,000,000,000 is `0000000d8204a1001b000001a3185c5000`.
+//! Any byte is a sign of life. After 3 s without one a node sends Ping, or up to 1 s earlier
+//! together with the Ping on another link. After 8 s it shows the member as "unsure", after 15 s it
+//! closes the link (*silent*). Example: Ping with the clock at 1,800,000,000,000 is
+//! `0000000d8204a1001b000001a3185c5000`.
 //!
 //! ## Push, Receipt
 //!

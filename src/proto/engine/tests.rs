@@ -4,6 +4,7 @@ mod asking;
 mod crowd;
 mod disk_full;
 mod notices;
+mod pings;
 mod relays;
 mod typing;
 mod unmet;
@@ -17,8 +18,8 @@ use crate::proto::commands::SayCommand;
 use crate::proto::entries::timeline::{Conversation, MessageKind, NoticeKind};
 use crate::proto::ids::{DialId, Hash, Instance, LogId, LogKey, RoomId, RoomTag};
 use crate::proto::limits::{
-    BUSY_RETRY_MS, COMPARE_TURN_MS, LINKS_MAX, NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PING_AFTER_MS,
-    PROBE_MS, PROTOCOL_RETRY_MS, UNSURE_AFTER_MS,
+    BUSY_RETRY_MS, COMPARE_TURN_MS, LINKS_MAX, NEWCOMERS_PER_ADDRESS, NEWCOMERS_PER_ADDRESS_REFILL_MS, PROBE_MS,
+    PROTOCOL_RETRY_MS,
 };
 use crate::proto::links::address_book::DialTarget;
 use crate::proto::links::link_budget::LinkBudget;
@@ -188,19 +189,6 @@ fn states(actions: &[Action]) -> Vec<Presence> {
         _ => None,
     };
     actions.iter().filter_map(state).collect()
-}
-
-#[test]
-fn silent_link_is_pinged_then_unsure_then_lost() {
-    let mut engine = engine();
-    up(&mut engine, 0, 1, peer(NodeId([0xff; 32]), 5, true));
-    let is_ping = |action: &Action| matches!(action, Action::Send { frame: Frame::Ping { .. }, .. });
-    assert!(!pass(&mut engine, 0, PING_AFTER_MS - 1).iter().any(is_ping));
-    assert!(pass(&mut engine, PING_AFTER_MS - 1, PING_AFTER_MS + 1).iter().any(is_ping));
-    assert_eq!(states(&pass(&mut engine, PING_AFTER_MS + 1, UNSURE_AFTER_MS - 1)), []);
-    assert_eq!(states(&pass(&mut engine, UNSURE_AFTER_MS - 1, UNSURE_AFTER_MS + 1)), [Presence::Unsure]);
-    let lost = pass(&mut engine, UNSURE_AFTER_MS + 1, 15_001);
-    assert_eq!((states(&lost), notices(&lost)), (vec![Presence::Lost], vec![NoticeKind::Lost]));
 }
 
 #[test]

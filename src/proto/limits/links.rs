@@ -27,6 +27,10 @@ pub const TYPING_ACCEPTED_EVERY_MS: u64 = 500;
 /// Silence on a link after which a ping is sent, in milliseconds.
 pub const PING_AFTER_MS: u64 = 3_000;
 
+/// How much earlier than after [`PING_AFTER_MS`] a link is pinged if another one is pinged anyway,
+/// in milliseconds: one wake-up then serves many links.
+pub const PING_EARLY_MS: u64 = 1_000;
+
 /// Silence after which a member is shown as unsure, in milliseconds.
 pub const UNSURE_AFTER_MS: u64 = 8_000;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::proto::ids::{LinkId, NodeId};
+use crate::proto::limits::PING_AFTER_MS;
 use crate::proto::links::address_group::AddressGroup;
 use crate::proto::replication::frame::Peer;
 
@@ -27,6 +28,11 @@ impl Link {
     /// The address of the peer, as addresses share what is limited.
     pub(crate) fn group(&self) -> AddressGroup {
         AddressGroup::of(self.peer.address)
+    }
+
+    /// When the peer is to be pinged, unless something comes before.
+    pub(crate) fn ping_due_ms(&self) -> u64 {
+        self.heard_ms.max(self.pinged_ms) + PING_AFTER_MS
     }
 
     /// The time for which the peer's program has been running, as it said. A stranger may say any
@@ -98,8 +104,8 @@ impl LinkTable {
         self.by_id.iter().map(|(id, link)| (*id, link))
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Link> {
-        self.by_id.values_mut()
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (LinkId, &mut Link)> {
+        self.by_id.iter_mut().map(|(id, link)| (*id, link))
     }
 
     pub(crate) fn ids(&self) -> Vec<LinkId> {

@@ -12,7 +12,7 @@ use crate::proto::engine::io::Warning;
 use crate::proto::engine::members::MemberTable;
 use crate::proto::ids::{DialId, Instance, LinkId, NodeId};
 use crate::proto::limits::{
-    BUSY_RETRY_MS, KEY_IN_USE_RETRY_MS, LOST_AFTER_MS, LOST_GRACE_MS, PING_AFTER_MS, PROBE_MS, PROTOCOL_RETRY_MS,
+    BUSY_RETRY_MS, KEY_IN_USE_RETRY_MS, LOST_AFTER_MS, LOST_GRACE_MS, PING_EARLY_MS, PROBE_MS, PROTOCOL_RETRY_MS,
     SLEPT_GRACE_MS, UNSURE_AFTER_MS,
 };
 use crate::proto::replication::frame::{CloseReason, Frame, Peer, ReachState};
@@ -262,6 +262,7 @@ impl PresenceTracker {
     /// enough.
     pub(crate) fn poll(&mut self, ctx: &mut Ctx, links: &mut LinkTable, members: &mut MemberTable) {
         self.resolve_challenges(ctx, links);
+        send_pings(ctx, links);
         for link in links.ids() {
             self.check_silence(ctx, links, members, link);
         }
@@ -300,7 +301,7 @@ impl PresenceTracker {
 
     fn check_silence(&mut self, ctx: &mut Ctx, links: &mut LinkTable, members: &mut MemberTable, link: LinkId) {
         let was_used = links.is_primary(link);
-        let (mono_ms, wall_ms) = (ctx.mono_ms(), ctx.now.wall_ms);
+        let mono_ms = ctx.mono_ms();
         let Some(entry) = links.get_mut(link) else { return };
         let (id, address) = (entry.peer.id, entry.peer.address);
         let silent_ms = mono_ms.saturating_sub(entry.heard_ms);
@@ -318,12 +319,7 @@ impl PresenceTracker {
             }
             return;
         }
-        let asked_ms = entry.heard_ms.max(entry.pinged_ms);
-        if mono_ms >= asked_ms + PING_AFTER_MS {
-            entry.pinged_ms = mono_ms;
-            ctx.send(link, Frame::Ping { wall_ms });
-        }
-        let mut next_ms = (asked_ms + PING_AFTER_MS).max(mono_ms + 1);
+        let mut next_ms = entry.ping_due_ms().max(mono_ms + 1);
         if silent_ms >= UNSURE_AFTER_MS && mono_ms >= self.grace_until_ms {
             let is_new = !std::mem::replace(&mut entry.unsure, true);
             if is_new && was_used {
@@ -341,7 +337,7 @@ impl PresenceTracker {
     pub(crate) fn on_resume_from_sleep(&mut self, ctx: &mut Ctx, links: &mut LinkTable) {
         let mono_ms = ctx.mono_ms();
         self.grace_until_ms = mono_ms + SLEPT_GRACE_MS;
-        for link in links.iter_mut() {
+        for (_, link) in links.iter_mut() {
             link.heard_ms = link.heard_ms.max((mono_ms + SLEPT_GRACE_MS).saturating_sub(LOST_AFTER_MS));
             link.pinged_ms = mono_ms;
         }
@@ -359,4 +355,19 @@ impl PresenceTracker {
         *links = LinkTable::default();
         *self = Self::default();
     }
+}
+
+/// Pings all links that are silent. Those of which the ping would be due soon get it at the same
+/// time, so that one turn, and one frame encoded once, serves many links.
+fn send_pings(ctx: &mut Ctx, links: &mut LinkTable) {
+    let mono_ms = ctx.mono_ms();
+    if links.iter().all(|(_, link)| mono_ms < link.ping_due_ms()) {
+        return;
+    }
+    let mut pinged = Vec::new();
+    for (id, link) in links.iter_mut().filter(|(_, link)| mono_ms + PING_EARLY_MS >= link.ping_due_ms()) {
+        link.pinged_ms = mono_ms;
+        pinged.push(id);
+    }
+    ctx.send_all(pinged, Frame::Ping { wall_ms: ctx.now.wall_ms });
 }
