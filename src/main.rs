@@ -66,7 +66,7 @@ fn run(invocation: Invocation, logging: LogControl) -> anyhow::Result<ExitCode> 
     match task {
         Task::Node(config) => {
             let node = roomful::node::run(Loaded { config, log, settings }, Box::new(reload), logging);
-            runtime::Builder::new_multi_thread().enable_all().build()?.block_on(node)?;
+            run_on_worker(&runtime::Builder::new_multi_thread().enable_all().build()?, node)?;
         }
         Task::Config { running_on, json } => {
             let printed = client::config(running_on.as_deref(), settings, json);
@@ -86,6 +86,16 @@ fn run(invocation: Invocation, logging: LogControl) -> anyhow::Result<ExitCode> 
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a task on a worker of the runtime. On this thread, each of its wake-ups would be a switch
+/// between threads.
+fn run_on_worker<T: Send + 'static>(runtime: &runtime::Runtime, task: impl Future<Output = T> + Send + 'static) -> T {
+    match runtime.block_on(runtime.spawn(task)) {
+        Ok(done) => done,
+        // The panic was printed where it happened.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }
 
 /// Manages the service, and prints what was done.

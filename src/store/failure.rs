@@ -49,8 +49,9 @@ impl WriterFailure {
     /// Waits for a failure. Returns a sentence for the user.
     pub(super) async fn wait(&self) -> String {
         let mut told = self.told.subscribe();
-        match told.wait_for(Option::is_some).await {
-            Ok(sentence) => sentence.clone().unwrap_or_default(),
+        // The borrowed sentence must not live on, or this could not wait on every thread.
+        match told.wait_for(Option::is_some).await.map(|sentence| sentence.clone().unwrap_or_default()) {
+            Ok(sentence) => sentence,
             // `self` holds the sender, so it is never dropped here.
             Err(_) => std::future::pending().await,
         }
