@@ -112,7 +112,7 @@
 //!    and set the headers.
 //! 5. `node/requests.rs`: the answer, from the store or the engine; or `node/files/`.
 //! 6. `api/code.rs`: a code, if it refuses for a new reason.
-//! 7. `tests/http/`: the fake node's answer in `fake.rs` or `fake_files.rs`, and a test.
+//! 7. `tests/support/src/fake_node/replies.rs`: the fake node's answer; `tests/http/`: a test.
 //!
 //! # Adding a socket message
 //!

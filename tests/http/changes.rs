@@ -29,7 +29,7 @@ async fn a_change_answers_the_message_as_it_is_now() {
     let deleted = server.post(&format!("/api/v1/messages/{id}/delete"), "{}").await.json();
     assert_eq!((&deleted["deleted"], &deleted["text"], &deleted["spans"]), (&json!(true), &json!(""), &json!([])));
     assert_eq!((&deleted["reactions"], &deleted["edited"]), (&json!([]), &Value::Null));
-    let asked = &server.node().changes;
+    let asked = &server.room().changes;
     let expected = Mentions(vec![Mention::new(OTHER, &(5..10))]);
     assert!(
         matches!(&asked[0].change, RequestedChange::Edit { mentions: Some(found), .. } if *found == expected),
@@ -63,7 +63,7 @@ async fn refused_changes_say_why() {
         (RequestError::TooMany, 409, "too_many"),
         (RequestError::RefUsed, 409, "ref_used"),
     ] {
-        server.node().refuse = Some(refused);
+        server.room().refuses_next = Some(refused);
         let answer = server.post(&edit, r#"{"text":"x"}"#).await;
         assert_eq!((answer.status, answer.code().as_str()), (status, code));
     }
@@ -74,7 +74,7 @@ async fn status_topic_and_versions_have_routes() {
     let server = Server::start().await;
     let id = server.hear("x").id.to_string();
     assert_eq!(server.post("/api/v1/status", r#"{"text":"away"}"#).await.json(), json!({}));
-    assert_eq!(server.node().status.as_deref(), Some("away"));
+    assert_eq!(server.room().status.as_deref(), Some("away"));
     assert_eq!(server.post("/api/v1/topic", r#"{"channel":"general","text":"Lunch"}"#).await.json(), json!({}));
     let newest = server.get(&format!("/api/v1/messages/{id}/versions")).await.json();
     let before = newest["before"].as_str().expect("a cursor").to_owned();

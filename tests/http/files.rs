@@ -158,7 +158,7 @@ async fn changes_of_a_file_reach_the_node() {
         assert_eq!((answer.status, &answer.json()["name"]), (200, &"a page.html".into()), "{action}");
     }
     let expected = [FileChange::Fetch, FileChange::Cancel, FileChange::Remove, FileChange::Pin(true)];
-    assert_eq!(server.node().files.changes(), expected);
+    assert_eq!(server.room().files.changes(), expected);
     assert_eq!(server.post(&format!("{path}/pin"), "{}").await.code(), "bad_request");
 }
 

@@ -45,7 +45,7 @@ async fn only_static_parts_need_no_token() {
             assert!(method == "HEAD" || answer.code() == "unauthorized");
         }
     }
-    assert!(!server.node().exited);
+    assert!(!server.room().exited);
     for path in ["/favicon.ico", "/nothing", "/static"] {
         let answer = server.get(path).await;
         assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{path}");
@@ -93,10 +93,10 @@ async fn refusals_come_in_the_order_of_the_contract() {
     for (error, expected) in
         [(RequestError::DiskFull, is(507, "disk_full")), (RequestError::Stopping, is(503, "stopping"))]
     {
-        server.node().refuse = Some(error);
+        server.room().refuses_next = Some(error);
         assert_eq!(post(&headers, path, "{\"text\":\"x\"}").await, expected);
     }
-    assert_eq!(server.node().lines.len(), 1, "nothing of it was said");
+    assert_eq!(server.room().messages.len(), 1, "nothing of it was said");
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn no_path_escapes_the_assets() {
 }
 
 #[tokio::test]
-async fn host_and_origin_are_checked_on_both_doors() {
+async fn host_and_origin_are_checked_on_port_and_socket() {
     let server = Server::start().await;
     let port = server.port;
     let status = async |host: &str, origin: Option<&str>| {
@@ -341,13 +341,13 @@ async fn json_forms_match_the_contract() {
     let expected = format!(
         concat!(
             r#"{{"id":"0000000000000007000000000000000109090909090909090909090909090909","author":"{0}","name":"Ana","#,
-            r#""time":"2026-11-22T14:05:00.124Z","kind":"say","channel":"general","to":null,"text":"*hi*\n","spans":"#,
+            r#""time":"2026-11-22T14:05:00.001Z","kind":"say","channel":"general","to":null,"text":"*hi*\n","spans":"#,
             r#"[{{"type":"em","spans":[{{"type":"text","text":"hi"}}]}},{{"type":"text","text":"\n"}}],"reply_to":null,"held_by":0,"of":1,"#,
             r#""order":"{1:016x}{0}00000000000000070000000000000001","arrival":1,"#,
             r#""reply":null,"edited":null,"deleted":false,"mentions":[],"reactions":[],"files":[]}}"#
         ),
         OWN,
-        1_795_356_300_124u64 << 16
+        1_795_356_300_001u64 << 16
     );
     assert_eq!(message, expected);
     let again = server.post("/api/v1/messages", r#"{"ref":"a","text":"*hi*\n"}"#).await;
@@ -355,7 +355,7 @@ async fn json_forms_match_the_contract() {
     let direct =
         server.post("/api/v1/messages", &json!({"text": "x", "to": OTHER.to_string()}).to_string()).await.json();
     assert_eq!((&direct["channel"], &direct["to"]), (&json!(null), &json!(OTHER.to_string())));
-    server.node().commit("of another");
+    server.commit("of another");
     let page = server.get("/api/v1/messages?limit=1").await;
     check_fields(
         std::str::from_utf8(&page.body).expect("text"),
@@ -372,8 +372,8 @@ async fn doctor_matches_the_contract() {
     let expected = format!(
         concat!(
             r#"{{"interfaces":[{{"name":"eth0","addresses":["192.0.2.7"],"sent":3,"heard":2,"refused":1,"#,
-            r#""last_heard":"2026-11-22T14:05:00.123Z"}}],"ports":{{"udp":7666,"tcp":7667,"web":null}},"#,
-            r#""dials":[{{"address":"192.0.2.9:7666","at":"2026-11-22T14:05:00.123Z","error":"no answer"}}],"#,
+            r#""last_heard":"2026-11-22T14:05:00.000Z"}}],"ports":{{"udp":7666,"tcp":7667,"web":null}},"#,
+            r#""dials":[{{"address":"192.0.2.9:7666","at":"2026-11-22T14:05:00.000Z","error":"no answer"}}],"#,
             r#""refused":{{"forged":4}},"heard_by":[{{"id":"{}","of_me":false}}],"clock_error_ms":-5,"likely":"Everything works.","#,
             r#""discovery":[],"firewall":null,"files":{{"open":9,"most":1024}},"#,
             r#""links":{{"open":1,"most":1024,"is_full":false,"from":[]}},"disk_free":1}}"#
@@ -414,7 +414,7 @@ fn check_fields(json: &str, fields: &[&str]) {
 #[tokio::test]
 async fn a_query_is_understood_or_refused() {
     let server = Server::start().await;
-    let line = server.node().commit("x");
+    let line = server.commit("x");
     let cursor = line.order.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let id = line.id.to_string();
     for (query, at, limit) in [
@@ -429,7 +429,7 @@ async fn a_query_is_understood_or_refused() {
         ("?channel=caf%C3%A9".into(), PagePosition::Newest, 100),
     ] {
         assert_eq!(server.get(&format!("/api/v1/messages{query}")).await.status, 200, "{query}");
-        let asked = server.node().queries.pop().expect("the node was asked");
+        let asked = server.room().queries.pop().expect("the node was asked");
         assert_eq!((asked.at, asked.limit), (at, limit), "{query}");
         assert_eq!(asked.conversation.is_some(), query.contains("with") || query.contains("channel"));
     }
@@ -455,7 +455,8 @@ async fn a_query_is_understood_or_refused() {
         let answer = server.get(&format!("/api/v1/messages?{query}")).await;
         assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"), "{query}");
     }
-    assert_eq!(server.get(&format!("/api/v1/messages?around={id}")).await.status, 404);
+    let unknown = "f".repeat(id.len());
+    assert_eq!(server.get(&format!("/api/v1/messages?around={unknown}")).await.status, 404);
 }
 
 #[tokio::test]
@@ -528,9 +529,9 @@ async fn stop_and_rotation_need_the_token_and_json() {
     assert_ne!(old, server.bearer());
     let headers = [("Host", "localhost"), ("Authorization", &*old), ("Content-Type", "application/json")];
     assert_eq!(server.raw("POST /api/v1/stop", &headers, "{}").await.status, 401);
-    assert!(!server.node().exited);
+    assert!(!server.room().exited);
     assert_eq!(server.post("/api/v1/stop", "").await.status, 200);
-    assert!(server.node().exited);
+    assert!(server.room().exited);
 }
 
 #[tokio::test]
@@ -622,8 +623,8 @@ async fn export_contains_no_local_data() {
     let answer = server.get("/api/v1/export?direct=1&limit=9").await;
     assert_eq!((answer.status, answer.header("cache-control")), (200, Some("no-store")));
     let entry = format!(
-        r#"{{"id":"{}","author":"{OTHER}","name":"Ana","time":"2026-11-22T14:05:00.124Z","kind":"say","channel":"general","to":null,"text":"hello","reply_to":null,"edited":null,"deleted":false,"reactions":[],"files":[]}}"#,
-        server.node().lines[0].id
+        r#"{{"id":"{}","author":"{OTHER}","name":"Ben","time":"2026-11-22T14:05:00.001Z","kind":"say","channel":"general","to":null,"text":"hello","reply_to":null,"edited":null,"deleted":false,"reactions":[],"files":[]}}"#,
+        server.room().messages[0].id
     );
     assert_eq!(String::from_utf8_lossy(&answer.body), format!(r#"{{"entries":[{entry}],"after":null}}"#));
 }

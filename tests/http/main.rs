@@ -3,7 +3,6 @@
 mod changes;
 mod client;
 mod fake;
-mod fake_files;
 mod files;
 mod http;
 mod limits;

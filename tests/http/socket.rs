@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::client::Socket;
-use crate::fake::{OTHER, Server, member, read_marker};
+use crate::fake::{OTHER, OWN, Server, member, read_marker};
 use roomful::proto::entries::timeline::{Conversation, Delivery, Notice, NoticeKind};
 use roomful::web::BroadcastEvent;
 use roomful::web::requests::RequestError;
@@ -147,7 +147,7 @@ async fn resuming_page_gets_what_it_missed() {
     let run = welcome["run"].clone();
     server.hear("missed 1");
     let line = server.hear("missed 2");
-    server.node().held = vec![(line.id, Delivery { held_by: 1, of: 2 })];
+    server.room().deliveries = vec![(line.id, Delivery { held_by: 1, of: 2 })];
     let (mut socket, welcome) = server.enter(json!({"type": "hello", "after": 0, "run": run})).await;
     let texts: Vec<_> =
         welcome["messages"].as_array().expect("messages").iter().map(|message| message["text"].clone()).collect();
@@ -172,9 +172,9 @@ async fn entry_arrives_once_despite_a_welcome_race() {
     let server = Server::start().await;
     for round in 0..50_u64 {
         // Some are published before the hello, some between snapshot and welcome, some behind it.
-        server.node().commit_during_welcome = (round % 4) as usize;
+        server.room().commits_during_welcome = (round % 4) as usize;
         let mut socket = server.upgrade(Some(&server.bearer())).await.expect("an upgrade");
-        let committed = server.node().commit("committed, not published yet");
+        let committed = server.commit("committed, not published yet");
         socket.say(json!({"type": "hello"})).await;
         tokio::task::yield_now().await;
         server.hub.publish(BroadcastEvent::NewMessage { message: committed, sender: None });
@@ -222,7 +222,7 @@ async fn sender_gets_said_and_other_pages_a_message() {
         assert_eq!(socket.next_of("message").await["message"]["text"], "over HTTP");
         socket.is_quiet().await;
     }
-    assert_eq!(server.node().lines.len(), 2);
+    assert_eq!(server.room().messages.len(), 2);
 }
 
 #[tokio::test]
@@ -231,7 +231,7 @@ async fn commands_are_done() {
     let mut socket = server.enter_fresh().await;
     socket.say(json!({"type": "command", "ref": "a", "name": "name", "text": " Ben\u{200b} "})).await;
     assert_eq!(socket.next().await, Ok(json!({"type": "done", "ref": "a"})));
-    assert_eq!(server.node().renamed.as_ref().map(ToString::to_string).as_deref(), Some("Ben"));
+    assert_eq!(server.room().renamed.as_ref().map(ToString::to_string).as_deref(), Some("Ben"));
     socket.say(json!({"type": "command", "ref": "b", "name": "hooray", "text": null})).await;
     let said = socket.next().await.expect("said");
     assert_eq!(
@@ -252,7 +252,7 @@ async fn commands_are_done() {
         assert_eq!(socket.next().await, Ok(last));
     }
     assert_eq!(socket.next().await, Err(1001));
-    assert!(server.node().exited);
+    assert!(server.room().exited);
 }
 
 #[tokio::test]
@@ -266,7 +266,7 @@ async fn a_page_stores_items_in_its_node() {
     }
     let (_, welcome) = server.enter(json!({"type": "hello"})).await;
     assert_eq!(welcome["storage"], json!({"draft": "y"}));
-    server.node().refuse = Some(RequestError::StorageFull);
+    server.room().refuses_next = Some(RequestError::StorageFull);
     socket.say(json!({"type": "storage", "ref": "e", "key": "draft", "value": "z"})).await;
     let error = socket.next().await.expect("an error");
     assert_eq!((&error["error"], &error["ref"]), (&json!("too_long"), &json!("e")));
@@ -326,7 +326,7 @@ async fn page_receives_node_events() {
     }));
     let notice = json!({"arrival": 2, "time": "1970-01-01T00:00:00.000Z", "kind": "joined", "member": OTHER.to_string(), "name": "Ben"});
     assert_eq!(socket.next().await, Ok(json!({"type": "notice", "notice": notice})));
-    server.hub.publish(BroadcastEvent::Member(member()));
+    server.hub.publish(BroadcastEvent::Member(member(OWN, "Ana")));
     let frame = socket.next().await.expect("a member");
     assert_eq!(
         (&frame["type"], &frame["member"]["self"], &frame["member"]["state"]),
@@ -345,7 +345,7 @@ async fn page_receives_node_events() {
     socket.say(json!({"type": "typing", "with": OTHER.to_string()})).await;
     socket.say(json!({"type": "typing"})).await;
     assert_eq!(socket.next().await.expect("a refusal")["error"], "bad_request");
-    let typed = server.node().typed.clone();
+    let typed = server.room().typed.clone();
     assert_eq!(
         typed,
         [

@@ -83,7 +83,7 @@ async fn each_line_is_answered_before_the_next_is_sent() {
     for number in 1..=3 {
         stream.send(&format!("{{\"text\":\"{number}\"}}\r\n")).await;
         let answer = stream.next().await.expect("an answer");
-        let id = server.node().lines[number - 1].id.to_string();
+        let id = server.room().messages[number - 1].id.to_string();
         assert_eq!(answer, json!({"id": id, "arrival": number}));
     }
     // A line may come in parts, and the last one needs no end.
@@ -96,7 +96,7 @@ async fn each_line_is_answered_before_the_next_is_sent() {
     let mut rest = MessageStream { lines: channel(1).0, answer, begun };
     assert_eq!(rest.next().await.expect("an answer")["arrival"], 5);
     assert_eq!(rest.next().await, None);
-    assert_eq!(server.node().lines[4].text, "5");
+    assert_eq!(server.room().messages[4].text, "5");
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn bad_lines_are_answered_in_their_place() {
         assert_eq!(answers.next_code().await, code, "{}", &line[..line.len().min(60)]);
     }
     assert_eq!(answers.next().await, None);
-    let texts: Vec<String> = server.node().lines.iter().map(|line| line.text.clone()).collect();
+    let texts: Vec<String> = server.room().messages.iter().map(|line| line.text.clone()).collect();
     assert_eq!(texts, ["one", "last"]);
 }
 
@@ -139,7 +139,7 @@ async fn rotated_token_ends_no_line_but_refuses_it() {
     server.keys.rotate(PageToken::random());
     stream.send("{\"text\":\"after\"}\n").await;
     assert_eq!(stream.next_code().await, "unauthorized");
-    assert_eq!(server.node().lines.len(), 1);
+    assert_eq!(server.room().messages.len(), 1);
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn unread_answers_stop_the_stream() {
         let mut before = 0;
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let now = server.node().lines.len();
+            let now = server.room().messages.len();
             if now == before && now > 0 {
                 return now;
             }

@@ -34,7 +34,6 @@ export const texts = {
   "self.reach": { 0: "Nobody in reach", one: "{n} other in reach", other: "{n} others in reach" },
   "self.cut": "Not connected",
 
-  "members.show": "{n} here",
   "members.count": { 0: "only you", other: "{n} in reach" },
   "members.lastKnown": "not up to date",
   "members.showKnown": { one: "{n} member", other: "{n} members" },

@@ -50,8 +50,9 @@ function drawMembers(state, now) {
   all.sort((a, b) => b.self - a.self || byName(a.name, b.name) || (a.id < b.id ? -1 : 1));
   const here = all.filter(inReach);
   const gone = all.filter((member) => !inReach(member)).sort((a, b) => Date.parse(b.since) - Date.parse(a.since));
-  setText(byId("members-count"), cut ? t("members.lastKnown") : t("members.count", { n: othersInReach(state) }));
-  setText(byId("show-members"), t(cut ? "members.showKnown" : "members.show", { n: here.length }));
+  const count = t("members.count", { n: othersInReach(state) });
+  setText(byId("members-count"), cut ? t("members.lastKnown") : count);
+  setText(byId("show-members"), cut ? t("members.showKnown", { n: here.length }) : count);
 
   const lists = [memberList("members.in", here, false, state, now)];
   if (gone.length > 0) lists.push(memberList("members.out", gone, true, state, now));

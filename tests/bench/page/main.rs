@@ -12,7 +12,9 @@ mod sheet;
 use roomful::proto::entries::timeline::MessageKind;
 use sheet::Sheet;
 use support::driver::Browser;
-use support::fake_node::{Stage, World, channel, clock};
+use support::fake_node::FakeNode;
+use support::fake_node::room::{FakeRoom, channel};
+use support::fake_node::samples::clock;
 use support::page::Page;
 use support::{Context, Result, Value, json};
 use thirtyfour::Key;
@@ -40,55 +42,55 @@ const CHANNELS: [&str; 9] = ["builds", "lunch", "music", "plants", "printers", "
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let world = World::open(stage()).await?;
+    let node = FakeNode::open(room()).await?;
     let page = Page::start(Browser::Chromium).await?;
     page.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": format!("{} {PROBE}", clock(true)) }))
         .await?;
     page.devtools("Emulation.setFocusEmulationEnabled", json!({ "enabled": true })).await?;
     page.devtools("Performance.enable", json!({ "timeDomain": "threadTicks" })).await?;
     page.resize(1280, 800).await?;
-    page.go(&world.link()).await?;
+    page.go(&node.link()).await?;
     let mut sheet = Sheet::default();
     if std::env::args().any(|arg| arg == "shapes") {
         page.wait_for_connection("saved on this computer").await?;
-        shapes::show(&page, &world, &mut sheet).await?;
+        shapes::show(&page, &node, &mut sheet).await?;
         sheet.print();
         return page.close().await;
     }
     weigh(&page, &mut sheet).await?;
     load(&page, &mut sheet).await?;
-    talk(&page, &world, &mut sheet).await?;
+    talk(&page, &node, &mut sheet).await?;
     travel(&page, &mut sheet).await?;
-    flood(&page, &world, &mut sheet).await?;
+    flood(&page, &node, &mut sheet).await?;
     remember(&page, &mut sheet).await?;
-    choose(&page, &world, &mut sheet).await?;
+    choose(&page, &node, &mut sheet).await?;
     page.key(Key::Escape).await?;
-    shapes::show(&page, &world, &mut sheet).await?;
+    shapes::show(&page, &node, &mut sheet).await?;
     sheet.print();
     page.close().await
 }
 
 /// Four people who have said very much, most of it in one place.
-fn stage() -> Stage {
-    let mut stage = Stage::empty();
+fn room() -> FakeRoom {
+    let mut room = FakeRoom::empty();
     let people = ["ana", "ben", "cem", "dora"];
     for word in people {
-        stage.member(word, word, |_| {});
+        room.member(word, word, |_| {});
     }
     let who = |number: u64| people[usize::try_from(number / 3).unwrap_or(0) % people.len()];
     let words = "what somebody says on an ordinary day, now longer and now shorter, ";
     for number in 0..HISTORY {
         let text = format!("{number}: {}", words.repeat(usize::try_from(number % 4).unwrap_or(0)));
-        stage.say(who(number), (HISTORY - number) * 30 + 60, &text);
+        room.say(who(number), (HISTORY - number) * 30 + 60, &text);
     }
     for name in CHANNELS {
         for number in 0..ELSEWHERE {
-            stage.say_in(&channel(name), who(number), (ELSEWHERE - number) * 30 + 60, &format!("{name} {number}"));
+            room.say_in(&channel(name), who(number), (ELSEWHERE - number) * 30 + 60, &format!("{name} {number}"));
         }
-        stage.say_in(&channel(name), "ana", 30, &format!("the last of {name}"));
+        room.say_in(&channel(name), "ana", 30, &format!("the last of {name}"));
     }
-    stage.read_but(&[]);
-    stage
+    room.read_but(&[]);
+    room
 }
 
 /// What is sent before and after one can read and write.
@@ -143,7 +145,7 @@ async fn without_screen_reader(page: &Page) -> Result<()> {
 }
 
 /// What is said and what is heard.
-async fn talk(page: &Page, world: &World, sheet: &mut Sheet) -> Result<()> {
+async fn talk(page: &Page, node: &FakeNode, sheet: &mut Sheet) -> Result<()> {
     // The first message dismisses the onboarding card.
     page.say("good morning").await?;
     page.run("return bench.rest(1000);", vec![]).await?;
@@ -159,7 +161,7 @@ async fn talk(page: &Page, world: &World, sheet: &mut Sheet) -> Result<()> {
     for number in 0..TIMES {
         let text = format!("heard {number}.");
         page.run("bench.expect(arguments[0], arguments[0]);", vec![json!(text)]).await?;
-        world.hear("ana", &text);
+        node.hear("ana", &text);
         heard.push(measure(page, "return bench.expected;", vec![]).await?);
     }
     sheet.note_all("frame to painted", &heard, 50.0);
@@ -211,7 +213,7 @@ async fn travel(page: &Page, sheet: &mut Sheet) -> Result<()> {
 }
 
 /// Very much at once, while the end is read.
-async fn flood(page: &Page, world: &World, sheet: &mut Sheet) -> Result<()> {
+async fn flood(page: &Page, node: &FakeNode, sheet: &mut Sheet) -> Result<()> {
     page.key(Key::Escape).await?;
     without_screen_reader(page).await?;
     let (mut took, mut worked) = (Vec::new(), Vec::new());
@@ -220,7 +222,7 @@ async fn flood(page: &Page, world: &World, sheet: &mut Sheet) -> Result<()> {
         page.run("bench.expect(...arguments);", vec![json!(first), json!(last)]).await?;
         let before = work_ms(page).await?;
         for number in 0..BURST {
-            world.hear("ben", &format!("burst {burst}, {number}."));
+            node.hear("ben", &format!("burst {burst}, {number}."));
         }
         took.push(measure(page, "return bench.expected;", vec![]).await?);
         worked.push(work_ms(page).await? - before);
@@ -242,9 +244,9 @@ async fn remember(page: &Page, sheet: &mut Sheet) -> Result<()> {
 
 /// Measures the switcher from each letter to its results, among more conversations than a user
 /// would scroll through.
-async fn choose(page: &Page, world: &World, sheet: &mut Sheet) -> Result<()> {
+async fn choose(page: &Page, node: &FakeNode, sheet: &mut Sheet) -> Result<()> {
     for number in 0..PLACES {
-        world.hear_in(&channel(&format!("place {number}")), "ana", "here", MessageKind::Say);
+        node.hear_in(&channel(&format!("place {number}")), "ana", "here", MessageKind::Say);
     }
     page.chord(&[Key::Control], "k").await?;
     page.wait_for("dialog", "Go to a conversation, a member or a command").await?;

@@ -5,7 +5,7 @@ use thirtyfour::Key;
 use crate::sheet::Sheet;
 use crate::{measure, without_screen_reader, work_ms};
 use support::Result;
-use support::fake_node::World;
+use support::fake_node::FakeNode;
 use support::page::Page;
 use support::shapes as corpus;
 
@@ -16,7 +16,7 @@ const TIMES: usize = 3;
 const SHOWN_MS_MAX: f64 = 50.0;
 
 /// Shows every shape at the end of the conversation.
-pub(crate) async fn show(page: &Page, world: &World, sheet: &mut Sheet) -> Result<()> {
+pub(crate) async fn show(page: &Page, node: &FakeNode, sheet: &mut Sheet) -> Result<()> {
     page.key(Key::Escape).await?;
     without_screen_reader(page).await?;
     let (mut worst, mut worst_unfolded) = (0.0_f64, 0.0_f64);
@@ -25,7 +25,7 @@ pub(crate) async fn show(page: &Page, world: &World, sheet: &mut Sheet) -> Resul
         for _ in 0..TIMES {
             page.run("bench.expectRow();", vec![]).await?;
             let before = work_ms(page).await?;
-            world.hear("ben", &text);
+            node.hear("ben", &text);
             measure(page, "return bench.expected;", vec![]).await?;
             shown = shown.max(work_ms(page).await? - before);
             let before = work_ms(page).await?;

@@ -5,7 +5,7 @@ use roomful::web::requests::RequestError;
 use thirtyfour::Key;
 
 use crate::{notes, open, open_before, three, turn, wait_for_focused_text};
-use support::fake_node::World;
+use support::fake_node::FakeNode;
 use support::page::Page;
 use support::wait::until;
 use support::{Result, ensure, json};
@@ -22,15 +22,15 @@ async fn wait_for_field(page: &Page, text: &str) -> Result<()> {
 
 #[tokio::test]
 async fn draft_survives_tab_and_session() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     page.find("textbox", "Message").await?.send_keys("begun in one tab").await?;
     page.reload().await?;
     page.wait_for_connection("saved on this computer").await?;
     wait_for_field(&page, "begun in one tab").await?;
 
     // A second tab beside it has its own, and neither takes the other's.
-    let link = world.link().split('#').next().unwrap_or_default().to_owned();
+    let link = node.link().split('#').next().unwrap_or_default().to_owned();
     let first = page.open_tab(&link).await?;
     page.wait_for_connection("saved on this computer").await?;
     wait_for_field(&page, "").await?;
@@ -56,8 +56,8 @@ async fn draft_survives_tab_and_session() -> Result<()> {
 
 #[tokio::test]
 async fn typing_in_the_messages_fills_the_composer() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     page.run("document.activeElement.blur();", vec![]).await?;
     page.chord(&[], "hey").await?;
     wait_for_field(&page, "hey").await?;
@@ -78,8 +78,8 @@ async fn typing_in_the_messages_fills_the_composer() -> Result<()> {
 
 #[tokio::test]
 async fn enter_sends_unless_set_to_begin_a_line() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     let field = page.find("textbox", "Message").await?;
     field.send_keys("one").await?;
     page.chord(&[Key::Shift], Key::Enter).await?;
@@ -104,8 +104,8 @@ async fn enter_sends_unless_set_to_begin_a_line() -> Result<()> {
 
 #[tokio::test]
 async fn the_field_grows_to_eight_lines_and_then_scrolls() -> Result<()> {
-    let world = World::open(notes(40)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(40)).await?;
+    let page = open(&node).await?;
     let field = page.find("textbox", "Message").await?;
     // Its height in lines, and whether more is in it than one sees.
     let lines = async || {
@@ -142,8 +142,8 @@ async fn the_field_grows_to_eight_lines_and_then_scrolls() -> Result<()> {
 
 #[tokio::test]
 async fn commands_are_completed_and_typos_corrected() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     let field = page.find("textbox", "Message").await?;
     field.send_keys("/me").await?;
     let list = page.wait_for("listbox", "Suggestions").await?;
@@ -159,14 +159,14 @@ async fn commands_are_completed_and_typos_corrected() -> Result<()> {
     page.wait_for_row(&["There is no command /hlep", "Only you can see this"]).await?;
     page.press("Use /help").await?;
     wait_for_field(&page, "/help me").await?;
-    ensure!(world.stage().lines.len() == 4, "something was sent");
+    ensure!(node.room().messages.len() == 4, "something was sent");
     page.close().await
 }
 
 #[tokio::test]
 async fn own_message_is_one_row_up_to_the_last_receipt() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     let watch = "const list = document.querySelector('[aria-label=Messages]');
         window.made = [];
         new MutationObserver((changes) => {
@@ -182,15 +182,15 @@ async fn own_message_is_one_row_up_to_the_last_receipt() -> Result<()> {
 
 #[tokio::test]
 async fn refused_message_can_be_resent_or_discarded() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
-    world.stage().refuses = Some(RequestError::DiskFull);
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
+    node.room().refuses = Some(RequestError::DiskFull);
     page.say("worth a second try").await?;
     page.wait_for_row(&["worth a second try", "Not sent: The disk is full"]).await?;
-    world.stage().refuses = None;
+    node.room().refuses = None;
     page.press("Retry").await?;
     page.wait_for_row(&["worth a second try", "Received"]).await?;
-    world.stage().refuses = Some(RequestError::DiskFull);
+    node.room().refuses = Some(RequestError::DiskFull);
     page.say("better not said").await?;
     page.wait_for_row(&["better not said", "Not sent"]).await?;
     page.press("Delete").await?;
@@ -204,25 +204,25 @@ async fn refused_message_can_be_resent_or_discarded() -> Result<()> {
 
 #[tokio::test]
 async fn typing_is_shown_and_sent_unless_turned_off() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     let general = Conversation::general();
     let height = "return document.querySelector('#list').getBoundingClientRect().bottom;";
     let before = page.run(height, vec![]).await?;
-    world.types("ben", &general);
+    node.types("ben", &general);
     page.wait_for_text("Ben is typing").await?;
-    world.types("ana", &general);
+    node.types("ana", &general);
     page.wait_for_text("Ben and Ana are typing").await?;
     ensure!(page.run(height, vec![]).await? == before, "the messages moved");
-    world.hear("ben", "there it is");
+    node.hear("ben", "there it is");
     page.wait_for_text("Ana is typing").await?;
     page.run("clock.ahead += 6_000;", vec![]).await?;
-    world.types("ben", &general);
+    node.types("ben", &general);
     page.wait_for_text("Ben is typing").await?;
 
     page.find("textbox", "Message").await?.send_keys("hello").await?;
     until("the node is told once", async || {
-        let typed = world.stage().typed.clone();
+        let typed = node.room().typed.clone();
         ensure!(typed == [Conversation::general()], "{typed:?}");
         Ok(())
     })
@@ -239,19 +239,19 @@ async fn typing_is_shown_and_sent_unless_turned_off() -> Result<()> {
     page.run("clock.ahead += 6_000;", vec![]).await?;
     page.find("textbox", "Message").await?.send_keys(" there").await?;
     wait_for_field(&page, "hello there").await?;
-    ensure!(world.stage().typed.len() == 1, "told although it is turned off");
+    ensure!(node.room().typed.len() == 1, "told although it is turned off");
     page.close().await
 }
 
 #[tokio::test]
 async fn empty_history_says_so() -> Result<()> {
-    let world = World::open(three()).await?;
-    let page = open_before(&world).await?;
+    let node = FakeNode::open(three()).await?;
+    let page = open_before(&node).await?;
     page.wait_for_row(&["No messages yet"]).await?;
     page.say("/history").await?;
     page.wait_for_row(&["There are no messages yet", "Only you can see this"]).await?;
     // What fits into the window has no other end to jump to.
-    world.hear("ana", "good morning");
+    node.hear("ana", "good morning");
     page.wait_for_row(&["good morning"]).await?;
     page.shows("No messages yet", 0).await?;
     page.say("/history").await?;
@@ -262,8 +262,8 @@ async fn empty_history_says_so() -> Result<()> {
 
 #[tokio::test]
 async fn chosen_emoji_goes_where_the_caret_is() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     let field = page.find("textbox", "Message").await?;
     field.send_keys("good  morning").await?;
     page.run("document.getElementById('field').setSelectionRange(5, 5);", vec![]).await?;
@@ -284,8 +284,8 @@ async fn chosen_emoji_goes_where_the_caret_is() -> Result<()> {
 
 #[tokio::test]
 async fn emoji_without_a_picture_are_not_offered() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     let script = "CanvasRenderingContext2D.prototype.measureText = (text) => ({ width: text === '😃' ? 12 : 25 });";
     page.run(script, vec![]).await?;
     page.press("Add emoji").await?;

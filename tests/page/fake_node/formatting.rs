@@ -3,22 +3,22 @@
 use thirtyfour::Key;
 
 use super::{number, open, three, wait_for_focused_text};
-use support::fake_node::World;
+use support::fake_node::FakeNode;
 use support::page::Page;
 use support::wait::until;
 use support::{Result, Value, ensure, json};
 
 /// A page in which Ana has said these texts.
-async fn with_texts(texts: &[&str]) -> Result<(World, Page)> {
-    let mut stage = three();
+async fn with_texts(texts: &[&str]) -> Result<(FakeNode, Page)> {
+    let mut room = three();
     for (number, text) in texts.iter().enumerate() {
-        stage.say("ana", 600 - number as u64 * 10, text);
+        room.say("ana", 600 - number as u64 * 10, text);
     }
-    stage.say("kai", 30, "and one of mine");
-    stage.read_but(&[]);
-    let world = World::open(stage).await?;
-    let page = open(&world).await?;
-    Ok((world, page))
+    room.say("kai", 30, "and one of mine");
+    room.read_but(&[]);
+    let node = FakeNode::open(room).await?;
+    let page = open(&node).await?;
+    Ok((node, page))
 }
 
 /// Runs a script on the body of the message that has this word: `body` there.

@@ -5,19 +5,20 @@ use roomful::proto::entries::timeline::{Conversation, MessageKind};
 use thirtyfour::Key;
 
 use crate::{notes, open, open_before, prepare, three};
-use support::fake_node::{Stage, World, channel};
+use support::fake_node::FakeNode;
+use support::fake_node::room::{FakeRoom, channel};
 use support::page::Page;
 use support::wait::until;
 use support::{Result, ensure, json};
 
 #[tokio::test]
 async fn help_opens_where_storage_is_forbidden() -> Result<()> {
-    let world = World::open(notes(3)).await?;
+    let node = FakeNode::open(notes(3)).await?;
     let page = prepare().await?;
     let forbid = "for (const name of ['localStorage', 'sessionStorage']) {
         Object.defineProperty(window, name, { get() { throw new DOMException('forbidden', 'SecurityError'); } }); }";
     page.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": forbid })).await?;
-    page.go(&world.link()).await?;
+    page.go(&node.link()).await?;
     page.wait_for_row(&["and one of mine"]).await?;
     page.press("Help").await?;
     page.wait_for("dialog", "Help").await?;
@@ -26,8 +27,8 @@ async fn help_opens_where_storage_is_forbidden() -> Result<()> {
 
 #[tokio::test]
 async fn hidden_sidebar_is_one_press_away() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     for (width, has_members, has_conversations) in [(1024, true, true), (1023, false, true), (768, false, true)] {
         page.resize(width, 700).await?;
         until(&format!("what there is room for in {width} px"), async || {
@@ -44,7 +45,7 @@ async fn hidden_sidebar_is_one_press_away() -> Result<()> {
     page.resize(800, 700).await?;
     page.wait_for("navigation", "Conversations").await?;
     is_gone(&page, "complementary", "Members").await?;
-    page.press("3 here").await?;
+    page.press("2 in reach").await?;
     page.wait_for_focus("complementary", "Members").await?;
     page.key(Key::Escape).await?;
     is_gone(&page, "complementary", "Members").await?;
@@ -62,11 +63,11 @@ async fn hidden_sidebar_is_one_press_away() -> Result<()> {
 
 #[tokio::test]
 async fn empty_room_help_is_reached_by_tab() -> Result<()> {
-    let mut stage = Stage::empty();
-    let info = &mut stage.info;
+    let mut room = FakeRoom::empty();
+    let info = &mut room.info;
     (info.room, info.udp, info.tcp) = ("attic".to_owned(), 7777, vec!["192.0.2.20:7777".to_owned()]);
-    let world = World::open(stage).await?;
-    let page = open_before(&world).await?;
+    let node = FakeNode::open(room).await?;
+    let page = open_before(&node).await?;
     // Run elsewhere as they stand there, both meet this node: beacons are heard on one port alone.
     page.wait_for_text("roomful --name Ben --room attic --port 7777").await?;
     page.wait_for_text("roomful --peer 192.0.2.20:7777 --room attic --port 7777").await?;
@@ -89,7 +90,7 @@ async fn empty_room_help_is_reached_by_tab() -> Result<()> {
 
     // The cable is pulled: the page asks again, and there is no address to name.
     {
-        let info = &mut world.stage().info;
+        let info = &mut node.room().info;
         info.tcp.clear();
         info.addresses.clear();
     }
@@ -109,8 +110,8 @@ async fn is_gone(page: &Page, role: &str, name: &str) -> Result<()> {
 
 #[tokio::test]
 async fn icon_shows_unread_and_read() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     let icon = async |file: &str| {
         until(&format!("the icon is {file}"), async || {
             let href = page.run("return document.querySelector('link[rel=icon]').href;", vec![]).await?;
@@ -120,11 +121,11 @@ async fn icon_shows_unread_and_read() -> Result<()> {
         .await
     };
     icon("/icon.svg").await?;
-    world.hear_in(&channel("lunch"), "ana", "soup?", MessageKind::Say);
+    node.hear_in(&channel("lunch"), "ana", "soup?", MessageKind::Say);
     icon("/icon-unread.svg").await?;
     page.chord(&[Key::Alt, Key::Shift], Key::Down).await?;
     icon("/icon.svg").await?;
-    world.vanish();
+    node.vanish();
     icon("/icon-cut.svg").await?;
     page.close().await
 }
@@ -153,17 +154,17 @@ async fn nothing_moves_while_the_page_fills() -> Result<()> {
     elsewhere.read_but(&[]);
     // The final content shows that loading is complete: a new user, an empty room, other members, a
     // lot to read, a full page of messages, and a short one.
-    for (stage, words) in [
-        (Stage::empty(), "Nobody else is here right now"),
+    for (room, words) in [
+        (FakeRoom::empty(), "Nobody else is here right now"),
         (talk, "good morning"),
         (long_ago, "note 0300"),
         (notes(150), "note 0149"),
         (elsewhere, "note 0060"),
     ] {
-        let world = World::open(stage).await?;
+        let node = FakeNode::open(room).await?;
         let page = prepare().await?;
         page.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": WATCH })).await?;
-        page.go(&world.link()).await?;
+        page.go(&node.link()).await?;
         page.wait_for_text(words).await?;
         page.wait_for_connection("saved on this computer").await?;
         page.settle().await?;
@@ -176,10 +177,10 @@ async fn nothing_moves_while_the_page_fills() -> Result<()> {
 
 #[tokio::test]
 async fn other_build_offers_a_reload_without_force() -> Result<()> {
-    let mut stage = notes(3);
-    stage.info.page = "/static/0000000000000000".to_owned();
-    let world = World::open(stage).await?;
-    let page = open(&world).await?;
+    let mut room = notes(3);
+    room.info.page = "/static/0000000000000000".to_owned();
+    let node = FakeNode::open(room).await?;
+    let page = open(&node).await?;
     let field = page.find("textbox", "Message").await?;
     field.send_keys("half a thought").await?;
     page.press("Updated – reload").await?;
@@ -196,11 +197,11 @@ async fn other_build_offers_a_reload_without_force() -> Result<()> {
 
 #[tokio::test]
 async fn failed_page_offers_to_try_again() -> Result<()> {
-    let world = World::open(notes(3)).await?;
+    let node = FakeNode::open(notes(3)).await?;
     let page = prepare().await?;
     page.devtools("Network.enable", json!({})).await?;
     page.devtools("Network.setBlockedURLs", json!({ "urls": ["*/js/main.js"] })).await?;
-    page.go(&world.link()).await?;
+    page.go(&node.link()).await?;
     page.wait_for_text("taking longer than it should").await?;
     page.devtools("Network.setBlockedURLs", json!({ "urls": [] })).await?;
     page.press("Reload").await?;
@@ -211,8 +212,8 @@ async fn failed_page_offers_to_try_again() -> Result<()> {
 
 #[tokio::test]
 async fn hooray_animates_unless_motion_is_reduced() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     page.run(
         "window.joys = 0;
          new MutationObserver((changes) => {
@@ -222,7 +223,7 @@ async fn hooray_animates_unless_motion_is_reduced() -> Result<()> {
     )
     .await?;
     let greet = async |text: &str| {
-        world.hear_in(&Conversation::general(), "ana", text, MessageKind::Hooray);
+        node.hear_in(&Conversation::general(), "ana", text, MessageKind::Hooray);
         page.wait_for_row(&[text]).await
     };
     let joys = async |count: u64| {
@@ -237,7 +238,7 @@ async fn hooray_animates_unless_motion_is_reduced() -> Result<()> {
     joys(1).await?;
     // One at a time, and none for what was said before one looked.
     for text in ["hooray from here", "hooray from there"] {
-        world.hear_in(&Conversation::general(), "ana", text, MessageKind::Hooray);
+        node.hear_in(&Conversation::general(), "ana", text, MessageKind::Hooray);
     }
     page.wait_for_row(&["hooray from there"]).await?;
     joys(2).await?;

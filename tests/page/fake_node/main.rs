@@ -15,47 +15,49 @@ mod rows;
 mod shapes;
 
 use support::driver::Browser;
-use support::fake_node::{NOW_MS, Stage, World};
+use support::fake_node::FakeNode;
+use support::fake_node::room::FakeRoom;
+use support::fake_node::samples::NOW_MS;
 use support::page::Page;
 use support::wait::until;
 use support::{Result, Value, ensure, json};
 
 /// Kai, whose node it is, Ana and Ben, and one message by Kai, so that the page does not ask for a
 /// name.
-fn three() -> Stage {
-    let mut stage = Stage::empty();
-    stage.member("ana", "Ana", |_| {});
-    stage.member("ben", "Ben", |_| {});
-    stage
+fn three() -> FakeRoom {
+    let mut room = FakeRoom::empty();
+    room.member("ana", "Ana", |_| {});
+    room.member("ben", "Ben", |_| {});
+    room
 }
 
 /// The same with `count` notes by Ben, a minute apart, the last one a minute old, all of them read.
-fn notes(count: u64) -> Stage {
-    let mut stage = three();
+fn notes(count: u64) -> FakeRoom {
+    let mut room = three();
     for number in 0..count {
-        stage.say(
+        room.say(
             "ben",
             (count - number) * 60,
             &format!("note {number:04} {}", "of some length ".repeat(number as usize % 5)),
         );
     }
-    stage.say("kai", 30, "and one of mine");
-    stage.read_but(&[]);
-    stage
+    room.say("kai", 30, "and one of mine");
+    room.read_but(&[]);
+    room
 }
 
 /// The page of the invented node, once it shows what was said.
-async fn open(world: &World) -> Result<Page> {
-    let page = open_before(world).await?;
+async fn open(node: &FakeNode) -> Result<Page> {
+    let page = open_before(node).await?;
     page.wait_for_row(&["and one of mine"]).await?;
     Ok(page)
 }
 
 /// The same as soon as it is connected. Its clock begins at [`NOW_MS`] and can be moved:
 /// `clock.ahead` is in milliseconds.
-async fn open_before(world: &World) -> Result<Page> {
+async fn open_before(node: &FakeNode) -> Result<Page> {
     let page = prepare().await?;
-    page.go(&world.link()).await?;
+    page.go(&node.link()).await?;
     page.wait_for_connection("saved on this computer").await?;
     Ok(page)
 }

@@ -4,7 +4,8 @@ use roomful::proto::entries::timeline::MessageKind;
 use thirtyfour::Key;
 
 use crate::{notes, open, wait_for_focused_text};
-use support::fake_node::{World, channel, direct};
+use support::fake_node::FakeNode;
+use support::fake_node::room::{channel, direct};
 use support::page::Page;
 use support::wait::until;
 use support::{Result, Value, ensure, json};
@@ -37,13 +38,13 @@ async fn wait_for(page: &Page, told: Value, rang: u64) -> Result<()> {
 
 #[tokio::test]
 async fn notification_opens_its_message() -> Result<()> {
-    let world = World::open(notes(60)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(60)).await?;
+    let page = open(&node).await?;
     page.run(STAND_IN, vec![]).await?;
     let ana = direct("ana");
 
     // Without the user's consent nothing is shown, and no permission is requested.
-    world.hear_in(&ana, "ana", "are you there?", MessageKind::Say);
+    node.hear_in(&ana, "ana", "are you there?", MessageKind::Say);
     page.wait_for_text("1 unread").await?;
     page.settle().await?;
     ensure!(page.run("return [window.told.length, window.asked];", vec![]).await? == json!([0, 0]), "told or asked");
@@ -55,8 +56,8 @@ async fn notification_opens_its_message() -> Result<()> {
     page.wait_for_text("Notifications are on.").await?;
     ensure!(page.run("return window.asked;", vec![]).await? == json!(1), "asked more than once");
     page.key(Key::Escape).await?;
-    world.hear_in(&channel("general"), "ben", "to everybody", MessageKind::Say);
-    world.hear_in(&ana, "ana", "come down, please", MessageKind::Say);
+    node.hear_in(&channel("general"), "ben", "to everybody", MessageKind::Say);
+    node.hear_in(&ana, "ana", "come down, please", MessageKind::Say);
     let told = json!([["Ana", "come down, please"]]);
     until("it is told", async || {
         let seen = seen(&page).await?;
@@ -68,14 +69,14 @@ async fn notification_opens_its_message() -> Result<()> {
     wait_for_focused_text(&page, "come down, please").await?;
 
     // What is in sight is no notice, and without its text one says only who.
-    world.hear_in(&ana, "ana", "in sight", MessageKind::Say);
+    node.hear_in(&ana, "ana", "in sight", MessageKind::Say);
     page.wait_for_row(&["in sight"]).await?;
     page.press("Settings").await?;
     crate::turn(&page, "Show message text in notifications").await?;
     page.key(Key::Escape).await?;
     page.chord(&[Key::Alt], Key::Up).await?;
     page.wait_for_row(&["and one of mine"]).await?;
-    world.hear_in(&ana, "ana", "a secret", MessageKind::Say);
+    node.hear_in(&ana, "ana", "a secret", MessageKind::Say);
     until("only who is told", async || {
         let seen = seen(&page).await?;
         ensure!(seen[0] == json!([["Ana", "come down, please"], ["Ana", ""]]), "{seen}");
@@ -90,22 +91,22 @@ async fn notification_opens_its_message() -> Result<()> {
 
 #[tokio::test]
 async fn sound_plays_for_messages_to_the_user_only() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     page.run(STAND_IN, vec![]).await?;
     let ana = direct("ana");
 
     // Not before a first gesture: browsers would complain.
-    world.hear_in(&ana, "ana", "before anything", MessageKind::Say);
+    node.hear_in(&ana, "ana", "before anything", MessageKind::Say);
     page.wait_for_text("1 unread").await?;
     page.settle().await?;
     wait_for(&page, json!([]), 0).await?;
 
     page.find("textbox", "Message").await?.click().await?;
-    world.hear("ben", "to everybody");
+    node.hear("ben", "to everybody");
     page.wait_for_row(&["to everybody"]).await?;
     for number in 0..5 {
-        world.hear_in(&ana, "ana", &format!("knock {number}"), MessageKind::Say);
+        node.hear_in(&ana, "ana", &format!("knock {number}"), MessageKind::Say);
     }
     page.wait_for_text("6 unread").await?;
     wait_for(&page, json!([]), 1).await?;
@@ -114,7 +115,7 @@ async fn sound_plays_for_messages_to_the_user_only() -> Result<()> {
 
     // After a while there may be another; the first one that comes is the one.
     until("another sound", async || {
-        world.hear_in(&ana, "ana", "and again", MessageKind::Say);
+        node.hear_in(&ana, "ana", "and again", MessageKind::Say);
         let seen = seen(&page).await?;
         ensure!(seen[1] == json!(2), "{seen}");
         Ok(())

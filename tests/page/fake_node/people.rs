@@ -5,23 +5,24 @@ use thirtyfour::Key;
 use crate::{notes, open, three, wait_for_focused_text};
 use roomful::proto::entries::timeline::{MessageKind, NoticeKind};
 use roomful::proto::members::roster::Presence;
-use support::fake_node::{World, channel, direct, id_of};
+use support::fake_node::FakeNode;
+use support::fake_node::room::{channel, direct, id_of};
 use support::wait::until;
 use support::{Result, ensure, json};
 
 #[tokio::test]
 async fn namesakes_are_told_apart_everywhere() -> Result<()> {
-    let mut stage = three();
+    let mut room = three();
     // In capitals and wide letters it is the same name to a reader.
-    stage.member("other", "ＡＮＡ", |_| {});
-    stage.say("kai", 500, "and one of mine");
-    stage.say("ana", 400, "I am the first");
-    stage.say("other", 390, "and I the second");
-    stage.notice("other", 380, NoticeKind::Conflict);
-    stage.say_in(&direct("other"), "other", 300, "just us");
-    stage.read_but(&[]);
-    let world = World::open(stage).await?;
-    let page = open(&world).await?;
+    room.member("other", "ＡＮＡ", |_| {});
+    room.say("kai", 500, "and one of mine");
+    room.say("ana", 400, "I am the first");
+    room.say("other", 390, "and I the second");
+    room.notice("other", 380, NoticeKind::Conflict);
+    room.say_in(&direct("other"), "other", 300, "just us");
+    room.read_but(&[]);
+    let node = FakeNode::open(room).await?;
+    let page = open(&node).await?;
     let (ana, other) = (id_of("ana").short(), id_of("other").short());
     page.wait_for_row(&["I am the first", &ana]).await?;
     page.wait_for_row(&["and I the second", &other]).await?;
@@ -43,7 +44,7 @@ async fn namesakes_are_told_apart_everywhere() -> Result<()> {
     page.key(Key::Escape).await?;
     page.say("/msg ana hello").await?;
     page.wait_for_row(&["Who do you mean?", &ana, &other]).await?;
-    world.hear("other", "heard by ear");
+    node.hear("other", "heard by ear");
     until("it is told apart by ear too", async || {
         let heard = page.text_content("log", "New messages").await?;
         ensure!(heard.contains(&format!("{other}: heard by ear")), "{heard}");
@@ -55,12 +56,12 @@ async fn namesakes_are_told_apart_everywhere() -> Result<()> {
 
 #[tokio::test]
 async fn member_list_is_filtered_and_one_tab_stop() -> Result<()> {
-    let mut stage = notes(3);
+    let mut room = notes(3);
     for number in 0..14 {
-        stage.member(&format!("guest {number}"), &format!("Guest {number:02}"), |_| {});
+        room.member(&format!("guest {number}"), &format!("Guest {number:02}"), |_| {});
     }
-    let world = World::open(stage).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(room).await?;
+    let page = open(&node).await?;
     page.wait_for("searchbox", "Filter members").await?.send_keys("ana").await?;
     let shown = async || page.text("complementary", "Members").await;
     until("only Ana is left", async || {
@@ -93,10 +94,10 @@ async fn three_tabs_notify_of_a_message_once() -> Result<()> {
         static permission = 'granted';
         constructor(title, { body, tag }) { localStorage.setItem(`told ${Math.random()}`, JSON.stringify([title, body, tag])); }
     };";
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     page.run(NOTE, vec![]).await?;
-    let link = world.link().split('#').next().unwrap_or_default().to_owned();
+    let link = node.link().split('#').next().unwrap_or_default().to_owned();
     for _ in 0..2 {
         page.open_tab("about:blank").await?;
         crate::set_clock(&page).await?;
@@ -111,8 +112,8 @@ async fn three_tabs_notify_of_a_message_once() -> Result<()> {
         anyhow::Ok(told)
     };
     // What is said to all is no notice unless one wants it.
-    world.hear("ana", "to everybody");
-    world.hear_in(&direct("ana"), "ana", "only for you", MessageKind::Say);
+    node.hear("ana", "to everybody");
+    node.hear_in(&direct("ana"), "ana", "only for you", MessageKind::Say);
     until("it is told", async || {
         ensure!(!told().await?.is_empty(), "not yet");
         Ok(())
@@ -127,12 +128,12 @@ async fn three_tabs_notify_of_a_message_once() -> Result<()> {
 
 #[tokio::test]
 async fn first_visit_shows_the_own_name() -> Result<()> {
-    let mut stage = three();
-    stage.member("gwen", "Gwen", |gwen| gwen.state = Presence::Lost);
-    stage.say("ben", 60, "good morning");
-    stage.read_but(&[]);
-    let world = World::open(stage).await?;
-    let page = crate::open_before(&world).await?;
+    let mut room = three();
+    room.member("gwen", "Gwen", |gwen| gwen.state = Presence::Lost);
+    room.say("ben", 60, "good morning");
+    room.read_but(&[]);
+    let node = FakeNode::open(room).await?;
+    let page = crate::open_before(&node).await?;
     let name = page.wait_for("textbox", "Your name").await?;
     page.wait_for_text("lost connection · last seen ").await?;
     ensure!(name.prop("value").await?.as_deref() == Some("Kai"), "{:?}", name.prop("value").await?);
@@ -155,15 +156,15 @@ async fn first_visit_shows_the_own_name() -> Result<()> {
 #[tokio::test]
 async fn shared_name_is_never_truncated() -> Result<()> {
     let called = "A rather long name of many words";
-    let mut stage = three();
-    stage.member("one", called, |_| {});
-    stage.member("other", called, |_| {});
-    stage.say("kai", 90, "and one of mine");
-    stage.say_in(&direct("one"), "one", 60, "hello");
-    stage.say_in(&channel("busy"), "ben", 50, "much is said here");
-    stage.read_but(&[(channel("busy"), 1200)]);
-    let world = World::open(stage).await?;
-    let page = open(&world).await?;
+    let mut room = three();
+    room.member("one", called, |_| {});
+    room.member("other", called, |_| {});
+    room.say("kai", 90, "and one of mine");
+    room.say_in(&direct("one"), "one", 60, "hello");
+    room.say_in(&channel("busy"), "ben", 50, "much is said here");
+    room.read_but(&[(channel("busy"), 1200)]);
+    let node = FakeNode::open(room).await?;
+    let page = open(&node).await?;
     let name = format!("{called} {}", id_of("one").short());
     page.find("link", &name).await?.click().await?;
     page.resize(320, 640).await?;
@@ -188,13 +189,13 @@ async fn shared_name_is_never_truncated() -> Result<()> {
 
 #[tokio::test]
 async fn button_shows_only_what_the_node_confirmed() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     page.find_like("button", "Ana").await?.click().await?;
     page.press("Mute").await?;
     page.press("Unmute").await?;
     page.wait_for_text("Ana is no longer muted.").await?;
-    world.vanish();
+    node.vanish();
     page.press("Mute").await?;
     page.wait_for_text("Your node didn’t accept that.").await?;
     page.wait_for("button", "Mute").await?;

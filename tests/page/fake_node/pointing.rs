@@ -2,22 +2,22 @@
 //! the theme changes.
 
 use crate::{open, three};
-use support::fake_node::World;
+use support::fake_node::FakeNode;
 use support::page::Page;
 use support::wait::until;
 use support::{Result, ensure, json};
 
 /// A page on which Kai, whose page it is, has said two short words.
-async fn two_words() -> Result<(World, Page)> {
-    let mut stage = three();
-    stage.say("ben", 60, "of Ben");
-    stage.say("kai", 50, "one");
-    stage.say("kai", 40, "two");
-    stage.say("kai", 30, "and one of mine");
-    stage.read_but(&[]);
-    let world = World::open(stage).await?;
-    let page = open(&world).await?;
-    Ok((world, page))
+async fn two_words() -> Result<(FakeNode, Page)> {
+    let mut room = three();
+    room.say("ben", 60, "of Ben");
+    room.say("kai", 50, "one");
+    room.say("kai", 40, "two");
+    room.say("kai", 30, "and one of mine");
+    room.read_but(&[]);
+    let node = FakeNode::open(room).await?;
+    let page = open(&node).await?;
+    Ok((node, page))
 }
 
 const ROW: &str = "const row = [...document.querySelectorAll('.message')].find((row) => row.textContent.includes('two'));

@@ -1,14 +1,14 @@
 //! What a printed page shows, and what an installed one is called.
 
 use crate::{notes, open};
-use support::fake_node::World;
+use support::fake_node::FakeNode;
 use support::wait::until;
 use support::{Result, ensure, json};
 
 #[tokio::test]
 async fn print_has_messages_with_names_and_full_times() -> Result<()> {
-    let world = World::open(notes(60)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(60)).await?;
+    let page = open(&node).await?;
     let features = json!([{ "name": "prefers-color-scheme", "value": "dark" }]);
     page.devtools("Emulation.setEmulatedMedia", json!({ "media": "screen", "features": features })).await?;
     let dark = "return getComputedStyle(document.body).backgroundColor;";
@@ -41,8 +41,8 @@ async fn print_has_messages_with_names_and_full_times() -> Result<()> {
 
 #[tokio::test]
 async fn browsers_find_what_they_need_to_install() -> Result<()> {
-    let world = World::open(notes(1)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(1)).await?;
+    let page = open(&node).await?;
     let script = "return (async () => {
         const { href } = document.querySelector('link[rel=manifest]');
         const manifest = await (await fetch(href)).json();

@@ -4,7 +4,8 @@
 use thirtyfour::Key;
 
 use crate::{gap, notes, number, open, three, wait_for_focused_text, wait_for_title};
-use support::fake_node::{Stage, World, channel};
+use support::fake_node::FakeNode;
+use support::fake_node::room::{FakeRoom, channel};
 use support::page::Page;
 use support::wait::{at_rest, until};
 use support::{Context, Result, ensure, json};
@@ -14,22 +15,22 @@ const UNSEEN: f64 = 1.0;
 
 #[tokio::test]
 async fn late_history_moves_nothing_and_counts_as_unread() -> Result<()> {
-    let world = World::open(notes(120)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(120)).await?;
+    let page = open(&node).await?;
     page.wheel(-1500).await?;
     page.wait_for("button", "Jump to newest").await?;
     let before = at_rest(async || page.first_in_sight("note").await).await?;
 
     // Between the fourth and the fifth note, far above what is in sight.
     for number in 0..3 {
-        world.hear_late("ana", 116 * 60 + 30 - number, &format!("this took a detour {number}"));
+        node.hear_late("ana", 116 * 60 + 30 - number, &format!("this took a detour {number}"));
     }
     page.wait_for("button", "3 earlier messages arrived").await?;
     let after = page.first_in_sight("note").await?;
     ensure!(after.0 == before.0 && (after.1 - before.1).abs() <= UNSEEN, "{before:?} became {after:?}");
     wait_for_title(&page, |title| title.starts_with("(3) ")).await?;
     page.find("button", "Jump to newest").await?; // where nothing is new
-    world.hear("ana", "and this did not");
+    node.hear("ana", "and this did not");
     page.wait_for("button", "Jump to newest · 1 new").await?;
 
     page.press("3 earlier messages arrived").await?;
@@ -45,8 +46,8 @@ async fn late_history_moves_nothing_and_counts_as_unread() -> Result<()> {
 
 #[tokio::test]
 async fn view_stays_at_the_end_until_scrolled() -> Result<()> {
-    let world = World::open(notes(60)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(60)).await?;
+    let page = open(&node).await?;
     // The largest distance from the end with which any frame was painted. Observers are told of a
     // change of size right before the paint, the page's own first. A timer may run after the change
     // and before its frame.
@@ -63,7 +64,7 @@ async fn view_stays_at_the_end_until_scrolled() -> Result<()> {
     )
     .await?;
     for number in 0..50 {
-        world.hear("ana", &format!("one more {number}. {}", "and much of it ".repeat(number % 9)));
+        node.hear("ana", &format!("one more {number}. {}", "and much of it ".repeat(number % 9)));
     }
     page.wait_for_row(&["one more 49."]).await?;
     let field = page.find("textbox", "Message").await?;
@@ -81,7 +82,7 @@ async fn view_stays_at_the_end_until_scrolled() -> Result<()> {
     // A move that no hand made.
     page.run("document.querySelector('[aria-label=Messages]').parentElement.scrollTop -= 200;", vec![]).await?;
     page.settle().await?;
-    world.hear("ana", "after a move by nobody");
+    node.hear("ana", "after a move by nobody");
     page.wait_for_row(&["after a move by nobody"]).await?;
     ensure!(gap(&page).await? <= UNSEEN, "{} px from the end", gap(&page).await?);
 
@@ -89,7 +90,7 @@ async fn view_stays_at_the_end_until_scrolled() -> Result<()> {
     page.wait_for("button", "Jump to newest").await?;
     let before = at_rest(async || page.first_in_sight("one more").await).await?;
     for number in 0..3 {
-        world.hear("ana", &format!("below, {number}"));
+        node.hear("ana", &format!("below, {number}"));
     }
     page.wait_for("button", "Jump to newest · 3 new").await?;
     let after = page.first_in_sight("one more").await?;
@@ -105,20 +106,20 @@ async fn view_stays_at_the_end_until_scrolled() -> Result<()> {
 
 #[tokio::test]
 async fn unread_line_stays_until_marked_read() -> Result<()> {
-    let mut stage = three();
-    stage.say("kai", 9_000, "and one of mine");
+    let mut room = three();
+    room.say("kai", 9_000, "and one of mine");
     for number in 0..8_u64 {
-        stage.say("ben", 8_000 - number, &format!("read before {number}"));
+        room.say("ben", 8_000 - number, &format!("read before {number}"));
     }
     for number in 0..40_u64 {
-        stage.say("ana", 3_000 - number, &format!("not read yet {number}. {}", "with more to it ".repeat(4)));
+        room.say("ana", 3_000 - number, &format!("not read yet {number}. {}", "with more to it ".repeat(4)));
     }
-    stage.read_but(&[(channel("general"), 40)]);
-    let world = World::open(stage).await?;
-    let page = open(&world).await?;
+    room.read_but(&[(channel("general"), 40)]);
+    let node = FakeNode::open(room).await?;
+    let page = open(&node).await?;
     until("the line stands before the first", async || line_is_before(&page, "not read yet 0.").await).await?;
     page.wait_for("button", "Jump to newest").await?;
-    world.hear("ben", "while one reads");
+    node.hear("ben", "while one reads");
     page.wait_for_row(&["while one reads"]).await?;
     line_is_before(&page, "not read yet 0.").await?;
     // The rows in sight are read after half a second, the others wait.
@@ -144,20 +145,20 @@ async fn line_is_before(page: &Page, words: &str) -> Result<()> {
 }
 
 /// More that was not read yet than fits into the window, below one message of one's own.
-fn ninety_unread() -> Stage {
-    let mut stage = three();
-    stage.say("kai", 9_000, "and one of mine");
+fn ninety_unread() -> FakeRoom {
+    let mut room = three();
+    room.say("kai", 9_000, "and one of mine");
     for number in 0..90_u64 {
-        stage.say("ana", 3_000 - number, &format!("not read yet {number}. {}", "with more to it ".repeat(4)));
+        room.say("ana", 3_000 - number, &format!("not read yet {number}. {}", "with more to it ".repeat(4)));
     }
-    stage.read_but(&[(channel("general"), 90)]);
-    stage
+    room.read_but(&[(channel("general"), 90)]);
+    room
 }
 
 #[tokio::test]
 async fn pill_counts_unread_above_and_jumps_to_it() -> Result<()> {
-    let world = World::open(ninety_unread()).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(ninety_unread()).await?;
+    let page = open(&node).await?;
     until("the line stands before the first", async || line_is_before(&page, "not read yet 0.").await).await?;
     page.wheel(1500).await?;
     // Some of them are in sight for half a second meanwhile, most are not.
@@ -187,11 +188,11 @@ async fn pill_counts_unread_above_and_jumps_to_it() -> Result<()> {
 
 #[tokio::test]
 async fn pills_are_one_tab_stop() -> Result<()> {
-    let world = World::open(ninety_unread()).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(ninety_unread()).await?;
+    let page = open(&node).await?;
     until("the line stands before the first", async || line_is_before(&page, "not read yet 0.").await).await?;
     page.wheel(1500).await?;
-    world.hear_late("ben", 8_000, "this took a detour");
+    node.hear_late("ben", 8_000, "this took a detour");
     page.wait_for("button", "1 earlier message arrived").await?;
     page.wait_for_like("button", "Jump to newest").await?;
     page.wait_for_text(" unread").await?;
@@ -227,13 +228,13 @@ async fn pills_are_one_tab_stop() -> Result<()> {
 
 #[tokio::test]
 async fn the_line_waits_for_a_slow_page_instead_of_moving() -> Result<()> {
-    let mut stage = notes(120);
+    let mut room = notes(120);
     for number in 0..250_u64 {
-        stage.say_in(&channel("lunch"), "ana", 3_000 - number, &format!("soup {number}."));
+        room.say_in(&channel("lunch"), "ana", 3_000 - number, &format!("soup {number}."));
     }
-    stage.read_but(&[(channel("lunch"), 230)]);
-    let world = World::open(stage).await?;
-    let page = open(&world).await?;
+    room.read_but(&[(channel("lunch"), 230)]);
+    let node = FakeNode::open(room).await?;
+    let page = open(&node).await?;
     // Before which messages the line has ever stood.
     page.run(
         "const list = document.querySelector('[aria-label=Messages]');
@@ -260,11 +261,11 @@ async fn the_line_waits_for_a_slow_page_instead_of_moving() -> Result<()> {
 
 #[tokio::test]
 async fn messages_behind_a_dialog_stay_unread() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     page.press("Help").await?;
     page.wait_for("dialog", "Help").await?;
-    world.hear("ana", "said behind the dialog");
+    node.hear("ana", "said behind the dialog");
     wait_for_title(&page, |title| title.starts_with("(1) ")).await?;
     tokio::time::sleep(std::time::Duration::from_millis(900)).await;
     wait_for_title(&page, |title| title.starts_with("(1) ")).await?;
@@ -273,7 +274,7 @@ async fn messages_behind_a_dialog_stay_unread() -> Result<()> {
 
     // Messages at the end of an unfocused window are not read either.
     page.run("document.hasFocus = () => false;", vec![]).await?;
-    world.hear("ana", "said to a window behind another");
+    node.hear("ana", "said to a window behind another");
     wait_for_title(&page, |title| title.starts_with("(1) ")).await?;
     tokio::time::sleep(std::time::Duration::from_millis(900)).await;
     wait_for_title(&page, |title| title.starts_with("(1) ")).await?;
@@ -286,8 +287,8 @@ async fn messages_behind_a_dialog_stay_unread() -> Result<()> {
 async fn long_history_is_unloaded_and_reloaded() -> Result<()> {
     const ROWS_MAX: u64 = 400;
     const NOTES: u64 = 2600; // more than the page keeps
-    let world = World::open(notes(NOTES)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(NOTES)).await?;
+    let page = open(&node).await?;
     page.run(
         "const list = document.querySelector('[aria-label=Messages]');
          window.most = list.childElementCount;
@@ -338,8 +339,8 @@ async fn long_history_is_unloaded_and_reloaded() -> Result<()> {
 
 #[tokio::test]
 async fn today_becomes_yesterday_by_itself() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     page.wait_for_row(&["Today"]).await?;
     page.run("clock.ahead = 12 * 3600 * 1000;", vec![]).await?;
     page.wait_for_row(&["Yesterday"]).await?;
@@ -348,18 +349,18 @@ async fn today_becomes_yesterday_by_itself() -> Result<()> {
 
 #[tokio::test]
 async fn message_from_the_future_warns_of_the_clock() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     page.run("clock.ahead = -600 * 1000;", vec![]).await?;
-    world.hear("ana", "hello from tomorrow");
+    node.hear("ana", "hello from tomorrow");
     page.wait_for_row(&["hello from tomorrow", "clock is wrong"]).await?;
     page.close().await
 }
 
 #[tokio::test]
 async fn times_are_shown_briefly_and_in_full() -> Result<()> {
-    let world = World::open(notes(3)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(3)).await?;
+    let page = open(&node).await?;
     // Who, what, when, and how far it has got: in the order in which it is heard.
     until("the row reads in this order", async || {
         let row = page.rows().await?.pop().context("a row")?;
@@ -383,8 +384,8 @@ async fn times_are_shown_briefly_and_in_full() -> Result<()> {
 
 #[tokio::test]
 async fn screen_reader_announces_new_messages_once() -> Result<()> {
-    let world = World::open(notes(200)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(200)).await?;
+    let page = open(&node).await?;
     let heard = async || page.text_content("log", "New messages").await;
     ensure!(heard().await?.is_empty(), "{:?}", heard().await?);
     until("older ones are loaded", async || {
@@ -396,11 +397,11 @@ async fn screen_reader_announces_new_messages_once() -> Result<()> {
     .await?;
     page.key(Key::Escape).await?;
     ensure!(heard().await?.is_empty(), "{:?}", heard().await?);
-    world.hear("ana", "good morning");
+    node.hear("ana", "good morning");
     page.wait_for_row(&["good morning"]).await?;
     ensure!(heard().await? == "Ana: good morning", "{:?}", heard().await?);
     for number in 0..9 {
-        world.hear("ana", &format!("burst {number}"));
+        node.hear("ana", &format!("burst {number}"));
     }
     until("a burst is told as one", async || {
         ensure!(heard().await?.contains("new messages"), "{:?}", heard().await?);

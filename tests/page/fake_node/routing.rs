@@ -2,7 +2,8 @@
 
 use crate::{gap, notes, open, wait_for_focused_text};
 use roomful::proto::entries::timeline::NoticeKind;
-use support::fake_node::{World, channel};
+use support::fake_node::FakeNode;
+use support::fake_node::room::channel;
 use support::page::Page;
 use support::wait::until;
 use support::{Context, Result, ensure, json};
@@ -10,11 +11,11 @@ use thirtyfour::Key;
 
 #[tokio::test]
 async fn message_address_opens_it_from_anywhere() -> Result<()> {
-    let stage = notes(300);
-    let line = stage.lines.iter().find(|line| line.text.contains("note 0040")).context("a note")?;
+    let room = notes(300);
+    let line = room.messages.iter().find(|line| line.text.contains("note 0040")).context("a note")?;
     let place = format!("#/channel/general/{}", line.id);
-    let world = World::open(stage).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(room).await?;
+    let page = open(&node).await?;
 
     // As if it was pasted into the address.
     page.run(&format!("location.hash = '{place}';"), vec![]).await?;
@@ -60,8 +61,8 @@ async fn is_in_the_middle(page: &Page) -> Result<()> {
 
 #[tokio::test]
 async fn message_menu_works_by_keyboard() -> Result<()> {
-    let world = World::open(notes(5)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(5)).await?;
+    let page = open(&node).await?;
     page.find("textbox", "Message").await?.click().await?;
     page.chord(&[Key::Control, Key::Shift], Key::F6).await?;
     page.key(Key::Up).await?;
@@ -111,8 +112,8 @@ async fn message_menu_works_by_keyboard() -> Result<()> {
 
 #[tokio::test]
 async fn lost_scroll_position_is_the_end() -> Result<()> {
-    let world = World::open(notes(150)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(150)).await?;
+    let page = open(&node).await?;
     until("the beginning is in sight", async || {
         page.wheel(-4000).await?;
         let (first, _) = page.first_in_sight("note").await?;
@@ -142,11 +143,11 @@ async fn lost_scroll_position_is_the_end() -> Result<()> {
 
 #[tokio::test]
 async fn conversation_address_announces_nothing() -> Result<()> {
-    let mut stage = notes(5);
-    stage.say_in(&channel("lunch"), "ana", 40, "soup?");
-    stage.read_but(&[]);
-    let world = World::open(stage).await?;
-    let page = open(&world).await?;
+    let mut room = notes(5);
+    room.say_in(&channel("lunch"), "ana", 40, "soup?");
+    room.read_but(&[]);
+    let node = FakeNode::open(room).await?;
+    let page = open(&node).await?;
     page.chord(&[Key::Alt], Key::Down).await?;
     page.wait_for_row(&["soup?"]).await?;
     page.reload().await?;
@@ -163,13 +164,13 @@ async fn conversation_address_announces_nothing() -> Result<()> {
 
 #[tokio::test]
 async fn keys_move_through_messages_and_regions() -> Result<()> {
-    let mut stage = notes(60);
-    stage.notice("ana", 20, NoticeKind::Left);
-    let world = World::open(stage).await?;
-    let page = open(&world).await?;
+    let mut room = notes(60);
+    room.notice("ana", 20, NoticeKind::Left);
+    let node = FakeNode::open(room).await?;
+    let page = open(&node).await?;
     // The last line changes while it is being read.
     page.wait_for_row(&["Ana left"]).await?;
-    world.notice("ana", NoticeKind::Joined);
+    node.notice("ana", NoticeKind::Joined);
     page.wait_for_row(&["Ana left and came back"]).await?;
     let skip = page.find("link", "Skip to messages").await?.to_json()?;
     page.run("arguments[0].focus();", vec![skip]).await?;
@@ -210,8 +211,8 @@ async fn keys_move_through_messages_and_regions() -> Result<()> {
 
 #[tokio::test]
 async fn several_messages_are_copied_as_a_transcript() -> Result<()> {
-    let world = World::open(notes(5)).await?;
-    let page = open(&world).await?;
+    let node = FakeNode::open(notes(5)).await?;
+    let page = open(&node).await?;
     let list = page.find("list", "Messages").await?.to_json()?;
     let script = "document.getSelection().selectAllChildren(arguments[0]);
         const data = new DataTransfer();
@@ -226,11 +227,11 @@ async fn several_messages_are_copied_as_a_transcript() -> Result<()> {
 
 #[tokio::test]
 async fn composer_is_one_tab_from_a_message_with_links() -> Result<()> {
-    let mut stage = notes(3);
-    stage.say("ben", 5, "see http://one.test/ and http://two.test/");
-    stage.read_but(&[]);
-    let world = World::open(stage).await?;
-    let page = open(&world).await?;
+    let mut room = notes(3);
+    room.say("ben", 5, "see http://one.test/ and http://two.test/");
+    room.read_but(&[]);
+    let node = FakeNode::open(room).await?;
+    let page = open(&node).await?;
     page.find("textbox", "Message").await?.click().await?;
     for arrows in [2, 1, 0] {
         page.chord(&[Key::Control, Key::Shift], Key::F6).await?;

@@ -3,7 +3,7 @@
 use thirtyfour::Key;
 
 use super::{open, three, wait_for_focused_text};
-use support::fake_node::World;
+use support::fake_node::FakeNode;
 use support::page::Page;
 use support::wait::until;
 use support::{Context, Result, Value, ensure, json};
@@ -18,14 +18,14 @@ async fn row_text(page: &Page, word: &str) -> Result<String> {
 
 #[tokio::test]
 async fn a_long_message_unfolds_and_folds_by_keys() -> Result<()> {
-    let mut stage = three();
+    let mut room = three();
     let lines: Vec<String> = (0..60).map(|number| format!("line {number:02}")).collect();
-    stage.say("ben", 60, &lines.join("\n"));
-    stage.say("ana", 50, &format!("```\n{}\n```", lines.join("\n").replace("line", "code")));
-    stage.say("kai", 30, "and one of mine");
-    stage.read_but(&[]);
-    let world = World::open(stage).await?;
-    let page = open(&world).await?;
+    room.say("ben", 60, &lines.join("\n"));
+    room.say("ana", 50, &format!("```\n{}\n```", lines.join("\n").replace("line", "code")));
+    room.say("kai", 30, "and one of mine");
+    room.read_but(&[]);
+    let node = FakeNode::open(room).await?;
+    let page = open(&node).await?;
     for kind in ["line", "code"] {
         let (first, last) = (format!("{kind} 00"), format!("{kind} 59"));
         let begun = row_text(&page, &first).await?;
@@ -49,7 +49,7 @@ async fn a_long_message_unfolds_and_folds_by_keys() -> Result<()> {
         ensure!(row_text(&page, &first).await?.contains(&last), "all of it");
 
         // What comes meanwhile, from the same member too, draws rows again.
-        world.hear(if kind == "line" { "ben" } else { "ana" }, &format!("after {kind}"));
+        node.hear(if kind == "line" { "ben" } else { "ana" }, &format!("after {kind}"));
         page.wait_for_row(&[&format!("after {kind}")]).await?;
         page.run("dispatchEvent(new Event('resize'));", vec![]).await?;
         ensure!(row_text(&page, &first).await?.contains(&last), "still unfolded");
@@ -87,16 +87,16 @@ async fn marks_of_a_letter_stay_in_their_row() -> Result<()> {
     let marks = "\u{301}\u{316}".repeat(250);
     let (mut plain, mut marked) = (Vec::new(), Vec::new());
     for (text, found) in [("letter z", &mut plain), (&format!("letter z{marks}"), &mut marked)] {
-        let mut stage = three();
-        stage.say("ana", 90, "the row above of the others");
-        stage.say("ana", 80, "the row above");
-        stage.say("ana", 70, text);
-        stage.say("ana", 60, "the row below");
-        stage.say("ben", 50, "the head below");
-        stage.say("kai", 30, "and one of mine");
-        stage.read_but(&[]);
-        let world = World::open(stage).await?;
-        let page = open(&world).await?;
+        let mut room = three();
+        room.say("ana", 90, "the row above of the others");
+        room.say("ana", 80, "the row above");
+        room.say("ana", 70, text);
+        room.say("ana", 60, "the row below");
+        room.say("ben", 50, "the head below");
+        room.say("kai", 30, "and one of mine");
+        room.read_but(&[]);
+        let node = FakeNode::open(room).await?;
+        let page = open(&node).await?;
         page.run("document.getElementById('field').blur();", vec![]).await?;
         let around = ["the row above", "the row below", "the head below"];
         let rows = pictures(&page, &around).await?;
@@ -119,11 +119,11 @@ async fn marks_of_a_letter_stay_in_their_row() -> Result<()> {
 
 #[tokio::test]
 async fn marks_of_a_name_stay_in_their_line() -> Result<()> {
-    let mut stage = three();
-    stage.say("kai", 30, "and one of mine");
-    stage.read_but(&[]);
-    let world = World::open(stage).await?;
-    let page = open(&world).await?;
+    let mut room = three();
+    room.say("kai", 30, "and one of mine");
+    room.read_but(&[]);
+    let node = FakeNode::open(room).await?;
+    let page = open(&node).await?;
     page.run("document.getElementById('field').blur();", vec![]).await?;
     check_marks(&page, ".member .name", (".member", "Ben")).await?;
 

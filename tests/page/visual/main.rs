@@ -20,7 +20,8 @@ use data_encoding::BASE64;
 use looks::{Look, looks_of};
 use scene::Scene;
 use support::driver::Browser;
-use support::fake_node::{World, clock};
+use support::fake_node::FakeNode;
+use support::fake_node::samples::clock;
 use support::page::Page;
 use support::{Context, Result, Value, ensure, json};
 
@@ -157,11 +158,11 @@ impl Studio {
 
     /// Plays a scene and looks at it; with a file, what is seen goes there.
     async fn take(&mut self, scene: Scene, look: Look, file: Option<&Path>) -> Result<Taken> {
-        let world = World::open(scene.stage()).await?;
+        let node = FakeNode::open(scene.room()).await?;
         self.set_clock(scene.is_about_time()).await?;
         look.set(&self.page).await?;
         self.let_scripts_run(!scene.is_without_script()).await?;
-        scene.play(&self.page, &world).await?;
+        scene.play(&self.page, &node).await?;
         if scene.is_without_script() {
             // The driver's own questions are scripts too: a first picture waits for the lazy parts
             // by itself.

@@ -1,4 +1,4 @@
-//! The scenes: each with its stage and the steps before its picture is taken.
+//! The scenes: each with its room and the steps before its picture is taken.
 
 use thirtyfour::Key;
 
@@ -6,7 +6,8 @@ use roomful::web::requests::RequestError;
 
 use crate::room::{busy, files, left_alone, long_message, people, posed, unread};
 use support::Result;
-use support::fake_node::{Stage, World};
+use support::fake_node::FakeNode;
+use support::fake_node::room::FakeRoom;
 use support::page::Page;
 
 /// What is played.
@@ -86,10 +87,10 @@ impl Scene {
     ];
 
     /// Who is there and what was said before it begins.
-    pub(crate) fn stage(self) -> Stage {
-        let mut stage = match self {
+    pub(crate) fn room(self) -> FakeRoom {
+        let mut room = match self {
             Self::FirstRun => people(),
-            Self::Alone | Self::AloneFailing => Stage::empty(),
+            Self::Alone | Self::AloneFailing => FakeRoom::empty(),
             Self::Line | Self::Unread => unread(),
             Self::Saved | Self::Find => left_alone(),
             Self::Posed => posed(),
@@ -97,26 +98,26 @@ impl Scene {
         };
         match self {
             Self::FirstRun => {
-                stage.say("ben", 200, "good morning");
-                stage.say("ana", 100, "morning! coffee is ready");
-                stage.read_but(&[]);
+                room.say("ben", 200, "good morning");
+                room.say("ana", 100, "morning! coffee is ready");
+                room.read_but(&[]);
             }
             Self::AloneFailing => {
-                let wlan = &mut stage.info.discovery[1];
+                let wlan = &mut room.info.discovery[1];
                 wlan.error = Some("Network is unreachable".to_owned());
                 wlan.sent = None;
             }
-            Self::Long => _ = stage.say("ben", 60, &long_message()),
+            Self::Long => _ = room.say("ben", 60, &long_message()),
             Self::Files | Self::FileList | Self::Picture => {
-                stage.say("ben", 60, "all that you asked for");
-                files().into_iter().for_each(|(file, _)| stage.attach(file));
+                room.say("ben", 60, "all that you asked for");
+                files().into_iter().for_each(|(file, _)| room.attach(file));
             }
-            Self::Delivery => stage.held(2, 5),
-            Self::HeldByAll => stage.held(5, 5),
-            Self::HeldByNone => stage.held(0, 5),
+            Self::Delivery => room.held(2, 5),
+            Self::HeldByAll => room.held(5, 5),
+            Self::HeldByNone => room.held(0, 5),
             _ => {}
         }
-        stage
+        room
     }
 
     /// Whether the browser runs no script, so that nothing can be asked of the page.
@@ -130,10 +131,10 @@ impl Scene {
     }
 
     /// Opens the page and does what leads to the picture.
-    pub(crate) async fn play(self, page: &Page, world: &World) -> Result<()> {
-        files().into_iter().for_each(|(file, status)| world.set_file(file.content, status));
+    pub(crate) async fn play(self, page: &Page, node: &FakeNode) -> Result<()> {
+        files().into_iter().for_each(|(file, status)| node.set_file(file.content, status));
         let is_strange = matches!(self, Self::NoKey | Self::NoScript);
-        let link = world.link();
+        let link = node.link();
         page.go(if is_strange { link.split('#').next().unwrap_or(&link) } else { &link }).await?;
         match self {
             Self::NoScript => return Ok(()),
@@ -150,12 +151,12 @@ impl Scene {
         match self {
             Self::Unread => {
                 page.wait_for("button", "Jump to newest").await?;
-                world.hear_late("ben", 8000, "this one took a detour");
-                world.hear("ana", "and this is the newest");
+                node.hear_late("ben", 8000, "this one took a detour");
+                node.hear("ana", "and this is the newest");
                 page.run("document.getElementById('messages').scrollTop += 300;", vec![]).await?;
                 page.wait_for("button", "1 earlier message arrived").await?;
             }
-            Self::Delivery => deliver(page, world).await?,
+            Self::Delivery => deliver(page, node).await?,
             Self::List => page.press("Back to conversations 3 unread").await?,
             Self::Completion => type_text(page, "/h").await?,
             Self::Hint => {
@@ -195,13 +196,13 @@ impl Scene {
             }
             Self::Cut => {
                 type_text(page, "written while the node was away").await?;
-                world.vanish();
+                node.vanish();
                 page.wait_for_connection("No connection to your node").await?;
                 page.chord(&[], Key::Enter).await?;
                 page.wait_for_text("Waiting for your node").await?;
             }
             Self::Stopped => {
-                world.say_goodbye();
+                node.say_goodbye();
                 page.wait_for_connection("stopped").await?;
             }
             Self::Help => {
@@ -252,15 +253,15 @@ async fn type_text(page: &Page, text: &str) -> Result<()> {
 }
 
 /// Each state that a message of one's own can be in.
-async fn deliver(page: &Page, world: &World) -> Result<()> {
+async fn deliver(page: &Page, node: &FakeNode) -> Result<()> {
     page.say("everybody has this").await?;
     // Not its text alone, which stands there before the node was asked.
     page.wait_for_text("Received").await?;
-    world.stage().refuses = Some(RequestError::DiskFull);
+    node.room().refuses = Some(RequestError::DiskFull);
     page.say("this one was refused").await?;
     page.wait_for_text("Not sent").await?;
-    world.stage().refuses = None;
-    world.stage().is_mute = true;
+    node.room().refuses = None;
+    node.room().is_mute = true;
     page.say("this one is on its way").await?;
     page.wait_for_text("Sending").await
 }

@@ -13,7 +13,7 @@ use roomful::web::requests::RequestError;
 
 /// What was uploaded, by content. Clones share it.
 #[derive(Clone, Default)]
-pub(crate) struct FakeFiles(Arc<Mutex<Held>>);
+pub struct FakeFiles(Arc<Mutex<Held>>);
 
 #[derive(Default)]
 struct Held {
@@ -23,7 +23,8 @@ struct Held {
 }
 
 impl FakeFiles {
-    pub(crate) fn changes(&self) -> Vec<FileChange> {
+    /// The changes that were requested, oldest first.
+    pub fn changes(&self) -> Vec<FileChange> {
         self.0.lock().expect("files").changes.clone()
     }
 
@@ -45,8 +46,14 @@ impl FakeFiles {
         Some(FileJson::new(&file, FileStatus { state, have: size, holders: None, pinned: false }))
     }
 
+    /// All uploaded files.
+    pub(super) fn all(&self) -> Vec<FileJson> {
+        let all: Vec<Hash> = self.0.lock().expect("files").files.keys().copied().collect();
+        all.into_iter().filter_map(|content| self.find(content)).collect()
+    }
+
     /// Answers on a task of its own.
-    pub(crate) fn answer_soon(&self, request: FileRequest) -> bool {
+    pub(super) fn answer_soon(&self, request: FileRequest) -> bool {
         tokio::spawn(self.clone().answer(request));
         true
     }
@@ -84,10 +91,7 @@ impl FakeFiles {
                     false => UploadProgress::Offset(bytes.len() as u64),
                 }));
             }
-            FileRequest::List { answer, .. } => {
-                let all: Vec<Hash> = self.0.lock().expect("files").files.keys().copied().collect();
-                _ = answer.send(all.into_iter().filter_map(|content| self.find(content)).collect());
-            }
+            FileRequest::List { answer, .. } => _ = answer.send(self.all()),
             FileRequest::Find { content, answer } => _ = answer.send(self.find(content)),
             FileRequest::Read { content, from, to, pieces } => {
                 let bytes = self.0.lock().expect("files").files[&content].1[from as usize..to as usize].to_vec();
