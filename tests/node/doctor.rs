@@ -53,6 +53,26 @@ async fn doctor_is_content_with_a_linked_pair() -> Result<()> {
 }
 
 #[tokio::test]
+async fn doctor_blames_nothing_for_an_ended_node() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    let ben = lab.node("ben").host("127.0.0.2").start()?;
+    until("the two have met", async || super::all_met(&[&anna, &ben]).await).await?;
+    let id = ben.id().to_owned();
+    ben.kill()?;
+    until("ben is lost", async || {
+        let member = anna.api.member(&id).await?;
+        ensure!(member["state"] == "lost", "{member}");
+        Ok(())
+    })
+    .await?;
+    let found = doctor(&anna).await?;
+    let likely = found["likely"].as_str().context("a diagnosis")?;
+    ensure!(!likely.contains("announces itself"), "{likely}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn doctor_reports_drops_and_unreached_members() -> Result<()> {
     let lab = Lab::new()?;
     let closed = support::lab::free_port()?;

@@ -27,6 +27,16 @@ pub(in crate::node) struct Observations {
     busy: BTreeMap<IpAddr, DialFailure>,
 }
 
+/// A node whose beacon came in lately.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HeardNode {
+    pub(super) id: NodeId,
+    /// The address of its last beacon.
+    pub(super) from: IpAddr,
+    /// Milliseconds since its last beacon.
+    pub(super) ago_ms: u64,
+}
+
 /// A dial that failed.
 #[derive(Debug)]
 pub(in crate::node) struct DialFailure {
@@ -88,10 +98,10 @@ impl Observations {
         self.failed.insert(target, failure);
     }
 
-    /// The nodes that were heard within the last minute, with their addresses.
-    pub(super) fn fresh(&self, mono_ms: u64) -> impl Iterator<Item = (NodeId, IpAddr)> {
+    /// The nodes that were heard within the last minute.
+    pub(super) fn fresh(&self, mono_ms: u64) -> impl Iterator<Item = HeardNode> {
         let fresh = self.heard.iter().filter(move |(_, (_, at_ms))| is_fresh(*at_ms, mono_ms));
-        fresh.map(|(id, (from, _))| (*id, *from))
+        fresh.map(move |(id, (from, at_ms))| HeardNode { id: *id, from: *from, ago_ms: mono_ms.saturating_sub(*at_ms) })
     }
 
     /// The failure of the last dial to an address.
@@ -131,9 +141,9 @@ mod tests {
         let from = IpAddr::from([192, 0, 2, 1]);
         (0..2_000).for_each(|number| notes.heard(id(number), from, 5_000));
         assert_eq!(notes.fresh(5_000).count(), ADDRESSES_MAX);
-        assert!(notes.fresh(5_000).any(|(known, _)| known == id(0)));
+        assert!(notes.fresh(5_000).any(|heard| heard.id == id(0)));
         notes.heard(id(3_000), from, 5_001 + HEARD_FRESH_MS);
-        assert_eq!(notes.fresh(5_001 + HEARD_FRESH_MS).map(|(id, _)| id).collect::<Vec<_>>(), [id(3_000)]);
+        assert_eq!(notes.fresh(5_001 + HEARD_FRESH_MS).map(|heard| heard.id).collect::<Vec<_>>(), [id(3_000)]);
     }
 
     #[test]

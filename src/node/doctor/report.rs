@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::diagnosis;
-use super::observations::Observations;
+use super::observations::{HeardNode, Observations};
 use crate::api;
 use crate::api::doctor::{AddressUsage, Doctor, Files, Heard, InterfaceReport, LinksReport, PortsReport};
 use crate::config::MIB;
@@ -13,6 +13,7 @@ use crate::node::clock::now;
 use crate::node::discovery::DiscoveryLog;
 use crate::node::free_space::free_bytes;
 use crate::node::info::NodeInfo;
+use crate::proto::clock::Now;
 use crate::proto::engine::Engine;
 use crate::proto::ids::NodeId;
 use crate::proto::members::roster::Member;
@@ -27,14 +28,19 @@ pub(in crate::node) fn report(
     discovery: &DiscoveryLog,
     info: &NodeInfo,
 ) -> Doctor {
-    let mono_ms = now().mono_ms;
+    let Now { mono_ms, wall_ms } = now();
     let refused = net.refused().merge(engine.refused());
     let knows = |id: NodeId| engine.member(id).is_some_and(|member| member.state.is_here());
     let interfaces = interfaces(net);
+    // A node that has ended sent its last beacon before its link broke.
+    let has_ended = |heard: &HeardNode| {
+        let member = engine.member(heard.id).filter(|member| !member.state.is_here());
+        member.is_some_and(|member| wall_ms.saturating_sub(member.since_ms) < heard.ago_ms)
+    };
     let deaf: Vec<diagnosis::HeardNotLinked> = observations
         .fresh(mono_ms)
-        .filter(|(id, _)| !knows(*id))
-        .map(|(id, from)| diagnosis::HeardNotLinked {
+        .filter(|heard| !knows(heard.id) && !has_ended(heard))
+        .map(|HeardNode { id, from, .. }| diagnosis::HeardNotLinked {
             short: id.short(),
             from,
             failure: observations.last_dial_failure(from),
@@ -65,7 +71,10 @@ pub(in crate::node) fn report(
         ports,
         dials: observations.failures(),
         refused: refused.iter().map(|(cause, count)| (cause.as_str().to_owned(), count)).collect(),
-        heard_by: observations.fresh(mono_ms).map(|(id, _)| Heard { id: id.to_string(), of_me: knows(id) }).collect(),
+        heard_by: observations
+            .fresh(mono_ms)
+            .map(|heard| Heard { id: heard.id.to_string(), of_me: knows(heard.id) })
+            .collect(),
         clock_error_ms,
         likely,
         discovery,
