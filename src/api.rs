@@ -6,6 +6,7 @@
 mod autolink;
 pub mod changes;
 pub mod code;
+pub mod copies;
 pub mod delivery;
 pub mod doctor;
 pub mod export;
@@ -20,6 +21,7 @@ pub mod types;
 
 pub use changes::{QuoteJson, ReactionJson, VersionJson, Versions};
 pub use code::Code;
+pub use copies::{RemovedCopies, RetainedCopy};
 pub use delivery::{MessageHolder, MessageHolders};
 pub use doctor::Doctor;
 pub use export::{ExportEntry, ExportPage};

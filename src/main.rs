@@ -190,7 +190,8 @@ async fn ask(
         | Command::Service { .. }
         | Command::Completions { .. }
         | Command::Man { .. } => unreachable!("these need no node"),
-        Command::Doctor => client::doctor(&node()?, json).await,
+        Command::Doctor { remove_copies: true } => client::remove_copies(&node()?, json).await,
+        Command::Doctor { .. } => client::doctor(&node()?, json).await,
         Command::Stop => client::stop(&node()?).await,
     }
 }

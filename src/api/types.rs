@@ -7,6 +7,7 @@ use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
 
 use super::changes::{QuoteJson, ReactionJson, mentioned};
+use super::copies::RetainedCopy;
 use super::file::FileJson;
 use super::member::MemberJson;
 use super::{Code, Span, span::spans, time};
@@ -251,18 +252,18 @@ pub struct NodeJson {
     pub discovery: Vec<DiscoveryTarget>,
     /// This node's addresses without port, as others see them. An addition to the contract.
     pub addresses: Vec<String>,
-    /// The command that starts this node again, with the options in force. An addition to the
-    /// contract.
+    /// The command that starts this node again, as it runs. An addition to the contract.
     #[serde(default)]
     pub command: String,
-    /// Repairs of the history within the last week, as sentences for people; null if there were
-    /// none. An addition to the contract.
+    /// Repairs within the last week, as sentences; null if none. An addition to the contract.
     #[serde(default)]
     pub mended: Option<String>,
-    /// The time of the latest repair, by which the page knows the reports it has shown. An addition
-    /// to the contract.
+    /// The time of the latest repair, which identifies reports. An addition to the contract.
     #[serde(default)]
     pub mended_at: Option<String>,
+    /// Copies of the database that were set aside. An addition to the contract.
+    #[serde(default)]
+    pub copies: Vec<RetainedCopy>,
 }
 
 /// The history that a node stores.

@@ -216,7 +216,12 @@ pub enum Command {
     /// They are those of the running node, else those that a node would start with
     Config,
     /// Explain why nodes don't see each other
-    Doctor,
+    Doctor {
+        /// Remove the copies of the history that repairs and updates set aside. They keep
+        /// deleted text
+        #[arg(long)]
+        remove_copies: bool,
+    },
     /// Stop the node and wait until it has stopped
     Stop,
 }

@@ -191,6 +191,7 @@ fn wrong_usage_prints_two_lines() {
         &["--announce-to", "192.0.2.255:0"],
         &["--room-key-file", ""],
         &["doctor", "--fix"],
+        &["doctor", "--remove-copies=yes"],
         &["open", "x"],
         &["key", "--name", "x"],
         &["send", "--to", "a", "--channel", "b", "x"],

@@ -1,5 +1,7 @@
 //! `roomful doctor`: prints the diagnosis of why two nodes do not see each other.
 
+use serde_json::json;
+
 use super::{Error, NodeClient, print};
 use crate::api::{self, Doctor, Labels};
 use crate::client::members::{all, table};
@@ -13,6 +15,17 @@ pub async fn doctor(node: &NodeClient, json: bool) -> Result<(), Error> {
     let members = all(node).await?;
     let about: api::NodeJson = node.get("/api/v1/node").await?;
     text(&doctor, &members, &about).iter().try_for_each(|line| print::line(line))
+}
+
+/// Removes the retained copies of the node's database, and prints their names.
+pub async fn remove_copies(node: &NodeClient, json: bool) -> Result<(), Error> {
+    let answer = node.post("/api/v1/copies/remove", &json!({})).await?;
+    let removed: api::RemovedCopies =
+        serde_json::from_slice(&answer).map_err(|error| Error::Foreign(error.to_string()))?;
+    if json {
+        return print::json(&removed);
+    }
+    removed.removed.iter().try_for_each(|name| print::line(&print::sanitize(name)))
 }
 
 fn text(doctor: &Doctor, members: &[api::MemberJson], about: &api::NodeJson) -> Vec<String> {
@@ -73,6 +86,13 @@ fn text(doctor: &Doctor, members: &[api::MemberJson], about: &api::NodeJson) -> 
     lines.push(String::new());
     lines.push(history(&about.history, label));
     lines.extend(about.mended.as_ref().map(|mended| format!("Repaired: {}", print::sanitize(mended))));
+    for copy in &about.copies {
+        let mebibytes = copy.bytes.div_ceil(1024 * 1024);
+        lines.push(format!("Old copy of the history: {} ({mebibytes} MiB)", print::sanitize(&copy.name)));
+    }
+    if !about.copies.is_empty() {
+        lines.push("Copies keep deleted text. `roomful doctor --remove-copies` removes them.".to_owned());
+    }
     lines.extend(doctor.firewall.as_ref().map(|firewall| format!("Firewall: {}", print::sanitize(firewall))));
     let from: Vec<_> =
         doctor.links.from.iter().map(|row| format!("{} from {}", row.links, print::sanitize(&row.address))).collect();

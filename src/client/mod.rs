@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use crate::system::io_error_text;
 
 pub use config::config;
-pub use doctor::doctor;
+pub use doctor::{doctor, remove_copies};
 pub use files::{Get, files, get};
 pub use key::key;
 pub use members::members;

@@ -66,10 +66,11 @@ pub(super) fn describe(
         command: info.command.clone(),
         mended,
         mended_at: mended_ms.map(api::time),
+        copies: Vec::new(),
     }
 }
 
-/// Adds the state of the history to a description; none if the database can't be read.
+/// Adds the history and the copies to a description; none if the database can't be read.
 pub(super) async fn with_history(store: &Store, info: api::NodeJson) -> Option<api::NodeJson> {
     let counts = report(store.counts().await)?;
     let lacking = |(id, entries): &(NodeId, u64)| api::AuthorGaps { id: id.to_string(), entries: *entries };
@@ -79,7 +80,16 @@ pub(super) async fn with_history(store: &Store, info: api::NodeJson) -> Option<a
         oldest: counts.oldest.map(|oldest| api::time(oldest.ms())),
         lacking: counts.lacking.iter().map(lacking).collect(),
     };
-    Some(api::NodeJson { history, ..info })
+    let copies = report(store.retained_copies().list().await).unwrap_or_default();
+    let copies = copies.into_iter().map(|copy| api::RetainedCopy { name: copy.name, bytes: copy.bytes }).collect();
+    Some(api::NodeJson { history, copies, ..info })
+}
+
+/// Removes the retained copies of the database.
+pub(super) async fn remove_copies(store: &Store) -> Result<api::RemovedCopies, StoreError> {
+    let removed = store.retained_copies().remove().await?;
+    let names = removed.iter().filter_map(|path| path.file_name());
+    Ok(api::RemovedCopies { removed: names.map(|name| name.to_string_lossy().into_owned()).collect() })
 }
 
 /// Lists the members that hold a message, each with the time at which its receipt came, if that

@@ -159,6 +159,9 @@ impl Requests {
                 });
             }
             NodeRequest::Info { answer } => answer_info(node, answer),
+            NodeRequest::RemoveCopies { answer } => {
+                reply(answer, async move { info::remove_copies(&store).await });
+            }
             NodeRequest::Metrics { answer } => answer_metrics(node, answer),
             NodeRequest::Doctor { answer } => {
                 let NodeParts { engine, net, observations, discovery, info, .. } = *node;

@@ -74,6 +74,7 @@ pub use read::decoded::HolderRows;
 pub use read::lookup::HistoryCounts;
 pub use read::page::BEGINNING;
 pub use read::resume::{InitialRows, MissedEntries};
+pub use recovery::copies::RetainedCopies;
 
 use failure::WriterFailure;
 use read::{export, lookup, page, resume, search};
@@ -99,6 +100,7 @@ struct StoreInner {
     readers: ReadPool,
     failure: WriterFailure,
     mended: RepairNotes,
+    copies: RetainedCopies,
     rebuilds: Arc<AtomicU64>,
     commit_times: DurationHistogram,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -145,12 +147,14 @@ impl Store {
         let writer = Writer::new(start, channels, wal)?;
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(|source| StoreError::File { path: "thread of the store".into(), source })?;
+        let copies = RetainedCopies::new(location.path(), mended.clone());
         let readers = ReadPool::new(location);
         let inner = StoreInner {
             jobs,
             readers,
             failure,
             mended,
+            copies,
             rebuilds,
             commit_times,
             writer: Mutex::new(Some(thread)),
@@ -236,8 +240,7 @@ impl Store {
         self.read(move |db| resume::resume(db, own, &run, after, limit, budget)).await
     }
 
-    /// Reads the initial rows of a socket from one state of the database. `after` is the run and
-    /// the arrival number that the tab has from an earlier socket.
+    /// Reads the initial rows of a socket. `after` is what the tab has from an earlier socket.
     pub async fn welcome(
         &self,
         after: Option<(String, Arrival)>,
@@ -267,8 +270,7 @@ impl Store {
         self.read(move |db| lookup::holders(db, own, id)).await
     }
 
-    /// Returns the idempotency key with this name, which is kept for 30 days, and the entry that
-    /// was published under it.
+    /// Returns the idempotency key with this name, and the entry published under it.
     pub async fn by_ref(&self, name: String) -> Result<Option<(IdempotencyKey, EntryId)>, StoreError> {
         let own = self.inner.own;
         self.read(move |db| lookup::find_by_ref(db, own, &name)).await
@@ -327,6 +329,11 @@ impl Store {
         self.inner.mended.told_now()
     }
 
+    /// Returns the copies that repairs and migrations of the database set aside.
+    pub fn retained_copies(&self) -> &RetainedCopies {
+        &self.inner.copies
+    }
+
     /// Returns the number of stored and missing entries.
     pub async fn counts(&self) -> Result<HistoryCounts, StoreError> {
         self.read(lookup::counts).await
@@ -346,7 +353,7 @@ impl Store {
         self.read(move |db| lookup::history(db, &room, fetch)).await
     }
 
-    /// Finishes the queued writes, makes a checkpoint and closes the database. Later reads fail.
+    /// Finishes the queued writes and closes the database. Later reads fail.
     pub async fn close(&self) {
         self.inner.readers.close().await;
         let _ = self.inner.jobs.send(Job::Close);

@@ -60,6 +60,8 @@ pub enum NodeRequest {
     Mark { member: NodeId, change: FlagChange, answer: Responder<Result<Member, RequestError>> },
     /// Describe the node.
     Info { answer: Responder<api::NodeJson> },
+    /// Remove the retained copies of the database.
+    RemoveCopies { answer: Responder<api::RemovedCopies> },
     /// Measure the state of the node.
     Metrics { answer: Responder<MetricsSnapshot> },
     /// Diagnose why other nodes are not seen.

@@ -77,6 +77,7 @@ fn api_routes() -> Router<Arc<AppState>> {
         .route("/api/v1/files/{content}/remove", post(files::remove))
         .route("/api/v1/files/{content}/pin", post(files::pin))
         .route("/api/v1/files/{content}/link", post(files::link))
+        .route("/api/v1/copies/remove", post(node::remove_copies))
         .route("/api/v1/stop", post(node::stop))
         .route("/api/v1/token/rotate", post(node::rotate))
 }

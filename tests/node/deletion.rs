@@ -6,7 +6,7 @@ use super::{all_met, three_met};
 use support::lab::Lab;
 use support::node::Node;
 use support::wait::until;
-use support::{Result, ensure, json};
+use support::{Context as _, Result, ensure, json};
 
 const RARE: &str = "quetzalcoatlus";
 
@@ -104,5 +104,51 @@ async fn deleted_text_is_in_no_file_of_any_node() -> Result<()> {
         finds(node, 0).await?;
         erased(&lab, node.name()).await?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn removed_copies_leave_no_deleted_text() -> Result<()> {
+    let lab = Lab::new()?;
+    let anna = lab.node("anna").host("127.0.0.1").start()?;
+    let said = anna.api.say(&format!("a {RARE} over the lake")).await?;
+    let dir = anna.data_dir.clone();
+    let launch = anna.stop()?;
+    let is_database = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "db");
+    let database = std::fs::read_dir(&dir)?.filter_map(|entry| Some(entry.ok()?.path())).find(is_database);
+    let database = database.context("a database")?;
+    let mut bytes = std::fs::read(&database)?;
+    bytes[..100].fill(0xff);
+    std::fs::write(&database, bytes)?;
+    let elsewhere = lab.data_dir("elsewhere");
+    std::fs::write(&elsewhere, "of the user")?;
+    std::os::unix::fs::symlink(&elsewhere, database.with_extension("db.damaged-1"))?;
+
+    let anna = launch.start()?;
+    let id = said["id"].as_str().unwrap_or_default();
+    anna.api.post(&format!("/api/v1/messages/{id}/delete"), &json!({})).await?.with(200)?;
+    until("only the copy keeps the text", async || {
+        let files = files_with(&dir, RARE)?;
+        ensure!(files.len() == 1 && files[0].contains(".db.damaged-"), "{files:?}");
+        Ok(())
+    })
+    .await?;
+    let node = anna.api.get("/api/v1/node").await?;
+    let copies = node["copies"].as_array().cloned().unwrap_or_default();
+    let name = copies.iter().find_map(|copy| copy["name"].as_str()).context("the copy is named")?.to_owned();
+    ensure!(copies.len() == 1 && dir.join(&name).is_file() && copies[0]["bytes"].as_u64() > Some(0), "{node}");
+    ensure!(node["mended"].as_str().is_some_and(|told| told.contains(&name)), "{node}");
+    ensure!(anna.run(&["doctor"])?.stdout.contains(&name), "doctor names it");
+
+    ensure!(anna.run(&["doctor", "--remove-copies"])?.stdout == format!("{name}\n"), "the command prints its name");
+    erased(&lab, "anna").await?;
+    ensure!(std::fs::read_to_string(&elsewhere)? == "of the user", "no link is followed");
+    let again = anna.api.post("/api/v1/copies/remove", &json!({})).await?.with(200)?;
+    ensure!(again == json!({ "removed": [] }), "{again}");
+    let anna = anna.stop()?.start()?;
+    let node = anna.api.get("/api/v1/node").await?;
+    ensure!(node["copies"] == json!([]), "{node}");
+    let told = node["mended"].as_str().unwrap_or_default();
+    ensure!(told.contains("was damaged") && !told.contains(&name), "{node}");
     Ok(())
 }

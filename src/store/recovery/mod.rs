@@ -7,9 +7,11 @@
 //! - `times` clears times in the far future.
 //! - `repair` replaces a file that SQLite cannot read. `salvage`, `legible` and `scan` fill the new
 //!   one.
+//! - `copies` lists and removes the files that were set aside.
 //! - `repair_notes` keeps the reports for the user.
 
 pub(crate) mod audit;
+pub(crate) mod copies;
 pub(crate) mod free_space;
 pub(crate) mod inspect;
 pub(crate) mod legible;

@@ -27,7 +27,7 @@ use crate::store::write::state::WriteState;
 
 /// The suffixes of SQLite's files of a database. The database itself comes last, since a start
 /// looks for its name.
-const FILES: [&str; 4] = ["-wal", "-shm", "-journal", ""];
+pub(super) const FILES: [&str; 4] = ["-wal", "-shm", "-journal", ""];
 
 /// Suffix of the database that is being filled.
 const NEW: &str = "new";
@@ -111,10 +111,15 @@ fn proceed(path: &Path, owner: ExpectedOwner<'_>, state: &StateFile, mut repair:
     Ok(text)
 }
 
+/// Returns the sentence of a report that names the quarantine.
+pub(super) fn kept_sentence(quarantine: &Path) -> String {
+    format!(" The damaged file was kept as {}.", quarantine.display())
+}
+
 /// Returns the report to the user.
 fn report(reason: &str, quarantine: &Path, messages: i64) -> String {
     let kept = match quarantine.exists() || beside(quarantine, "-wal").exists() {
-        true => format!(" The damaged file was kept as {}.", quarantine.display()),
+        true => kept_sentence(quarantine),
         false => String::new(),
     };
     let recovered = match messages {

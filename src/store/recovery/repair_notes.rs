@@ -1,11 +1,13 @@
 //! Reports of repairs for the user. They are kept beside the database for a week, so that a restart
 //! does not drop unread ones.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tracing::debug;
 
+use super::repair::kept_sentence;
 use super::state_file::{Report, StateFile};
 use crate::proto::limits::{REPORT_MS, REPORTS_KEPT};
 
@@ -43,6 +45,22 @@ impl RepairNotes {
         if let Err(error) = kept {
             // The report is shown all the same, but only in this run.
             debug!(%error, "a report is not kept");
+        }
+    }
+
+    /// Removes the names of files that are gone from the reports.
+    pub(crate) fn forget_copies(&self, removed: &[PathBuf]) {
+        let sentences: Vec<String> = removed.iter().map(|copy| kept_sentence(copy)).collect();
+        let shorten = |reports: &mut Vec<Report>| {
+            for report in reports {
+                for sentence in &sentences {
+                    report.text = report.text.replace(sentence, "");
+                }
+            }
+        };
+        shorten(&mut self.fresh());
+        if let Err(error) = self.state.update(|state| shorten(&mut state.reports)) {
+            debug!(%error, "a report is not shortened");
         }
     }
 

@@ -49,6 +49,12 @@ pub(crate) async fn peers(State(shared): State<Arc<AppState>>, JsonBody(fields):
     Ok(Json(json!({})).into_response())
 }
 
+/// `POST /api/v1/copies/remove`
+pub(crate) async fn remove_copies(State(shared): State<Arc<AppState>>, JsonBody(_): JsonBody<NoFields>) -> ApiResult {
+    let removed = shared.ask(|answer| NodeRequest::RemoveCopies { answer }).await?;
+    Ok(Json(removed).into_response())
+}
+
 /// `POST /api/v1/stop`
 pub(crate) async fn stop(
     State(shared): State<Arc<AppState>>,

@@ -230,6 +230,9 @@ fn answer(room: &mut FakeRoom, hub: &Hub, keys: &Credentials, request: NodeReque
             room.status = status;
             answer.send(Ok(())).is_ok()
         }
+        NodeRequest::RemoveCopies { answer } => {
+            answer.send(roomful::api::RemovedCopies { removed: vec!["room.db.damaged-1".to_owned()] }).is_ok()
+        }
         NodeRequest::Metrics { answer } => answer.send(MetricsSnapshot::default()).is_ok(),
         NodeRequest::FindMessages { selector, answer } => answer.send(find(room, &selector)).is_ok(),
         NodeRequest::Versions { id, before, answer } => answer.send(versions(room, id, before)).is_ok(),

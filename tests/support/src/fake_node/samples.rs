@@ -47,6 +47,7 @@ pub fn info(own: NodeId) -> api::NodeJson {
         command: "roomful".to_owned(),
         mended: None,
         mended_at: None,
+        copies: Vec::new(),
     }
 }
 
