@@ -1,5 +1,5 @@
 //! The speed of this machine's loopback with the same bytes, without signing, encryption and
-//! storage: the lower bound of every row.
+//! storage. Each message is one write.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

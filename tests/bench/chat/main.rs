@@ -1,6 +1,7 @@
-//! Speed of a chat between real processes, beside two bounds measured in the same run with the same
-//! messages: the floor is plain TCP (`floor`), the ceiling a program that only encrypts, signs,
-//! verifies and commits (`ceiling`).
+//! Speed of a chat between real processes, beside two programs measured in the same run with the
+//! same messages: the floor is plain TCP with a write for each message (`floor`), the ceiling only
+//! encrypts, signs, verifies and commits (`ceiling`). It gathers messages, so it may be faster than
+//! the floor.
 //!
 //! Nothing fails for being slow. `cargo bench --bench chat`, or `-- --quick` for a short run whose
 //! numbers are not compared with the goals.

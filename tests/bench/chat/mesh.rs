@@ -114,8 +114,8 @@ impl Receivers {
         Ok(Self(receivers))
     }
 
-    /// Waits until all have stored their entries. The count is read, since frames of all messages
-    /// would cost this program as much as they cost the nodes.
+    /// Waits until all have stored their entries. The count is read, since reading the frames of
+    /// all messages would take processor time from the nodes.
     async fn have_stored(self) -> Result<()> {
         for (api, wanted) in self.0 {
             let (mut stored, mut grown) = (0, Instant::now());
