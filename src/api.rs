@@ -3,38 +3,37 @@
 //! The forms are separate from the program's own types, so that either can change alone. They do no
 //! I/O. The order of fields, and the fields that may be null, are part of the contract.
 
-mod autolink;
 pub mod changes;
 pub mod code;
+pub mod conversation;
 pub mod copies;
-pub mod delivery;
 pub mod doctor;
 pub mod export;
 pub mod file;
 pub mod label;
-mod markdown;
 pub mod member;
+pub mod message;
+pub mod node;
 pub mod safety;
 pub mod search_hit;
 pub mod span;
-pub mod types;
+pub mod welcome;
 
 pub use changes::{QuoteJson, ReactionJson, VersionJson, Versions};
-pub use code::Code;
+pub use code::{Code, ErrorBody};
+pub use conversation::{ConversationRef, ReadMarkerJson, UnreadCount};
 pub use copies::{RemovedCopies, RetainedCopy};
-pub use delivery::{MessageHolder, MessageHolders};
 pub use doctor::Doctor;
 pub use export::{ExportEntry, ExportPage};
 pub use file::{ExportFile, FileJson, FileList};
 pub use label::Labels;
-pub use member::MemberJson;
+pub use member::{MemberJson, Members};
+pub use message::{Cursor, FoundMessages, MessageHolder, MessageHolders, MessageJson, Messages, NoticeJson, SayBody};
+pub use node::{AuthorGaps, DiscoveryTarget, History, NodeJson};
 pub use safety::SafetyJson;
 pub use search_hit::{SearchHit, SearchHits};
 pub use span::Span;
-pub use types::{
-    AuthorGaps, ConversationRef, Cursor, DefaultsJson, DiscoveryTarget, ErrorBody, FoundMessages, History, LimitsJson,
-    Members, MessageJson, Messages, NodeJson, NoticeJson, ReadMarkerJson, SayBody, UnreadCount, WelcomeFrame,
-};
+pub use welcome::{DefaultsJson, LimitsJson, WelcomeFrame};
 
 use std::io;
 

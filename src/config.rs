@@ -3,7 +3,10 @@
 //! Nothing here reads the command line, writes a file or uses the network. A [`Config`] is valid on
 //! some machine. Whether it is valid on this one (a free port, a writable directory) shows in use.
 
-use std::net::{IpAddr, Ipv6Addr};
+mod login_name;
+mod peer_address;
+
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -15,9 +18,10 @@ use crate::proto::limits::{AUTHOR_BYTES_MAX, SOCKET_PATH_BYTES_MAX};
 pub use crate::proto::limits::{
     AUTO_FETCH_MIB, DEFAULT_PORT as PORT, DEFAULT_ROOM as ROOM, FILES_QUOTA_GIB, ID_PART_CHARS_MIN, WEB_PORTS,
 };
-use crate::proto::links::address_book::DialTarget;
 pub use crate::proto::links::room_key::{RoomKey, RoomKeyError};
 pub use crate::proto::names::name::{Name, NameError};
+pub use login_name::login_name;
+pub use peer_address::{PeerAddress, UnresolvedPeer};
 
 /// Default limit of the history of one other member, in MiB.
 pub const QUOTA_MIB: u32 = (AUTHOR_BYTES_MAX / MIB) as u32;
@@ -106,7 +110,7 @@ pub type Reload = Box<dyn Fn() -> Result<Loaded, String> + Send>;
 /// The settings of one run of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The name shown to others. None: the name used last, else [`login_name`].
+    /// The name shown to others. None: the name used last, else [`login_name()`].
     pub name: Option<Name>,
     /// The one address to take part on. None: every usable interface.
     pub host: Option<IpAddr>,
@@ -150,24 +154,6 @@ pub enum RoomKeyFrom {
     Given(RoomKey),
     /// An absolute path of a file that only its user can read.
     File(PathBuf),
-}
-
-/// The address of a node to dial or to announce to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeerAddress {
-    /// A name, an IPv4 address, or an IPv6 address without brackets, with `%zone` if it has one.
-    pub host: String,
-    /// The TCP port, or for announcements the UDP port.
-    pub port: u16,
-}
-
-impl From<&PeerAddress> for DialTarget {
-    fn from(peer: &PeerAddress) -> Self {
-        match peer.host.parse() {
-            Ok(ip) => Self::Address(std::net::SocketAddr::new(ip, peer.port)),
-            Err(_) => Self::Host(peer.host.clone(), peer.port),
-        }
-    }
 }
 
 /// The port of the page on 127.0.0.1.
@@ -220,54 +206,6 @@ impl FromStr for SharedMode {
     }
 }
 
-/// `HOST[:PORT]` as written. [`UnresolvedPeer::or_port`] makes an address of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnresolvedPeer {
-    host: String,
-    port: Option<u16>,
-}
-
-impl UnresolvedPeer {
-    /// Returns the address, with `port` if none was written.
-    pub fn or_port(self, port: u16) -> PeerAddress {
-        PeerAddress { host: self.host, port: self.port.unwrap_or(port) }
-    }
-}
-
-impl FromStr for UnresolvedPeer {
-    type Err = &'static str;
-
-    /// Parses `name`, `192.0.2.7`, `fe80::1%eth0` or `[fe80::1%eth0]`, each with `:PORT` unless the
-    /// colon belongs to the address.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FORM: &str = "an address is HOST, HOST:PORT or [IPV6]:PORT";
-        let (host, port) = if let Some(rest) = text.strip_prefix('[') {
-            let (host, after) = rest.split_once(']').ok_or(FORM)?;
-            if !is_ipv6(host) {
-                return Err(FORM);
-            }
-            (host, after.is_empty().then_some(None).or_else(|| after.strip_prefix(':').map(Some)).ok_or(FORM)?)
-        } else if is_ipv6(text) {
-            (text, None)
-        } else {
-            text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)))
-        };
-        let plain =
-            !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control() || "/@[]".contains(c));
-        if !plain || (host.contains(':') && !is_ipv6(host)) {
-            return Err(FORM);
-        }
-        let port =
-            port.map(|port| port.parse().ok().filter(|port| *port != 0).ok_or("a port is a number from 1 to 65535"));
-        Ok(Self { host: host.to_owned(), port: port.transpose()? })
-    }
-}
-
-fn is_ipv6(text: &str) -> bool {
-    let address = text.split_once('%').map_or(text, |(address, zone)| if zone.is_empty() { "" } else { address });
-    address.parse::<Ipv6Addr>().is_ok()
-}
-
 /// Parses the path of a Unix socket: makes it absolute, and checks its length.
 pub fn socket_path(text: &str) -> Result<PathBuf, String> {
     let path = absolute(text)?;
@@ -303,68 +241,9 @@ pub fn default_config_file() -> Option<PathBuf> {
     etcetera::choose_base_strategy().ok().map(|home| home.config_dir().join("roomful/config.toml"))
 }
 
-/// Returns a name for the user: from the environment, the user database or the machine, else a
-/// placeholder.
-pub fn login_name() -> Name {
-    let environment = ["USER", "LOGNAME"].into_iter().filter_map(|key| std::env::var(key).ok());
-    let database = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let candidates = environment.chain(passwd_name(&database, rustix::process::getuid().as_raw())).chain([machine]);
-    first_name(candidates)
-}
-
-/// Returns the first of `candidates` that is valid as a name.
-fn first_name(candidates: impl Iterator<Item = String>) -> Name {
-    const FALLBACK: &str = "somebody";
-    let mut visible = candidates.filter(|text| Name::new(text) != Err(NameError::Empty));
-    Name::from_lossy(&visible.next().unwrap_or_default(), FALLBACK)
-}
-
-/// Returns the login name of user `uid` from the text of a `passwd` file.
-fn passwd_name(database: &str, uid: u32) -> Option<String> {
-    database.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn check(text: &str, expected: Option<(&str, u16)>) {
-        let address = text.parse::<UnresolvedPeer>().ok().map(|peer| peer.or_port(7666));
-        assert_eq!(address, expected.map(|(host, port)| PeerAddress { host: host.to_owned(), port }), "{text}");
-    }
-
-    #[test]
-    fn peers_are_hosts_with_or_without_a_port() {
-        check("box", Some(("box", 7666)));
-        check("box.local:9000", Some(("box.local", 9000)));
-        check("192.0.2.7:1", Some(("192.0.2.7", 1)));
-        check("fe80::1", Some(("fe80::1", 7666)));
-        check("fe80::1%eth0", Some(("fe80::1%eth0", 7666)));
-        check("[fe80::1%eth0]:9000", Some(("fe80::1%eth0", 9000)));
-        check("[::1]", Some(("::1", 7666)));
-        for wrong in [
-            "",
-            ":7666",
-            "box:",
-            "box:0",
-            "box:65536",
-            "[::1",
-            "[box]:1",
-            "[::1]9",
-            "a:b:c",
-            "fe80::1%",
-            "a b",
-            "http://box",
-        ] {
-            check(wrong, None);
-        }
-    }
 
     #[test]
     fn web_ports_are_numbers_or_words() {
@@ -383,14 +262,5 @@ mod tests {
         assert!(socket_path(&format!("{longest}x")).is_err());
         assert!(socket_path("page.sock").is_ok_and(|path| path.is_absolute()));
         assert!(socket_path("").is_err());
-    }
-
-    #[test]
-    fn name_is_never_empty() {
-        let names = |list: &[&str]| first_name(list.iter().map(|name| (*name).to_owned())).as_str().to_owned();
-        assert_eq!(names(&["", "\u{202e}", "ana"]), "ana");
-        assert_eq!(names(&[]), "somebody");
-        assert_eq!(passwd_name("root:x:0:0::/:\nana:x:1000:1000::/home/ana:/bin/sh\n", 1000).as_deref(), Some("ana"));
-        assert_eq!(passwd_name("broken\nana:x", 1000), None);
     }
 }

@@ -83,7 +83,7 @@
 //!    `store/tables/changes.rs`.
 //! 7. `web/extract/say.rs` or `web/extract/change.rs`: its fields in a request.
 //! 8. `web/ws/request.rs`: its frame from a page.
-//! 9. `api/types.rs`: its fields in an answer.
+//! 9. `api/message.rs`: its fields in an answer.
 //! 10. `wire/mod.rs`: the specification of its body.
 //!
 //! Then the model of the store in `tests/support`, the golden bytes in `tests/protocol`, and the
@@ -103,7 +103,7 @@
 //!
 //! # Adding an HTTP route
 //!
-//! 1. `api/types.rs`: the JSON form of the answer.
+//! 1. `api/`: the JSON form of the answer, in the file of its subject.
 //! 2. `web/requests.rs`: a variant of [`web::NodeRequest`], if no present one fits; about files, in
 //!    `web/file_requests.rs`.
 //! 3. `web/handlers/`: the handler. Its fields are a struct that `extract/json.rs` or

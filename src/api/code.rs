@@ -108,3 +108,12 @@ impl Code {
         }
     }
 }
+
+/// The body of every refusal over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// The code.
+    pub error: Code,
+    /// A sentence for a person.
+    pub message: String,
+}

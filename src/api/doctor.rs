@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::types::DiscoveryTarget;
+use super::node::DiscoveryTarget;
 
 /// All observations, and the most likely cause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

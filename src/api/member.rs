@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::time;
-use crate::proto::members::roster;
+use crate::proto::members::member;
 
 /// A member of the room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +49,8 @@ pub struct MemberJson {
     pub closed: Option<String>,
 }
 
-impl From<&roster::Member> for MemberJson {
-    fn from(member: &roster::Member) -> Self {
+impl From<&member::Member> for MemberJson {
+    fn from(member: &member::Member) -> Self {
         Self {
             id: member.id.to_string(),
             short: member.id.short(),
@@ -71,4 +71,11 @@ impl From<&roster::Member> for MemberJson {
             closed: member.closed.map(|closed| closed.as_str().to_owned()),
         }
     }
+}
+
+/// `GET /api/v1/members`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Members {
+    /// All members, this node included.
+    pub members: Vec<MemberJson>,
 }

@@ -12,13 +12,18 @@
 //! Line ends stand within the texts. They have no span of their own: 16,384 lines of one letter
 //! would be 32,768 spans.
 
+mod autolink;
+mod markdown;
+#[cfg(test)]
+mod tests;
+
 use std::cell::Cell;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::autolink::{self, BareUrl};
-use super::markdown::{self, MarkKind, MarkNode};
+use self::autolink::BareUrl;
+use self::markdown::{MarkKind, MarkNode};
 use crate::proto::entries::mention::Mention;
 use crate::proto::limits::{SPAN_DEPTH_MAX, SPANS_MAX};
 
@@ -209,6 +214,3 @@ impl SpanWriter<'_> {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -11,6 +11,7 @@ mod announce_targets;
 mod auth_failures;
 mod beacon;
 mod drop_counters;
+mod error;
 mod handshake;
 pub mod interfaces;
 mod link;
@@ -26,7 +27,6 @@ mod udp;
 mod warnings;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
@@ -48,10 +48,10 @@ use crate::proto::links::version_range::PROTOCOL_VERSIONS;
 use crate::proto::names::name::Name;
 use crate::proto::replication::drop_reason::DropCounters;
 use crate::proto::replication::frame::{Beacon, CloseReason, Frame, Hello, Peer};
-use crate::system::io_error_text;
 
 pub use beacon::InterfaceCounts;
 use drop_counters::DropCounts;
+pub use error::NetError;
 pub use tls::TlsError;
 
 /// The counter of beacons that came from no network of this machine, or went to an `--announce-to`
@@ -169,59 +169,6 @@ pub struct Sent {
     pub target: SocketAddr,
     /// Why it could not be sent.
     pub error: Option<String>,
-}
-
-/// Why the network side cannot start. Each text says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum NetError {
-    /// `--host` names an address that this machine does not have.
-    #[error("{host} is not an address of this machine; --host takes one of these: {}", list(.addresses))]
-    HostNotOurs {
-        /// The address in `--host`.
-        host: IpAddr,
-        /// The machine's addresses.
-        addresses: Vec<IpAddr>,
-    },
-    /// The machine has no address at all.
-    #[error("no network interface is up, not even loopback; bring one up (`ip link set lo up`) and start again")]
-    NoNetwork,
-    /// The interfaces cannot be listed.
-    #[error("the network interfaces can't be listed ({})", io_error_text(.0))]
-    Interfaces(#[source] io::Error),
-    /// The UDP port cannot be opened; usually another program uses it exclusively.
-    #[error("UDP port {port} {}\nend that program, or choose another port with --port on all nodes", describe_udp_error(*port, error))]
-    Udp {
-        /// The port.
-        port: u16,
-        /// The system's error.
-        error: io::Error,
-    },
-    /// No TCP port can be opened.
-    #[error(
-        "no TCP port can be opened on {address} ({}); check the address and the limit of open files",
-        io_error_text(error)
-    )]
-    Tcp {
-        /// The address.
-        address: String,
-        /// The system's error.
-        error: io::Error,
-    },
-    /// TLS cannot be set up.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-}
-
-/// Describes why a UDP port cannot be opened, and names its owner if `/proc` shows it.
-fn describe_udp_error(port: u16, error: &io::Error) -> String {
-    match port_owner::of_udp_port(port).filter(|_| error.kind() == io::ErrorKind::AddrInUse) {
-        Some(owner) => format!("is taken {owner}, which shares it with nobody"),
-        None => format!("can't be used: {}", io_error_text(error)),
-    }
-}
-
-fn list(addresses: &[IpAddr]) -> String {
-    addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// The network side of a running node. Cancelling its token stops it, with a goodbye on every link.

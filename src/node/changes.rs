@@ -10,7 +10,7 @@ use crate::proto::entries::timeline::{Conversation, Message};
 use crate::proto::files::attachment::Attachments;
 use crate::proto::ids::{EntryId, NodeId};
 use crate::proto::limits::{BODY_BYTES_MAX, REACTION_KINDS_MAX, REACTIONS_OF_AUTHOR_MAX};
-use crate::proto::members::roster::Member;
+use crate::proto::members::member::Member;
 use crate::store::Store;
 use crate::web::requests::{RequestError, Responder};
 

@@ -17,7 +17,7 @@ use crate::net::Net;
 use crate::proto::engine::{Action, Engine, Input, UiEvent, Warning};
 use crate::proto::entries::timeline::Message;
 use crate::proto::ids::{EntryId, LinkId, NodeId};
-use crate::proto::members::roster::Member;
+use crate::proto::members::member::Member;
 use crate::proto::names::name::Name;
 use crate::proto::replication::frame::Fetch;
 use crate::proto::replication::store_api::HistoryPage;

@@ -9,7 +9,7 @@ use crate::proto::engine::Engine;
 use crate::proto::history::{PageBudget, SizeEstimator};
 use crate::proto::ids::{NodeId, RoomTag};
 use crate::proto::limits::{HISTORY_BYTES_MAX, RESUME_HELD_MAX};
-use crate::proto::members::roster::Member;
+use crate::proto::members::member::Member;
 use crate::proto::names::name::Name;
 use crate::store::{HolderRows, Store, StoreError};
 use crate::web::requests::{Responder, Resume, WelcomeReply};

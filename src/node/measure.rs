@@ -9,7 +9,7 @@ use crate::metrics::{MetricsSnapshot, PeerMetrics};
 use crate::net::Net;
 use crate::proto::engine::Engine;
 use crate::proto::limits::METRICS_PEERS_MAX;
-use crate::proto::members::roster::Presence;
+use crate::proto::members::member::Presence;
 use crate::store::Store;
 
 /// Measures everything that is not in the database.

@@ -25,7 +25,7 @@ use crate::proto::engine::{AskId, ChangeInput, Engine, Input, Reply};
 use crate::proto::ids::{EntryId, NodeId};
 use crate::proto::limits::{LOOKUPS_MAX, SAYS_WAITING_MAX};
 use crate::proto::member_flags::FlagChange;
-use crate::proto::members::roster::Member;
+use crate::proto::members::member::Member;
 use crate::proto::replication::store_api::Write;
 use crate::store::{Store, StoreError};
 use crate::web::requests::{NodeRequest, RequestError, Responder, Resume, SayResult, SocketId, WelcomeReply};

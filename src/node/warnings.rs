@@ -4,7 +4,7 @@ use crate::config::MIB;
 use crate::logging::throttle::WarnThrottle;
 use crate::proto::entries::timeline::{Notice, NoticeKind};
 use crate::proto::ids::NodeId;
-use crate::proto::members::roster::Member;
+use crate::proto::members::member::Member;
 use crate::proto::names::confusables::skeleton;
 use crate::proto::replication::author_limits::LimitReason;
 

@@ -28,7 +28,7 @@ use crate::proto::entries::timeline::{Conversation, Delivery, Message, Notice};
 use crate::proto::history::ReadMarker;
 use crate::proto::ids::{EntryId, NodeId};
 use crate::proto::limits::{HELD_EVERY_MS, PAGE_BEHIND_BYTES_MAX, PAGE_BEHIND_EVENTS_MAX, PAGE_WRITE_BYTES_MAX};
-use crate::proto::members::roster::Member;
+use crate::proto::members::member::Member;
 use crate::proto::names::name::Name;
 
 /// An event for all pages. It is published after its commit, messages and notices in the order of

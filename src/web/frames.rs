@@ -9,7 +9,7 @@ use crate::api;
 use crate::proto::entries::timeline::{Conversation, Delivery, Message, Notice};
 use crate::proto::history::ReadMarker;
 use crate::proto::ids::{Arrival, EntryId, NodeId};
-use crate::proto::members::roster::Member;
+use crate::proto::members::member::Member;
 use crate::proto::names::name::Name;
 
 /// A frame with its type as the first field.

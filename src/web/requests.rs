@@ -17,7 +17,7 @@ use crate::proto::history::{
 };
 use crate::proto::ids::{Arrival, EntryId, NodeId};
 use crate::proto::member_flags::FlagChange;
-use crate::proto::members::roster::Member;
+use crate::proto::members::member::Member;
 use crate::proto::names::name::Name;
 
 /// The id of a page's socket within this run of the node.

@@ -7,7 +7,7 @@ use roomful::api;
 use roomful::proto::entries::timeline::{Conversation, Message, MessageKind};
 use roomful::proto::history::ReadMarker;
 use roomful::proto::ids::{Arrival, NodeId};
-use roomful::proto::members::roster::Member;
+use roomful::proto::members::member::Member;
 use roomful::proto::names::name::Name;
 use roomful::web::BroadcastEvent;
 use support::fake_node::FakeNode;

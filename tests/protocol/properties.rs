@@ -8,7 +8,8 @@ use roomful::proto::entries::batch::{HEADER_VERSION, Header, Verified, sign, slo
 use roomful::proto::entries::body::{Body, SALT_BYTES};
 use roomful::proto::ids::{EntryId, LogId, NodeId, RoomId};
 use roomful::proto::limits::{AUTHOR_BYTES_MAX, CLOCK_AHEAD_MS_MAX, NAME_MARKS_MAX};
-use roomful::proto::members::roster::{Member, MemberOnline, Roster};
+use roomful::proto::members::member::Member;
+use roomful::proto::members::roster::{MemberOnline, Roster};
 use roomful::proto::names::name::Name;
 use roomful::proto::replication::frontier::Frontier;
 use roomful::proto::replication::log::Fit;

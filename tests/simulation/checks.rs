@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use roomful::proto::entries::body::Body;
 use roomful::proto::entries::timeline::Message;
 use roomful::proto::ids::{EntryId, LogKey, NodeId};
-use roomful::proto::members::roster::Presence;
+use roomful::proto::members::member::Presence;
 
 use crate::life::Life;
 use crate::node::Node;

@@ -248,7 +248,7 @@ fn changes(world: &mut World, node: usize, step: usize) {
 /// Says something to one other member, if that one is known.
 fn privately(world: &mut World, node: usize, to: usize, step: usize) {
     let id = world.nodes[to].id;
-    let is_known = |member: &roomful::proto::members::roster::Member| member.id == id && !member.own;
+    let is_known = |member: &roomful::proto::members::member::Member| member.id == id && !member.own;
     let known = world.nodes[node].engine.as_ref().is_some_and(|engine| engine.members().any(is_known));
     if known {
         world.say(node, &format!("{node} says to {to} alone, {step}"), Some(id));

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use life::live;
-use roomful::proto::members::roster::Presence;
+use roomful::proto::members::member::Presence;
 use world::{Weather, Words, World};
 
 /// The default number of seeds; `WORLDS` overrides it. `tests/run` has a thousand, since it builds

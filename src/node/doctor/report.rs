@@ -16,7 +16,7 @@ use crate::node::info::NodeInfo;
 use crate::proto::clock::Now;
 use crate::proto::engine::Engine;
 use crate::proto::ids::NodeId;
-use crate::proto::members::roster::Member;
+use crate::proto::members::member::Member;
 use crate::proto::replication::author_limits::LimitReason;
 use crate::system::descriptor_limit;
 

@@ -10,7 +10,7 @@ use crate::proto::history::ReadMarker;
 use crate::proto::ids::{DialId, EntryId, LinkId, NodeId};
 use crate::proto::links::address_book::{Dial, DialTarget};
 use crate::proto::member_flags::FlagChange;
-use crate::proto::members::roster::Member;
+use crate::proto::members::member::Member;
 use crate::proto::names::name::Name;
 use crate::proto::replication::frame::{Beacon, CloseReason, Fetch, Frame, Peer};
 use crate::proto::replication::store_api::{HistoryPage, IdempotencyKey, Write, WriteResult};

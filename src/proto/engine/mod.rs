@@ -50,7 +50,7 @@ use crate::proto::replication::drop_reason::{DropCounters, DropReason};
 use crate::proto::replication::frame::{Frame, ReachState};
 use crate::proto::replication::store_api::{Appended, LogChanges, Snapshot, Write, WriteResult};
 use crate::proto::{
-    clock::Now, entries::batch::Verified, members::roster::Member, names::name::Name,
+    clock::Now, entries::batch::Verified, members::member::Member, names::name::Name,
     replication::author_limits::LimitedAuthors, replication::frontier::Frontier, replication::receipts::ReceiptTracker,
 };
 

@@ -24,7 +24,7 @@ use crate::proto::limits::{
 use crate::proto::links::address_book::DialTarget;
 use crate::proto::links::link_budget::LinkBudget;
 use crate::proto::member_flags::MemberFlags;
-use crate::proto::members::roster::Presence;
+use crate::proto::members::member::Presence;
 use crate::proto::replication::frame::{Beacon, CloseReason, Frame, HeldRange, Intro, LogHoldings, Peer};
 use crate::proto::replication::store_api::{IdempotencyKey, Write};
 

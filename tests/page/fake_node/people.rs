@@ -4,7 +4,7 @@ use thirtyfour::Key;
 
 use crate::{notes, open, three, wait_for_focused_text};
 use roomful::proto::entries::timeline::{MessageKind, NoticeKind};
-use roomful::proto::members::roster::Presence;
+use roomful::proto::members::member::Presence;
 use support::fake_node::FakeNode;
 use support::fake_node::room::{channel, direct, id_of};
 use support::wait::until;

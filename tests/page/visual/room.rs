@@ -5,7 +5,7 @@ use roomful::proto::entries::timeline::NoticeKind;
 use roomful::proto::files::attachment::Attachment;
 use roomful::proto::files::status::{FileState, FileStatus};
 use roomful::proto::ids::Hash;
-use roomful::proto::members::roster::Presence;
+use roomful::proto::members::member::Presence;
 
 use support::fake_node::room::{FakeRoom, channel, direct};
 use support::fake_node::samples::NOW_MS;

@@ -14,7 +14,7 @@ use roomful::proto::history::{
 };
 use roomful::proto::ids::{Arrival, EntryId, LogId, NodeId};
 use roomful::proto::member_flags::FlagChange;
-use roomful::proto::members::roster::Member;
+use roomful::proto::members::member::Member;
 use roomful::web::file_requests::FileRequest;
 use roomful::web::requests::{RequestError, Resume, SayResult, WelcomeReply};
 use roomful::web::{BroadcastEvent, Credentials, Hub, NodeRequest, PageToken};

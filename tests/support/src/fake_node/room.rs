@@ -9,7 +9,7 @@ use roomful::proto::entries::timeline::{Conversation, Delivery, Message, Message
 use roomful::proto::files::attachment::Attachment;
 use roomful::proto::history::{PageQuery, ReadMarker};
 use roomful::proto::ids::{Arrival, EntryId, LogId, NodeId};
-use roomful::proto::members::roster::{Member, Presence};
+use roomful::proto::members::member::{Member, Presence};
 use roomful::proto::names::name::Name;
 use roomful::web::requests::RequestError;
 
