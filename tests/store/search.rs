@@ -159,6 +159,49 @@ async fn search_works_in_memory_and_with_index_backlog() {
 }
 
 #[tokio::test]
+async fn large_history_is_searched_newest_first() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bed = Bed::at(&dir);
+    let mut lines = Vec::new();
+    // The second author's messages arrive after all of the first one's, and stand between them.
+    for number in [2, 3] {
+        let mut author = Author::new(number);
+        for batch in 0..84 {
+            let age = if batch < 70 { "old" } else { "new" };
+            let texts: Vec<_> = (0..64).map(|index| format!("common {age} number{}", batch * 64 + index)).collect();
+            let batch = author.say_all(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+            lines.extend(bed.append(&[&batch]).await.0);
+        }
+    }
+    lines.sort_by_key(|line| std::cmp::Reverse(line.order));
+    indexed(dir.path()).await;
+    // The first is found by reading, the second on the way down, the third by looking up.
+    for words in ["common", "old", "number77"] {
+        for from in [None, Some(Author::new(3).id())] {
+            for conversation in [None, Some(Conversation::general())] {
+                let mut expected = lines.iter().filter(|line| line.text.contains(words));
+                let (mut before, mut pages) = (None, 0);
+                while pages < 3 {
+                    let search = SearchQuery { before, from, conversation: conversation.clone(), ..for_words(words) };
+                    let page = bed.store.search(search, budget(usize::MAX)).await.expect("readable");
+                    for hit in &page.hits {
+                        let next = expected.find(|line| from.is_none_or(|from| line.order.author == from));
+                        assert_eq!(Some(&hit.line), next, "{words}, page {pages}");
+                    }
+                    (before, pages) = (page.before, pages + 1);
+                    if before.is_none() {
+                        assert_eq!(expected.find(|line| from.is_none_or(|from| line.order.author == from)), None);
+                        break;
+                    }
+                    assert_eq!(page.hits.len(), 50);
+                }
+            }
+        }
+    }
+    bed.store.close().await;
+}
+
+#[tokio::test]
 async fn damaged_index_is_rebuilt() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut bed = Bed::at(&dir);

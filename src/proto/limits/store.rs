@@ -90,8 +90,13 @@ pub const WORD_BYTES_MAX: usize = 128;
 /// Newest messages that a search scans itself while they are not indexed.
 pub const SEARCH_UNINDEXED_MAX: usize = 1_000;
 
-/// Hits with the same place that are sorted in one page: authors who wrote in the same instant.
-pub const SEARCH_TIES_MAX: usize = 64;
+/// Newest messages whose texts a search reads before it asks the index: a few milliseconds, which
+/// find a page of hits of a word that is in one of ten messages.
+pub const SEARCH_SCANNED: usize = 500;
+
+/// Indexed messages from which a search reads texts first. In fewer, the index finds any word as
+/// fast.
+pub const SEARCH_SCANNED_FROM: u64 = 10_000;
 
 /// Entries indexed in one step, between two commits: a few milliseconds.
 pub const INDEX_ENTRIES_MAX: usize = 256;
