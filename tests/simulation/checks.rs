@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use roomful::proto::entries::body::Body;
-use roomful::proto::entries::timeline::Message;
+use roomful::proto::entries::timeline::{Message, Order};
 use roomful::proto::ids::{EntryId, LogKey, NodeId};
 use roomful::proto::members::member::Presence;
 
@@ -34,6 +34,7 @@ pub fn check(life: &Life) -> Result<(), String> {
             has_all(world, node, lines, &everything),
             answers_stand_below(node, lines),
             page_is_right(node, lines),
+            topics_are_right(node, &world.nodes[0]),
             deleted_text_is_gone(life, node, lines),
             chains_are_whole(life, node),
             receipts_came(world, node, lines),
@@ -138,6 +139,34 @@ fn page_is_right(node: &Node, lines: &[Message]) -> Result<(), String> {
     }
     let differs = here.iter().find(|(id, order)| shown.get(id) != Some(order));
     Err(format!("its page shows {} of {} lines where they are, not {differs:?}", shown.len(), here.len()))
+}
+
+/// Checks that the page shows the last topic of each channel in the order of the room, and that the
+/// first node holds the same.
+fn topics_are_right(node: &Node, first: &Node) -> Result<(), String> {
+    let last = |node: &Node| -> BTreeMap<String, (Order, String)> {
+        let mut set = Vec::new();
+        for ((key, first), batch) in &node.disk.batches {
+            for index in 0..batch.header().entries.len() {
+                let Some(Body::Topic { channel, text }) = batch.body(index) else { continue };
+                let seq = first + index as u64;
+                let place = node.disk.places[&(*key, seq)];
+                set.push((Order { place, author: key.author, log: key.log, seq }, channel, text));
+            }
+        }
+        set.sort();
+        set.into_iter().map(|(order, channel, text)| (channel, (order, text))).collect()
+    };
+    let (here, there) = (last(node), last(first));
+    let texts: BTreeMap<String, String> = here.iter().map(|(name, (_, text))| (name.clone(), text.clone())).collect();
+    if here != there {
+        return Err(format!("its topics are {here:?}, those of the first {there:?}"));
+    }
+    if node.page.topics == texts {
+        Ok(())
+    } else {
+        Err(format!("its page shows {:?}, not {texts:?}", node.page.topics))
+    }
 }
 
 /// Sequence numbers without gap and without reuse, each batch on the one before it.

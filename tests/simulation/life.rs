@@ -7,6 +7,7 @@ use roomful::proto::entries::body::Body;
 use roomful::proto::entries::mention::Mentions;
 use roomful::proto::entries::timeline::{Conversation, Message};
 use roomful::proto::ids::NodeId;
+use roomful::proto::names::name::Name;
 
 use crate::checks::{Astray, check, no_dead_member_is_shown};
 use crate::forked::{cheat, give_branches};
@@ -147,7 +148,7 @@ fn trouble(world: &mut World, step: usize) {
     let nodes = world.nodes.len();
     let (a, b) = (world.rng.random_range(0..nodes), world.rng.random_range(0..nodes));
     let running = world.nodes[a].engine.is_some();
-    match world.rng.random_range(0..40) {
+    match world.rng.random_range(0..41) {
         0 if running => world.kill(a),
         1 if running => world.stop(a),
         2..=4 if !running => world.start(a),
@@ -175,6 +176,7 @@ fn trouble(world: &mut World, step: usize) {
         30 => back_up(world, a),
         31 if running => world.damage(a),
         32..=39 if running => changes(world, a, step),
+        40 if running => set_topic(world, a, step),
         _ => {}
     }
 }
@@ -243,6 +245,14 @@ fn changes(world: &mut World, node: usize, step: usize) {
         }
     };
     world.change(node, line.conversation, body);
+}
+
+/// Sets the topic of a channel, or takes it back.
+fn set_topic(world: &mut World, node: usize, step: usize) {
+    let channel = ["general", "news"][world.rng.random_range(0..2)];
+    let text = if world.rng.random_range(0..4) == 0 { String::new() } else { format!("{node} has a topic, {step}") };
+    let conversation = Conversation::Channel(Name::from_lossy(channel, "general"));
+    world.change(node, conversation, Body::Topic { channel: channel.to_owned(), text });
 }
 
 /// Says something to one other member, if that one is known.

@@ -14,6 +14,8 @@ pub struct Page {
     pub shown: BTreeMap<EntryId, (Conversation, Order)>,
     /// How each of these looks.
     pub looks: BTreeMap<EntryId, (String, Appearance)>,
+    /// The topics of channels.
+    pub topics: BTreeMap<String, String>,
     /// How many others hold an own message, as it was told last.
     pub held: BTreeMap<EntryId, Delivery>,
     /// The greatest place shown in each conversation, and its value when each message was sent.
@@ -23,7 +25,8 @@ pub struct Page {
 
 impl Page {
     /// It is loaded anew.
-    pub fn afresh(&mut self, lines: Vec<Message>) {
+    pub fn afresh(&mut self, lines: Vec<Message>, topics: BTreeMap<String, String>) {
+        self.topics = topics;
         self.shown.clear();
         self.looks.clear();
         self.tops.clear();

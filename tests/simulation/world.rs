@@ -197,7 +197,7 @@ impl World {
         };
         let entry = &mut self.nodes[node];
         entry.engine = Some(Engine::new(now, settings, entry.disk.snapshot()));
-        entry.page.afresh(entry.disk.lines());
+        entry.page.afresh(entry.disk.lines(), entry.disk.topics());
         entry.life += 1;
         entry.started_ms = now.mono_ms;
         entry.woken_ms = now.mono_ms;
@@ -579,7 +579,10 @@ impl World {
             Action::Show(UiEvent::Held { id, held }) => self.nodes[node].page.held(id, held),
             Action::Show(UiEvent::Resync(_)) => {
                 let node = &mut self.nodes[node];
-                node.page.afresh(node.disk.lines());
+                node.page.afresh(node.disk.lines(), node.disk.topics());
+            }
+            Action::Show(UiEvent::Topic { channel, text }) => {
+                self.nodes[node].page.topics.insert(channel.as_str().to_owned(), text);
             }
             Action::Answer { .. } | Action::Show(_) | Action::Warn(_) => {}
         }

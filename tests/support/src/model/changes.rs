@@ -1,14 +1,17 @@
 //! Messages that change on the disk of a simulated node, and deletions, which take the place of
 //! what they delete.
 
+use std::collections::BTreeMap;
+
 use roomful::proto::clock::Stamp;
 use roomful::proto::entries::appearance::Appearance;
 use roomful::proto::entries::batch::Verified;
 use roomful::proto::entries::body::Body;
 use roomful::proto::entries::deletion::strip;
 use roomful::proto::entries::message_state::{MessageState, Readers};
-use roomful::proto::entries::timeline::{Message, Order};
+use roomful::proto::entries::timeline::{Conversation, Message, Order};
 use roomful::proto::ids::{EntryId, LogId, LogKey, NodeId, Seq};
+use roomful::proto::names::name::Name;
 use roomful::proto::replication::store_api::UndeletedEdit;
 
 use super::store::Disk;
@@ -32,8 +35,13 @@ impl Disk {
         let header = batch.header();
         let mut changed = Vec::new();
         for index in 0..header.entries.len() {
-            let Some(id) = batch.body(index).and_then(|body| body.changes()) else { continue };
-            let seq = header.first_seq + index as Seq;
+            let (seq, body) = (header.first_seq + index as Seq, batch.body(index));
+            if let Some(Body::Topic { channel, .. }) = &body {
+                self.topic_entries.insert((header.key(), seq));
+                let conversation = Conversation::Channel(Name::from_lossy(channel, "general"));
+                self.new_tops.push((conversation, self.places[&(header.key(), seq)], batch.entry_id(index)));
+            }
+            let Some(id) = body.and_then(|body| body.changes()) else { continue };
             self.changes.entry(id).or_default().insert((header.key(), seq));
             let authors = self.authors.range((id.log, NodeId([0; 32]))..=(id.log, NodeId([0xff; 32])));
             let mut keys = authors.map(|(log, author)| LogKey { log: *log, author: *author });
@@ -44,6 +52,25 @@ impl Disk {
             }
         }
         changed
+    }
+
+    /// The topics of the channels, each the last in order.
+    pub fn topics(&self) -> BTreeMap<String, String> {
+        let mut topics: BTreeMap<String, (Order, String)> = BTreeMap::new();
+        for (key, seq) in &self.topic_entries {
+            let (Some(batch), Some(place)) = (self.batch_of(*key, *seq), self.places.get(&(*key, *seq))) else {
+                continue;
+            };
+            let body = batch.body((seq - batch.header().first_seq) as usize);
+            let Some(Body::Topic { channel, text }) = body.filter(|_| batch.header().audience.is_none()) else {
+                continue;
+            };
+            let order = Order { place: *place, author: key.author, log: key.log, seq: *seq };
+            if topics.get(&channel).is_none_or(|(last, _)| *last < order) {
+                topics.insert(channel, (order, text));
+            }
+        }
+        topics.into_iter().map(|(channel, (_, text))| (channel, text)).collect()
     }
 
     /// The log of an entry that is held.

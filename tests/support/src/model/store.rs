@@ -40,6 +40,8 @@ pub struct Disk {
     pub(super) authors: BTreeSet<(LogId, NodeId)>,
     /// The entries that change a message, by the message.
     pub(super) changes: BTreeMap<EntryId, BTreeSet<(LogKey, Seq)>>,
+    /// The entries that set a topic.
+    pub(super) topic_entries: BTreeSet<(LogKey, Seq)>,
     /// The places of changes that were stored and not told yet.
     pub(super) new_tops: Vec<(Conversation, Place, EntryId)>,
     /// The bytes by which logs shrank or grew because of deletions, and that were not told yet.
@@ -62,6 +64,7 @@ impl Disk {
             named: BTreeSet::new(),
             authors: BTreeSet::new(),
             changes: BTreeMap::new(),
+            topic_entries: BTreeSet::new(),
             new_tops: Vec::new(),
             resized: BTreeMap::new(),
         }
@@ -113,7 +116,7 @@ impl Disk {
     pub fn write(&mut self, write: Write) -> Option<WriteResult> {
         match write {
             Write::Append { token, batches } => {
-                let before = self.last_arrival;
+                let (before, topics_before) = (self.last_arrival, self.topics());
                 let mut moved = BTreeSet::new();
                 for append in batches {
                     let own = append.own.as_ref();
@@ -142,7 +145,9 @@ impl Disk {
                 let changed = self.changed();
                 let resized = resized.into_iter().filter(|(key, _)| changed.logs.iter().all(|log| log.key != *key));
                 let resized = resized.collect();
-                let (mut tops, topics) = (std::mem::take(&mut self.new_tops), Vec::new());
+                let mut tops = std::mem::take(&mut self.new_tops);
+                let topics = self.topics().into_iter().filter(|(name, text)| topics_before.get(name) != Some(text));
+                let topics = topics.map(|(name, text)| (Name::from_lossy(&name, "general"), text)).collect();
                 let places = lines.iter().chain(&moved);
                 tops.extend(places.map(|line| (line.conversation.clone(), line.order.place, line.id)));
                 let ids = |lines: &[Message]| lines.iter().map(|line| line.id).collect();
