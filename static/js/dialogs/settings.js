@@ -1,4 +1,5 @@
-// The settings: the user's own name, keys of the composer, notifications and sounds, what is quiet, and the theme.
+// The settings: the user's own name, keys of the composer, notifications and sounds, what is quiet, the theme, and
+// copies of the history.
 
 import { make, setText } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
@@ -7,6 +8,7 @@ import { conversationName } from "../model/conversations.js";
 import { ownMember } from "../model/members/members.js";
 import { changeSettings } from "../model/storage/settings.js";
 import { openDialog } from "./dialog.js";
+import { drawHistoryCopies } from "./history_copies.js";
 
 /** The settings that are on or off, each with its text `choice.NAME`. */
 const SWITCHES = ["enterSends", "joy", "typing", "cleanPictures"];
@@ -28,6 +30,7 @@ export function open(app) {
     });
     drawSettings(element.querySelector(".settings__choices"), app);
     element.querySelector(".settings__themes").append(...THEMES.map(themeChoice));
+    drawHistoryCopies(element.querySelector(".settings__history"), app);
   });
   dialog.querySelector("h2").focus();
 }

@@ -301,6 +301,21 @@ async fn repair_notice_stays_until_read() -> Result<()> {
     page.reload().await?;
     page.wait_for_connection("Nobody in reach").await?;
     is_gone().await?;
+
+    // The settings name the damaged file, and remove it.
+    let copies = || -> Result<usize> {
+        let names = std::fs::read_dir(&directory)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        let names = names.collect::<Result<Vec<_>>>()?;
+        Ok(names.iter().filter(|name| name.contains(".damaged-")).count())
+    };
+    ensure!(copies()? > 0, "the damaged file was not kept");
+    page.press("Settings").await?;
+    page.wait_for_text(".db.damaged-").await?;
+    let remove = if copies()? == 1 { "Remove the copy".to_owned() } else { format!("Remove {} copies", copies()?) };
+    page.wait_for("button", &remove).await?.focus().await?;
+    page.key(Key::Enter).await?;
+    page.wait_for_text("removed.").await?;
+    ensure!(copies()? == 0, "{} are left", copies()?);
     page.close().await
 }
 
